@@ -1,0 +1,1 @@
+"""Who asks: agents, runtime credentials, sealed credentials, freeze."""

@@ -1,0 +1,264 @@
+"""Questions about agents, their keys and their sealed credentials; each sees one organization only."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+from django.db.models import Count, Exists, Min, OuterRef, Q, QuerySet
+
+from agents.models import Agent, AgentKey, SealedCredential
+from core.db import rows
+from core.errors import Invalid, NotFound
+from core.ids import Prefix, from_public, to_public
+from core.sealing import is_wrapped_by_known_key, keyring
+
+PAGE_SIZE: Final = 50
+LARGEST_PAGE: Final = 100
+LARGEST_EXPORT: Final = 10_000
+LARGEST_LIST: Final = 200
+"""Keys or credentials on one page, ended ones included; those in force are fewer by far."""
+NUL: Final = "\0"
+"""What PostgreSQL's text cannot hold, so nothing that is stored contains it."""
+LONGEST_SEARCH: Final = 200
+SILENT_AFTER: Final = timedelta(days=1)
+EXPIRING_WITHIN: Final = timedelta(days=7)
+KEK_SAMPLES: Final = 3
+"""Credentials tried for each key-encryption key: one damaged row is not a wrong key."""
+
+STATES: Final = ("active", "silent", "never_seen", "frozen", "key_expiring", "retired")
+SORTS: Final = ("newest", "name")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentFilter:
+    """Which agents a list shows, and in which order; without a state retired ones are left out unless asked for."""
+
+    search: str = ""
+    state: str = ""
+    label: str = ""
+    external_ref: str | None = None
+    owner_id: UUID | None = None
+    with_retired: bool = False
+    sort: str = "newest"
+
+
+@dataclass(frozen=True, slots=True)
+class AgentRow:
+    """One agent of a list with the number of its keys in force and when the first of them expires."""
+
+    agent: Agent
+    public_id: str
+    status: str
+    keys: int
+    next_expiry: datetime | None
+
+    @property
+    def is_key_expiring(self) -> bool:
+        """Whether a key in force ends soon."""
+        return self.status == "key_expiring"
+
+
+@dataclass(frozen=True, slots=True)
+class AgentPage:
+    """One page of a list, and where the next one begins."""
+
+    rows: tuple[AgentRow, ...]
+    next_cursor: str | None
+
+
+def agents_page(
+    organization_id: UUID, chosen: AgentFilter, *, cursor: str | None, limit: int, now: datetime
+) -> AgentPage:
+    """Return the agents behind `cursor` (a public id). Raises `Invalid` (`cursor_invalid`, `limit_invalid`)."""
+    if not 1 <= limit <= LARGEST_EXPORT:
+        raise Invalid("limit_invalid", f"The limit is 1 to {LARGEST_PAGE}.", field="limit")
+    agents = _filtered(organization_id, chosen, now)
+    if cursor:
+        agents = _behind(agents, organization_id, cursor, chosen.sort)
+    order = ("name", "pk") if chosen.sort == "name" else ("-pk",)
+    found = list(agents.select_related("owner").order_by(*order)[: limit + 1])
+    shown = found[:limit]
+    next_cursor = to_public(Prefix.AGENT, shown[-1].pk) if len(found) > limit else None
+    return AgentPage(_rows(shown, now), next_cursor)
+
+
+def agent_of(organization_id: UUID, agent_id: UUID) -> Agent:
+    """Return one agent; raises `NotFound` where the organization has none of this id."""
+    agent = Agent.objects.select_related("owner").filter(organization_id=organization_id, pk=agent_id).first()
+    if agent is None:
+        raise NotFound()
+    return agent
+
+
+def agent_by_reference(organization_id: UUID, external_ref: str) -> Agent:
+    """Return the agent of the app's own reference; raises `NotFound`."""
+    agents = Agent.objects.select_related("owner").filter(organization_id=organization_id, external_ref=external_ref)
+    agent = None if NUL in external_ref else agents.first()
+    if agent is None:
+        raise NotFound()
+    return agent
+
+
+def agent_row(agent: Agent, *, now: datetime) -> AgentRow:
+    """Return an agent as lists and its page show it."""
+    return _rows([agent], now)[0]
+
+
+def agent_names(organization_id: UUID, agent_ids: Iterable[UUID]) -> dict[UUID, str]:
+    """Return the names of agents by id; foreign ids are missing."""
+    agents = Agent.objects.filter(organization_id=organization_id, pk__in=list(agent_ids))
+    return dict(agents.values_list("pk", "name"))
+
+
+def labels_in_use(organization_id: UUID) -> tuple[str, ...]:
+    """Return the labels of the agents that are not retired, sorted."""
+    sql = """
+        select distinct label from agents_agent, unnest(labels) as label
+         where organization_id = %s and retired_at is null order by label limit %s
+    """
+    return tuple(str(label) for (label,) in rows(sql, [organization_id, LARGEST_LIST]))
+
+
+def keys_of(organization_id: UUID, agent_id: UUID) -> tuple[AgentKey, ...]:
+    """Return an agent's keys, the newest first; raises `NotFound` for a foreign agent."""
+    agent = agent_of(organization_id, agent_id)
+    return tuple(AgentKey.objects.filter(agent=agent).order_by("-pk")[:LARGEST_LIST])
+
+
+def key_of(organization_id: UUID, key_id: UUID) -> AgentKey:
+    """Return one key with its agent; raises `NotFound`."""
+    key = AgentKey.objects.select_related("agent").filter(organization_id=organization_id, pk=key_id).first()
+    if key is None:
+        raise NotFound()
+    return key
+
+
+def key_status(key: AgentKey, *, now: datetime) -> str:
+    """Return `revoked`, `expired`, `replaced` (works until it expires), `expiring` or `active`."""
+    if key.revoked_at is not None:
+        return "revoked"
+    if key.expires_at is None:
+        return "active"
+    if key.expires_at <= now:
+        return "expired"
+    if key.successor_id is not None:
+        return "replaced"
+    return "expiring" if key.expires_at - now <= EXPIRING_WITHIN else "active"
+
+
+def credentials_of(organization_id: UUID, agent_id: UUID) -> tuple[SealedCredential, ...]:
+    """Return an agent's sealed credentials without what is sealed, those in force first; raises `NotFound`."""
+    agent = agent_of(organization_id, agent_id)
+    credentials = SealedCredential.objects.filter(agent=agent).defer("sealed", "wrapped_key")
+    return tuple(credentials.order_by("-revoked_at", "name", "pk")[:LARGEST_LIST])
+
+
+def credential_of(organization_id: UUID, credential_id: UUID) -> SealedCredential:
+    """Return one sealed credential with its agent, without what is sealed; raises `NotFound`."""
+    credentials = SealedCredential.objects.select_related("agent").defer("sealed", "wrapped_key")
+    credential = credentials.filter(organization_id=organization_id, pk=credential_id).first()
+    if credential is None:
+        raise NotFound()
+    return credential
+
+
+def count_stale_credentials() -> int:
+    """Return how many sealed credentials, of all organizations, are not under the current key-encryption key."""
+    return SealedCredential.objects.filter(revoked_at=None).exclude(kek=keyring().current).count()
+
+
+def unfit_keks() -> tuple[str, ...]:
+    """Return the names of the key-encryption keys that stored credentials need and that are missing or wrong."""
+    sealed = SealedCredential.objects.filter(revoked_at=None)
+    names = sealed.order_by("kek").values_list("kek", flat=True).distinct()
+    return tuple(name for name in names if not _opens_some(sealed.filter(kek=name)))
+
+
+def _opens_some(credentials: QuerySet[SealedCredential]) -> bool:
+    samples = credentials.order_by("pk")[:KEK_SAMPLES]
+    return any(is_wrapped_by_known_key(one.envelope, one.place) for one in samples)
+
+
+def _filtered(organization_id: UUID, chosen: AgentFilter, now: datetime) -> QuerySet[Agent]:
+    agents = Agent.objects.filter(organization_id=organization_id)
+    if NUL in chosen.label or NUL in (chosen.external_ref or ""):
+        return agents.none()
+    if chosen.state:
+        agents = agents.filter(_in_state(chosen.state, now))
+    elif not chosen.with_retired:
+        agents = agents.filter(retired_at=None)
+    if chosen.label:
+        agents = agents.filter(labels__contains=[chosen.label])
+    if chosen.external_ref is not None:
+        agents = agents.filter(external_ref=chosen.external_ref)
+    if chosen.owner_id is not None:
+        agents = agents.filter(owner_id=chosen.owner_id)
+    return agents.filter(_named_like(chosen.search)) if chosen.search else agents
+
+
+def _named_like(search: str) -> Q:
+    text = search.strip()[:LONGEST_SEARCH].replace(NUL, "")
+    named = Q(name__icontains=text) | Q(external_ref__icontains=text)
+    try:
+        return named | Q(pk=from_public(Prefix.AGENT, text))
+    except NotFound:
+        return named
+
+
+def _in_state(state: str, now: datetime) -> Q:
+    living = Q(retired_at=None)
+    expiring = AgentKey.objects.filter(
+        agent=OuterRef("pk"), revoked_at=None, successor=None, expires_at__gt=now, expires_at__lte=now + EXPIRING_WITHIN
+    )
+    match state:
+        case "retired":
+            return Q(retired_at__isnull=False)
+        case "frozen":
+            return living & Q(frozen_at__isnull=False)
+        case "key_expiring":
+            return living & Q(Exists(expiring))
+        case "never_seen":
+            return living & Q(frozen_at=None, last_seen_at=None)
+        case "silent":
+            return living & Q(frozen_at=None, last_seen_at__lte=now - SILENT_AFTER)
+        case "active":
+            return living & Q(frozen_at=None, last_seen_at__gt=now - SILENT_AFTER)
+    raise Invalid("state_unknown", f"The state is one of {', '.join(STATES)}.", field="state")
+
+
+def _behind(agents: QuerySet[Agent], organization_id: UUID, cursor: str, sort: str) -> QuerySet[Agent]:
+    try:
+        last = agent_of(organization_id, from_public(Prefix.AGENT, cursor))
+    except NotFound:
+        raise Invalid("cursor_invalid", "Take the cursor from `next_cursor`.", field="cursor") from None
+    if sort == "name":
+        return agents.filter(Q(name__gt=last.name) | Q(name=last.name, pk__gt=last.pk))
+    return agents.filter(pk__lt=last.pk)
+
+
+def _rows(agents: list[Agent], now: datetime) -> tuple[AgentRow, ...]:
+    in_force = AgentKey.objects.filter(agent__in=agents, revoked_at=None).exclude(expires_at__lte=now)
+    ends = Min("expires_at", filter=Q(successor=None))
+    counted = in_force.values_list("agent_id").annotate(number=Count("pk"), next_expiry=ends)
+    keys = {agent_id: (number, next_expiry) for agent_id, number, next_expiry in counted}
+    return tuple(_row(agent, *keys.get(agent.pk, (0, None)), now) for agent in agents)
+
+
+def _row(agent: Agent, keys: int, next_expiry: datetime | None, now: datetime) -> AgentRow:
+    is_expiring = next_expiry is not None and next_expiry - now <= EXPIRING_WITHIN
+    return AgentRow(agent, to_public(Prefix.AGENT, agent.pk), agent_status(agent, is_expiring, now), keys, next_expiry)
+
+
+def agent_status(agent: Agent, is_key_expiring: bool, now: datetime) -> str:  # noqa: FBT001 - what was found, not a mode
+    """Return the one word for an agent: `retired`, `frozen`, `key_expiring`, `never_seen`, `silent` or `active`."""
+    if agent.retired_at is not None:
+        return "retired"
+    if agent.frozen_at is not None:
+        return "frozen"
+    if is_key_expiring:
+        return "key_expiring"
+    if agent.last_seen_at is None:
+        return "never_seen"
+    return "silent" if now - agent.last_seen_at >= SILENT_AFTER else "active"

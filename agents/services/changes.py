@@ -1,0 +1,146 @@
+"""Creating and changing agents, by hand and by the app's own reference."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, TypedDict
+from uuid import UUID
+
+from agents.models import Agent
+from agents.services.fields import agent_facts, description_of, labels_of, name_of, owner_of, reference_of
+from agents.services.locking import stop_and_lock_living_agent
+from audit.catalogue import Action
+from audit.services import append
+from core.actor import Actor
+from core.db import use_case
+from core.errors import Conflict, Invalid
+from core.ids import Prefix, new_id, to_public
+from people.services import raise_epoch
+
+DECIDING_FIELDS: Final = frozenset({"labels", "owner"})
+"""Labels bring policies; the owner must not review: a change of either starts decisions under way again."""
+
+
+class AgentChange(TypedDict, total=False):
+    """The fields to change; those left out stay as they are."""
+
+    name: str
+    description: str
+    owner_id: UUID | None
+    labels: Collection[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Upserted:
+    """The agent of a reference, and whether this call created it."""
+
+    agent: Agent
+    is_new: bool
+
+
+@use_case
+def create_agent(
+    *,
+    organization_id: UUID,
+    name: str,
+    actor: Actor,
+    now: datetime,
+    description: str = "",
+    external_ref: str | None = None,
+    owner_id: UUID | None = None,
+    labels: Collection[str] = (),
+) -> Agent:
+    """Store an agent. It has no key yet, and without a policy it may spend nothing.
+
+    Raises `Invalid` (name, description, labels, owner, reference) and `Conflict` (`reference_taken`).
+    """
+    change: AgentChange = {"name": name, "description": description, "owner_id": owner_id, "labels": labels}
+    reference = None if external_ref is None else reference_of(external_ref)
+    agent = _insert(organization_id, reference, change, actor=actor, now=now)
+    if agent is None:
+        raise Conflict("reference_taken", "Another agent has this reference.", field="external_ref")
+    return agent
+
+
+@use_case
+def change_agent(*, organization_id: UUID, agent_id: UUID, change: AgentChange, actor: Actor, now: datetime) -> Agent:
+    """Change the fields of `change`; where they hold what the agent has already, nothing is written.
+
+    Takes the agent's gate. Raises `NotFound`, `Invalid`, `Conflict` (`agent_retired`).
+    """
+    return _change(organization_id, agent_id, change, actor=actor, now=now)
+
+
+@use_case
+def upsert_agent_by_ref(
+    *, organization_id: UUID, external_ref: str, change: AgentChange, actor: Actor, now: datetime
+) -> Upserted:
+    """Create the agent of the app's own reference, or bring it to `change`; the same call twice changes nothing.
+
+    Raises `Invalid` (`name_invalid` also where a new agent gets no name), `Conflict` (`agent_retired`).
+    """
+    reference = reference_of(external_ref)
+    known = Agent.objects.filter(organization_id=organization_id, external_ref=reference)
+    agent_id = known.values_list("pk", flat=True).first()
+    if agent_id is None:
+        agent = _insert(organization_id, reference, change, actor=actor, now=now)
+        if agent is not None:
+            return Upserted(agent, is_new=True)
+        # Somebody else created it in between, and the insert waited for that commit.
+        agent_id = known.values_list("pk", flat=True).get()
+    return Upserted(_change(organization_id, agent_id, change, actor=actor, now=now), is_new=False)
+
+
+def _insert(
+    organization_id: UUID, reference: str | None, change: AgentChange, *, actor: Actor, now: datetime
+) -> Agent | None:
+    """Return the stored agent, or `None` where the reference is taken."""
+    agent = Agent(id=new_id(now), organization_id=organization_id, external_ref=reference, created_at=now)
+    if "name" not in change:
+        raise Invalid("name_invalid", "A new agent needs a name.", field="name")
+    _apply(agent, change)
+    Agent.objects.bulk_create([agent], ignore_conflicts=True)
+    if not Agent.objects.filter(pk=agent.pk).exists():
+        return None
+    _append(Action.AGENT_CREATED, agent, before=None, actor=actor, now=now)
+    return agent
+
+
+def _change(organization_id: UUID, agent_id: UUID, change: AgentChange, *, actor: Actor, now: datetime) -> Agent:
+    agent = stop_and_lock_living_agent(organization_id, agent_id)
+    before = agent_facts(agent)
+    _apply(agent, change)
+    after = agent_facts(agent)
+    changed = {field for field in after if after[field] != before[field]}
+    if not changed:
+        return agent
+    agent.save(update_fields=["name", "description", "owner", "labels"])
+    if changed & DECIDING_FIELDS:
+        raise_epoch(organization_id)
+    _append(Action.AGENT_CHANGED, agent, before=before, actor=actor, now=now)
+    return agent
+
+
+def _apply(agent: Agent, change: AgentChange) -> None:
+    if "name" in change:
+        agent.name = name_of(change["name"])
+    if "description" in change:
+        agent.description = description_of(change["description"])
+    if "labels" in change:
+        agent.labels = labels_of(change["labels"])
+    # A present owner may have left the organization since; only a new one is asked about.
+    if "owner_id" in change and change["owner_id"] != agent.owner_id:
+        agent.owner_id = owner_of(agent.organization_id, change["owner_id"])
+
+
+def _append(action: Action, agent: Agent, *, before: Mapping[str, object] | None, actor: Actor, now: datetime) -> None:
+    append(
+        organization_id=agent.organization_id,
+        actor=actor,
+        action=action,
+        subject_kind="agent",
+        subject_id=to_public(Prefix.AGENT, agent.pk),
+        before=before,
+        after=agent_facts(agent),
+        now=now,
+    )

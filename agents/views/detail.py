@@ -1,0 +1,212 @@
+"""The page of one agent; creating, changing, freezing, thawing and retiring it."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from agents import selectors, services
+from agents.forms import KINDS, RAIL_NAMES, AgentForm, RotationForm, sent
+from agents.models import AgentKey, SealedCredential
+from core.clock import now as clock_now
+from core.errors import ContoError
+from core.ids import Prefix, from_public, to_public
+from people.forms import ReasonForm, add_fault
+from people.permissions import MemberRequest, actor_of, needs
+from people.roles import Right
+from people.selectors import members_of
+
+UNPROCESSABLE = 422
+
+
+@dataclass(frozen=True, slots=True)
+class KeyLine:
+    """One runtime key of the page."""
+
+    key: AgentKey
+    public_id: str
+    status: str
+    successor: str
+    rotation: RotationForm | None
+
+    @property
+    def is_in_force(self) -> bool:
+        """Whether calls with it are still answered."""
+        return self.status not in ("revoked", "expired")
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialLine:
+    """One sealed credential of the page."""
+
+    credential: SealedCredential
+    public_id: str
+    kind: str
+    status: str
+    counterparties: tuple[str, ...]
+    rails: tuple[str, ...]
+
+
+@require_safe
+@needs(Right.READ)
+def detail(request: MemberRequest, public_id: str) -> HttpResponse:
+    """Show one agent: its state, its keys, its sealed credentials, and the sections that higher apps add."""
+    agent_id, now = from_public(Prefix.AGENT, public_id), clock_now()
+    organization_id = request.member.organization_id
+    agent = selectors.agent_of(organization_id, agent_id)
+    keys = selectors.keys_of(organization_id, agent_id)
+    context = {
+        "agent": agent,
+        "public_id": public_id,
+        "row": selectors.agent_row(agent, now=now),
+        "key_lines": [_key_line(key, selectors.key_status(key, now=now)) for key in keys],
+        "credential_lines": [_credential_line(one) for one in selectors.credentials_of(organization_id, agent_id)],
+        "reason_form": ReasonForm(),
+        "may_manage": request.member.may(Right.MANAGE_AGENTS) and agent.retired_at is None,
+        "may_revoke": request.member.may(Right.MANAGE_AGENTS),
+        "may_freeze": request.member.may(Right.FREEZE),
+        "may_thaw": request.member.may(Right.THAW),
+    }
+    return render(request, "agents/detail.html", context)
+
+
+@require_http_methods(["GET", "POST"])
+@needs(Right.MANAGE_AGENTS)
+def new(request: MemberRequest) -> HttpResponse:
+    """Create an agent and go on to its page."""
+    organization_id = request.member.organization_id
+    form = AgentForm(sent(request), members=members_of(organization_id))
+    if request.method == "GET" or not form.is_valid():
+        return _form_page(request, form, status=200 if request.method == "GET" else UNPROCESSABLE)
+    try:
+        agent = services.create_agent(
+            organization_id=organization_id,
+            **form.change(),
+            external_ref=form.cleaned_data["external_ref"] or None,
+            actor=actor_of(request),
+            now=clock_now(),
+        )
+    except ContoError as error:
+        return _refused(request, form, error)
+    messages.success(request, f"{agent.name} is created. Issue a key next, and see which policies apply to it.")
+    return redirect("agents:detail", to_public(Prefix.AGENT, agent.pk))
+
+
+@require_http_methods(["GET", "POST"])
+@needs(Right.MANAGE_AGENTS)
+def edit(request: MemberRequest, public_id: str) -> HttpResponse:
+    """Change an agent's name, description, labels and owner."""
+    organization_id, agent_id = request.member.organization_id, from_public(Prefix.AGENT, public_id)
+    agent = selectors.agent_of(organization_id, agent_id)
+    form = AgentForm(sent(request), members=members_of(organization_id), agent=agent)
+    if request.method == "GET" or not form.is_valid():
+        return _form_page(request, form, public_id, status=200 if request.method == "GET" else UNPROCESSABLE)
+    try:
+        services.change_agent(
+            organization_id=organization_id,
+            agent_id=agent_id,
+            change=form.change(),
+            actor=actor_of(request),
+            now=clock_now(),
+        )
+    except ContoError as error:
+        return _refused(request, form, error, public_id)
+    messages.success(request, "The agent is stored.")
+    return redirect("agents:detail", public_id)
+
+
+@require_POST
+@needs(Right.FREEZE)
+def freeze(request: MemberRequest, public_id: str) -> HttpResponse:
+    """Stop the agent at once."""
+    reason = _reason(request)
+    if reason is not None:
+        agent = services.freeze_agent(
+            organization_id=request.member.organization_id,
+            agent_id=from_public(Prefix.AGENT, public_id),
+            reason=reason,
+            actor=actor_of(request),
+            now=clock_now(),
+        )
+        messages.success(request, f"{agent.name} is frozen.")
+    return redirect("agents:detail", public_id)
+
+
+@require_POST
+@needs(Right.THAW)
+def thaw(request: MemberRequest, public_id: str) -> HttpResponse:
+    """Let the agent ask again."""
+    reason = _reason(request)
+    if reason is not None:
+        agent = services.thaw_agent(
+            organization_id=request.member.organization_id,
+            agent_id=from_public(Prefix.AGENT, public_id),
+            reason=reason,
+            actor=actor_of(request),
+            now=clock_now(),
+        )
+        messages.success(request, f"{agent.name} is thawed.")
+    return redirect("agents:detail", public_id)
+
+
+@require_POST
+@needs(Right.MANAGE_AGENTS)
+def retire(request: MemberRequest, public_id: str) -> HttpResponse:
+    """End the agent for good."""
+    agent = services.retire_agent(
+        organization_id=request.member.organization_id,
+        agent_id=from_public(Prefix.AGENT, public_id),
+        actor=actor_of(request),
+        now=clock_now(),
+    )
+    messages.success(request, f"{agent.name} is retired.")
+    return redirect("agents:detail", public_id)
+
+
+def _reason(request: MemberRequest) -> str | None:
+    form = ReasonForm(request.POST)
+    if form.is_valid():
+        return str(form.cleaned_data["reason"])
+    messages.error(request, "Say why: it stands in the history. Nothing was changed.")
+    return None
+
+
+def _form_page(request: MemberRequest, form: AgentForm, public_id: str = "", *, status: int) -> HttpResponse:
+    back = reverse("agents:detail", args=[public_id]) if public_id else reverse("agents:list")
+    return render(request, "agents/form.html", {"form": form, "is_new": not public_id, "back": back}, status=status)
+
+
+def _refused(request: MemberRequest, form: AgentForm, error: ContoError, public_id: str = "") -> HttpResponse:
+    """Show a refusal at its field; that of one label stands at all of them."""
+    if error.field is not None and error.field.startswith("labels"):
+        error.field = "labels"
+    add_fault(form, error)
+    return _form_page(request, form, public_id, status=error.status)
+
+
+def _key_line(key: AgentKey, status: str) -> KeyLine:
+    public_id = to_public(Prefix.KEY, key.pk)
+    successor: UUID | None = key.successor_id
+    is_rotatable = successor is None and status not in ("revoked", "expired")
+    return KeyLine(
+        key,
+        public_id,
+        status,
+        "" if successor is None else to_public(Prefix.KEY, successor),
+        RotationForm(auto_id=f"{public_id}-%s") if is_rotatable else None,
+    )
+
+
+def _credential_line(credential: SealedCredential) -> CredentialLine:
+    return CredentialLine(
+        credential,
+        to_public(Prefix.CREDENTIAL, credential.pk),
+        dict(KINDS).get(credential.kind, credential.kind),
+        "active" if credential.revoked_at is None else "revoked",
+        tuple(to_public(Prefix.COUNTERPARTY, one) for one in credential.counterparties),
+        tuple(RAIL_NAMES.get(rail, rail) for rail in credential.rails),
+    )

@@ -1,0 +1,1 @@
+"""How each request to spend gets its answer."""

@@ -1,0 +1,1 @@
+"""The API of requests to spend: ask, read, record, void, doubt, release."""

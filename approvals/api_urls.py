@@ -1,0 +1,20 @@
+"""Addresses of the API of authorizations, below `/api/v1/`."""
+
+from django.urls import path
+
+from approvals.api.authorizations import AuthorizationDetailView, AuthorizationListView, LimitsView, SimulateView
+from approvals.api.life import CredentialView, InDoubtView, RecordView, SpendRecordsView, VoidView
+
+app_name = "approvals_api"
+
+urlpatterns = [
+    path("authorizations", AuthorizationListView.as_view(), name="list"),
+    path("authorizations/simulate", SimulateView.as_view(), name="simulate"),
+    path("authorizations/<str:authorization_id>", AuthorizationDetailView.as_view(), name="detail"),
+    path("authorizations/<str:authorization_id>/record", RecordView.as_view(), name="record"),
+    path("authorizations/<str:authorization_id>/void", VoidView.as_view(), name="void"),
+    path("authorizations/<str:authorization_id>/in-doubt", InDoubtView.as_view(), name="in_doubt"),
+    path("authorizations/<str:authorization_id>/credential", CredentialView.as_view(), name="credential"),
+    path("spend-records", SpendRecordsView.as_view(), name="spend_records"),
+    path("limits", LimitsView.as_view(), name="limits"),
+]

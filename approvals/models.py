@@ -1,0 +1,206 @@
+"""Tables of how each request to spend gets its answer: authorizations, approval requests, reviews, releases."""
+
+from typing import ClassVar
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import F, Q
+
+from agents.models import Agent, AgentKey, SealedCredential
+from approvals.lifecycle import Status
+from people.models import Organization, Person
+from spend.models import RAILS, Counterparty
+
+TEXT_LENGTH = 200
+PURPOSE_LENGTH = 1000
+KEY_LENGTH = 255
+DIGEST_LENGTH = 64
+REASON_LENGTH = 1000
+
+
+class Authorization(models.Model):
+    """The stored request together with its answer and its life.
+
+    `decision` is the answer as given; `facts` hold the payment and the world it was decided in; `redecision` is the
+    answer given again at quorum. `expires_at` is the clock of the present status.
+    """
+
+    id = models.UUIDField(primary_key=True)
+    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
+    agent = models.ForeignKey(Agent, on_delete=models.PROTECT, related_name="+")
+    key = models.ForeignKey(AgentKey, on_delete=models.PROTECT, null=True, related_name="+")
+    idempotency_key = models.CharField(max_length=KEY_LENGTH, null=True)
+    body_digest = models.CharField(max_length=DIGEST_LENGTH)
+    amount = models.DecimalField(max_digits=20, decimal_places=6)
+    currency = models.CharField(max_length=10)
+    counting_currency = models.CharField(max_length=10)
+    counterparty = models.ForeignKey(Counterparty, on_delete=models.PROTECT, null=True, related_name="+")
+    payee = models.JSONField()
+    payee_digest = models.CharField(max_length=DIGEST_LENGTH)
+    category = models.CharField(max_length=TEXT_LENGTH, null=True)
+    rail = models.CharField(max_length=20, null=True)
+    country = models.CharField(max_length=2, null=True)
+    session = models.CharField(max_length=TEXT_LENGTH, null=True)
+    purpose = models.CharField(max_length=PURPOSE_LENGTH, blank=True)
+    context = models.JSONField(default=dict)
+    outcome = models.CharField(max_length=10)
+    reasons = ArrayField(models.CharField(max_length=60), default=list)
+    decision = models.JSONField()
+    facts = models.JSONField()
+    versions = ArrayField(models.UUIDField(), default=list)
+    redecision = models.JSONField(null=True)
+    redecision_facts = models.JSONField(null=True)
+    possible_duplicate_of = models.UUIDField(null=True)
+    status = models.CharField(max_length=20)
+    status_reason = models.CharField(max_length=REASON_LENGTH, blank=True)
+    asked_at = models.DateTimeField()
+    approved_at = models.DateTimeField(null=True)
+    expires_at = models.DateTimeField(null=True)
+    in_doubt_at = models.DateTimeField(null=True)
+    closed_at = models.DateTimeField(null=True)
+    changed_at = models.DateTimeField()
+    decided_in_us = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(
+                fields=["organization", "-asked_at", "-id"],
+                name="authorization_newest_first",
+            ),
+            models.Index(fields=["agent", "-asked_at"], name="authorization_of_agent"),
+            models.Index(
+                fields=["agent", "payee_digest", "amount", "currency", "-asked_at"],
+                name="authorization_twin",
+            ),
+            models.Index(
+                fields=["expires_at"],
+                condition=Q(status__in=["pending_review", "approved"]),
+                name="authorization_due",
+            ),
+            models.Index(
+                fields=["organization", "status", "-asked_at"],
+                name="authorization_by_status",
+            ),
+            models.Index(
+                fields=["counterparty", "-asked_at"],
+                name="authorization_of_counterparty",
+            ),
+        ]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["agent", "idempotency_key"], name="key_is_unique_per_agent"),
+            models.CheckConstraint(condition=Q(amount__gt=0), name="authorization_amount_is_positive"),
+            models.CheckConstraint(
+                condition=Q(status__in=[str(status) for status in Status]),
+                name="authorization_status_is_known",
+            ),
+            models.CheckConstraint(
+                condition=Q(outcome__in=["allow", "review", "deny"]),
+                name="authorization_outcome_is_known",
+            ),
+            models.CheckConstraint(
+                condition=Q(rail__isnull=True) | Q(rail__in=RAILS),
+                name="authorization_rail_is_known",
+            ),
+            models.CheckConstraint(
+                condition=~Q(status__in=["pending_review", "approved"]) | Q(expires_at__isnull=False),
+                name="waiting_authorization_has_a_clock",
+            ),
+            models.CheckConstraint(
+                condition=~Q(outcome="deny") | Q(status="declined"),
+                name="denied_authorization_is_declined",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.amount} {self.currency} {self.status}"
+
+
+class ApprovalRequest(models.Model):
+    """The question put to people: who must say yes, until when."""
+
+    id = models.UUIDField(primary_key=True)
+    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
+    authorization = models.OneToOneField(Authorization, on_delete=models.PROTECT, related_name="approval_request")
+    requirements = models.JSONField()
+    opened_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    closed_at = models.DateTimeField(null=True)
+    closed_as = models.CharField(max_length=20, blank=True)
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(
+                fields=["organization", "expires_at"],
+                condition=Q(closed_at__isnull=True),
+                name="approval_request_open",
+            ),
+        ]
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(closed_at__isnull=True, closed_as="")
+                | Q(
+                    closed_at__isnull=False,
+                    closed_as__in=[
+                        "approved",
+                        "rejected",
+                        "redecided",
+                        "voided",
+                        "expired",
+                        "recorded",
+                    ],
+                ),
+                name="approval_request_closes_with_a_word",
+            ),
+            models.CheckConstraint(
+                condition=Q(expires_at__gt=F("opened_at")),
+                name="approval_request_has_time",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"approval request {self.id}"
+
+
+class Review(models.Model):
+    """One person's answer: `approve` or `reject`, with the digest of the evidence it was given on."""
+
+    id = models.UUIDField(primary_key=True)
+    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
+    request = models.ForeignKey(ApprovalRequest, on_delete=models.PROTECT, related_name="reviews")
+    person = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="+")
+    verdict = models.CharField(max_length=10)
+    reason = models.CharField(max_length=REASON_LENGTH, blank=True)
+    evidence_digest = models.CharField(max_length=DIGEST_LENGTH, blank=True)
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["request", "person"], name="review_is_one_per_person"),
+            models.CheckConstraint(
+                condition=Q(verdict__in=["approve", "reject"]),
+                name="review_verdict_is_known",
+            ),
+            models.CheckConstraint(condition=~Q(verdict="reject", reason=""), name="rejection_has_a_reason"),
+        ]
+
+    def __str__(self) -> str:
+        return self.verdict
+
+
+class CredentialRelease(models.Model):
+    """That a sealed credential was handed out for an authorization; one per authorization."""
+
+    authorization = models.OneToOneField(
+        Authorization,
+        on_delete=models.PROTECT,
+        primary_key=True,
+        related_name="credential_release",
+    )
+    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
+    credential = models.ForeignKey(SealedCredential, on_delete=models.PROTECT, related_name="+")
+    idempotency_key = models.CharField(max_length=KEY_LENGTH, null=True)
+    released_to = models.CharField(max_length=60)
+    released_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"release for {self.authorization_id}"

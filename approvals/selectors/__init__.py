@@ -1,0 +1,1 @@
+"""Reads of requests to spend: situations, answers, evidence and lists."""

@@ -1,0 +1,180 @@
+"""What agents have been asking and what became of it, for overview, runtime status and analytics; bounded in time."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Final, cast
+from uuid import UUID
+
+from django.db.models import Count, Min, Q
+
+from agents.models import Agent
+from approvals.lifecycle import Status
+from approvals.models import Authorization
+from approvals.selectors.situation import Asker
+from core.db import rows
+from core.ids import Prefix, to_public
+from people.models import Organization
+from policies.engine.reasons import sentence
+
+DAY: Final = timedelta(days=1)
+OVERDUE_AFTER: Final = timedelta(minutes=1)
+"""The worker looks every few seconds: what is due this long says that it does not."""
+MOST_OPEN: Final = 10
+MOST_REASONS: Final = 50
+PEOPLE_SAID_NO: Final = "rejected"
+DECIDED_AGAIN: Final = "redecided"
+OWN_SENTENCES: Final = {
+    PEOPLE_SAID_NO: "A reviewer rejected it.",
+    DECIDED_AGAIN: "Decided again after its reviews, and the answer was no.",
+}
+
+DECIDED: Final = """
+select count(*) filter (where outcome = 'allow'), count(*) filter (where outcome = 'review'),
+    count(*) filter (where outcome = 'deny'),
+    percentile_disc(array[0.5, 0.95]) within group (order by decided_in_us) filter (where decided_in_us > 0)
+from approvals_authorization
+where organization_id = %(organization)s and agent_id = %(agent)s and asked_at >= %(since)s and asked_at <= %(now)s
+"""
+
+HELD: Final = """
+select a.id, a.status, h.held, h.currency, a.asked_at, a.expires_at
+from spend_hold h join approvals_authorization a on a.id = h.authorization_id
+where h.organization_id = %(organization)s and h.agent_id = %(agent)s and h.held > 0
+order by h.asked_at limit %(limit)s
+"""
+
+DECLINED: Final = """
+select case when a.outcome = 'deny' then coalesce(a.reasons[1], '') else coalesce(r.closed_as, '') end,
+    count(*), sum(a.amount)
+from approvals_authorization a
+left join approvals_approvalrequest r on r.authorization_id = a.id and a.outcome <> 'deny'
+where a.organization_id = %(organization)s and a.status = 'declined'
+  and a.asked_at >= %(since)s and a.asked_at < %(until)s and a.currency = %(currency)s
+group by 1 order by 2 desc, 1 limit %(limit)s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Decisions:
+    """How an agent's asks were answered in the last 24 hours, and how long the server took (microseconds)."""
+
+    allow: int
+    review: int
+    deny: int
+    p50_us: int | None
+    p95_us: int | None
+
+    @property
+    def number(self) -> int:
+        """All of them."""
+        return self.allow + self.review + self.deny
+
+
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """Authorizations of one status: how many, and since when the oldest."""
+
+    number: int
+    oldest: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class HeldAuthorization:
+    """An authorization that money is set aside for."""
+
+    id: UUID
+    status: str
+    held: Decimal
+    currency: str
+    asked_at: datetime
+    expires_at: datetime | None
+
+    @property
+    def public_id(self) -> str:
+        """`atz_…`."""
+        return to_public(Prefix.AUTHORIZATION, self.id)
+
+
+@dataclass(frozen=True, slots=True)
+class Declined:
+    """What was declined for one reason: `code` is a reason of the engine, or what people said."""
+
+    code: str
+    sentence: str
+    number: int
+    amount: Decimal
+
+
+def decisions_of(organization_id: UUID, agent_id: UUID, *, now: datetime) -> Decisions:
+    """Return how an agent was answered in the last 24 hours."""
+    params = {"organization": organization_id, "agent": agent_id, "since": now - DAY, "now": now}
+    allow, review, deny, times = cast(tuple[int, int, int, list[int] | None], rows(DECIDED, params)[0])
+    p50, p95 = times or (None, None)
+    return Decisions(allow, review, deny, p50, p95)
+
+
+def unfinished(organization_id: UUID, *, agent_id: UUID | None = None) -> Mapping[str, Unfinished]:
+    """Return what is not over, by status: waiting for people, approved and not recorded, in doubt."""
+    statuses = (Status.PENDING_REVIEW, Status.APPROVED, Status.IN_DOUBT)
+    found = Authorization.objects.filter(organization_id=organization_id, status__in=statuses)
+    if agent_id is not None:
+        found = found.filter(agent_id=agent_id)
+    counted = found.values_list("status").annotate(number=Count("id"), oldest=Min("asked_at")).order_by("status")
+    none = Unfinished(0, None)
+    known = {status: Unfinished(number, oldest) for status, number, oldest in counted}
+    return {status.value: known.get(status.value, none) for status in statuses}
+
+
+def overdue(organization_id: UUID, *, now: datetime) -> int:
+    """Return how many authorizations should have been expired by the worker, and were not."""
+    waiting = Q(status__in=[Status.PENDING_REVIEW, Status.APPROVED], expires_at__lte=now - OVERDUE_AFTER)
+    return Authorization.objects.filter(waiting, organization_id=organization_id).count()
+
+
+def held_authorizations(organization_id: UUID, agent_id: UUID) -> tuple[HeldAuthorization, ...]:
+    """Return the oldest authorizations of an agent that money is set aside for."""
+    params = {"organization": organization_id, "agent": agent_id, "limit": MOST_OPEN}
+    found = cast(list[tuple[UUID, str, Decimal, str, datetime, datetime | None]], rows(HELD, params))
+    return tuple(HeldAuthorization(*line) for line in found)
+
+
+def declined_by_reason(
+    organization_id: UUID, *, since: datetime, until: datetime, currency: str
+) -> tuple[Declined, ...]:
+    """Return what was asked for in a period and declined, by its first reason; what people rejected stands apart."""
+    params = {
+        "organization": organization_id,
+        "since": since,
+        "until": until,
+        "currency": currency,
+        "limit": MOST_REASONS,
+    }
+    found = cast(list[tuple[str, int, Decimal]], rows(DECLINED, params))
+    return tuple(
+        Declined(code, OWN_SENTENCES.get(code) or sentence(code), number, amount) for code, number, amount in found
+    )
+
+
+def has_asked(organization_id: UUID) -> bool:
+    """Say whether any agent of the organization ever asked to spend."""
+    return Authorization.objects.filter(organization_id=organization_id).exists()
+
+
+def recent_askers(organization: Organization, *, limit: int) -> tuple[Asker, ...]:
+    """Return the agents that are not retired and were seen last, as they stand now."""
+    agents = Agent.objects.filter(organization_id=organization.pk, retired_at=None, last_seen_at__isnull=False)
+    return tuple(
+        Asker(
+            agent_id=agent.pk,
+            agent_name=agent.name,
+            labels=tuple(agent.labels),
+            organization_id=organization.pk,
+            epoch=organization.epoch,
+            time_zone=organization.time_zone,
+            approval_ttl_seconds=organization.approval_ttl_seconds,
+            frozen=("agent_frozen",) if agent.frozen_at else (),
+        )
+        for agent in agents.order_by("-last_seen_at", "pk")[:limit]
+    )

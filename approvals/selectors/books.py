@@ -1,0 +1,138 @@
+"""Whether the books are right: counters, postings, holds and records recomputed from one another by separate SQL."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from core.db import rows
+
+SHOWN: Final = 100
+"""Faults named per question; one is enough to fail."""
+
+CONDITION_HOLDS: Final = """
+    (c.condition->'categories' = '[]' or h.category is null or c.condition->'categories' ? h.category)
+    and (c.condition->'rails' = '[]' or h.rail is null or c.condition->'rails' ? h.rail)
+    and (c.condition->'counterparties' = '[]' or h.counterparty_id is null
+         or c.condition->'counterparties' ? h.counterparty_id::text)
+    and (c.condition->'currencies' = '[]' or c.condition->'currencies' ?| array[h.currency, h.counting_currency])
+    and not exists (select from jsonb_array_elements(c.condition->'minimum_amounts') as m
+                    where m->>0 = h.counting_currency and h.amount < (m->>1)::numeric)
+"""
+
+QUESTIONS: Final[dict[str, str]] = {
+    "counter differs from its postings": """
+        select c.id, c.used, coalesce(sum(p.amount), 0)
+        from spend_counter c left join spend_posting p on p.counter_id = c.id
+        where c.rolling_seconds is null group by c.id having c.used <> coalesce(sum(p.amount), 0)
+    """,
+    "bucket differs from its postings": """
+        with slot as (
+            select c.id, n as bucket, c.buckets[(n % 64) + 1] as kept
+            from spend_counter c, generate_series(c.head - 63, c.head) n where c.rolling_seconds is not null
+        ), posted as (
+            select p.counter_id, p.bucket, sum(p.amount) as amount from spend_posting p
+            where p.bucket is not null group by p.counter_id, p.bucket
+        )
+        select slot.id, slot.bucket, slot.kept, coalesce(posted.amount, 0)
+        from slot left join posted on posted.counter_id = slot.id and posted.bucket = slot.bucket
+        where slot.kept <> coalesce(posted.amount, 0)
+    """,
+    "posting is in the wrong bucket": """
+        select p.hold_id, p.counter_id, p.bucket
+        from spend_posting p join spend_counter c on c.id = p.counter_id join spend_hold h on h.id = p.hold_id
+        where p.bucket is distinct from
+            case when c.rolling_seconds is not null then floor(extract(epoch from h.asked_at) * 60 /
+                c.rolling_seconds) end
+    """,
+    "posting differs from its hold": """
+        select p.hold_id, p.counter_id, p.amount, h.held + h.spent - h.returned
+        from spend_posting p join spend_counter c on c.id = p.counter_id join spend_hold h on h.id = p.hold_id
+        where p.amount <> case when c.measure = 'amount' then h.held + h.spent - h.returned else 1 end
+    """,
+    "posting is in the counter of another currency": """
+        select p.hold_id, p.counter_id, h.counting_currency, c.currency
+        from spend_posting p join spend_counter c on c.id = p.counter_id join spend_hold h on h.id = p.hold_id
+        where c.currency <> '' and c.currency <> h.counting_currency
+    """,
+    "posting is in a counter that does not count its hold": """
+        select p.hold_id, p.counter_id
+        from spend_posting p join spend_counter c on c.id = p.counter_id join spend_hold h on h.id = p.hold_id
+        where h.organization_id <> c.organization_id or (c.agent_id is not null and h.agent_id <> c.agent_id)
+           or (c.session is not null and h.session is distinct from c.session) or (c.measure = 'count' and not h.is_ask)
+           or h.asked_at < c.span_start or h.asked_at >= c.span_end
+    """,
+    "posting is missing": f"""
+        select h.id, c.id
+        from spend_counter c join spend_hold h on h.agent_id = c.agent_id
+        where c.subject <> 'pot' and not c.has_gap
+          and (c.currency = '' or h.counting_currency = c.currency) and (c.measure = 'amount' or h.is_ask)
+          and (c.session is null or h.session = c.session)
+          and (c.subject <> 'agent_counterparty' or coalesce(h.counterparty_id::text, 'unknown') = c.counterparty)
+          and (c.span_start is null or h.asked_at >= c.span_start) and (c.span_end is null or h.asked_at < c.span_end)
+          and (c.rolling_seconds is null
+               or floor(extract(epoch from h.asked_at) * 60 / c.rolling_seconds) > c.head - 61)
+          and {CONDITION_HOLDS}
+          and not exists (select from spend_posting p where p.hold_id = h.id and p.counter_id = c.id)
+    """,
+    "posting to a counter of the decision is missing": """
+        select a.id, said->>'counter'
+        from approvals_authorization a, jsonb_array_elements(coalesce(
+            case when a.approved_at is not null then a.redecision end, a.decision)->'checks') said
+        where a.outcome <> 'deny' and said->>'counter' is not null and said->>'outcome' <> 'not_applicable'
+          and not exists (select from spend_posting p join spend_counter c on c.id = p.counter_id
+                          where p.hold_id = a.id and c.key = said->>'counter')
+    """,
+    "hold is missing": """
+        select a.id from approvals_authorization a
+        where a.outcome <> 'deny' and not exists (select from spend_hold h where h.authorization_id = a.id)
+    """,
+    "hold differs from its authorization": """
+        select h.id from spend_hold h join approvals_authorization a on a.id = h.authorization_id
+        where (h.id, h.organization_id, h.agent_id, h.amount, h.currency, h.counting_currency, h.asked_at)
+              <> (a.id, a.organization_id, a.agent_id, a.amount, a.currency, a.counting_currency, a.asked_at)
+           or (h.session, h.category, h.rail) is distinct from (a.session, a.category, a.rail)
+           or h.is_ask <> (a.outcome <> 'deny')
+    """,
+    "hold is not what its authorization needs": """
+        select a.id, a.status, h.held, h.spent from approvals_authorization a join spend_hold h on h.authorization_id
+            = a.id
+        where h.held <> case when a.status in ('approved', 'pending_review', 'in_doubt')
+            then greatest(0, a.amount - h.spent) else 0 end
+    """,
+    "hold differs from its records": """
+        select h.id, h.spent, h.returned
+        from spend_hold h left join lateral (
+            select coalesce(sum(r.amount) filter (where r.kind = 'payment'), 0) as paid,
+                   coalesce(sum(r.amount) filter (where r.kind = 'refund' and r.gives_room_back), 0) as returned
+            from spend_spendrecord r where r.hold_id = h.id
+        ) r on true
+        where h.spent <> r.paid or h.returned <> r.returned
+    """,
+    "authorization is not where its records have brought it": """
+        select a.id, a.status from approvals_authorization a
+        left join lateral (
+            select count(*) as number, coalesce(bool_or(is_final), false) as is_final from spend_spendrecord r
+            where r.authorization_id = a.id and r.kind = 'payment'
+        ) r on true
+        where (a.status = 'recorded' and r.number = 0)
+           or (r.is_final and a.status in ('approved', 'in_doubt', 'pending_review', 'expired'))
+           or (r.number > 0 and a.status in ('pending_review', 'expired'))
+    """,
+}
+"""What must never be found, in words, and the SQL that looks for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Something in the books that does not add up."""
+
+    what: str
+    where: str
+
+
+def faults() -> list[Fault]:
+    """Return what does not add up, at most `SHOWN` of each kind; empty means that the books are right."""
+    return [
+        Fault(what, ", ".join(str(value) for value in row))
+        for what, question in QUESTIONS.items()
+        for row in rows(f"select * from ({question}) as fault limit {SHOWN}")
+    ]

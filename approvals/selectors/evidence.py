@@ -1,0 +1,81 @@
+"""What a reviewer is shown before a yes, and its digest, which travels with the yes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from approvals.models import Authorization
+from approvals.selectors.situation import (
+    Situation,
+    ask_of_authorization,
+    look,
+    read_asker,
+    with_missing_summed,
+)
+from core.canonical import digest, plain
+from core.errors import NotFound
+from core.ids import Prefix, to_public
+from policies.engine.evaluate import evaluate
+from policies.engine.types import Check, Decision
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """The decision as it would be made now, with the digest of amount, payee, outcome and room."""
+
+    decision: Decision
+    digest: str
+
+
+def evidence_of(authorization: Authorization, situation: Situation, decision: Decision) -> Evidence:
+    """Return the evidence of this moment; equal digests mean that nothing a reviewer weighs has changed."""
+    payment = situation.payment
+    shown = {
+        "authorization": to_public(Prefix.AUTHORIZATION, authorization.id),
+        "amount": payment.amount,
+        "currency": payment.currency,
+        "payee": authorization.payee,
+        "counterparty": payment.counterparty,
+        "standing": payment.standing,
+        "outcome": decision.outcome,
+        "reasons": decision.reasons,
+        "checks": [_room(check) for check in decision.checks],
+    }
+    return Evidence(decision, digest(plain(shown)))
+
+
+def _room(check: Check) -> Mapping[str, object]:
+    return {
+        "policy": check.policy,
+        "version": check.version,
+        "rule_key": check.rule_key,
+        "outcome": check.outcome,
+        "code": check.code,
+        "limit": check.limit,
+        "used": check.used,
+    }
+
+
+def is_still_waiting(authorization: Authorization, now: datetime) -> bool:
+    """Say whether people can still answer."""
+    return (
+        authorization.status == "pending_review"
+        and authorization.expires_at is not None
+        and now < authorization.expires_at
+    )
+
+
+def present_evidence(authorization_id: UUID, *, organization_id: UUID, now: datetime) -> Evidence:
+    """Return what a reviewer has to weigh now; counters that are not open yet are summed without a trace.
+
+    Raises `NotFound`.
+    """
+    authorization = Authorization.objects.filter(id=authorization_id, organization_id=organization_id).first()
+    if authorization is None:
+        raise NotFound()
+    asker = read_asker(authorization.agent_id)
+    ask = ask_of_authorization(authorization)
+    seen = look(asker, ask, asked_at=authorization.asked_at, now=now, own=authorization.id)
+    situation = with_missing_summed(seen, own=authorization.id)
+    return evidence_of(authorization, situation, evaluate(situation.payment, situation.policies, situation.facts))

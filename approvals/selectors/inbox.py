@@ -1,0 +1,192 @@
+"""What reviewers see: the queue, and one request with everything that a yes or no rests on."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Final, cast
+from uuid import UUID
+
+from django.db.models import Count, Q, QuerySet
+
+from approvals.lifecycle import Status
+from approvals.models import ApprovalRequest, Authorization, Review
+from approvals.routing import Reviewer, is_asked, missing_approvals, requirements_from
+from approvals.selectors.evidence import present_evidence
+from core.errors import NotFound
+from core.ids import Prefix, to_public
+from people.models import Member
+from people.roles import Right, rights_of
+from policies.engine.explain import check_sentence
+from policies.engine.reasons import sentence
+from policies.engine.stored import check_from_plain
+from policies.engine.types import Check, Requirement, Said
+from spend.selectors.holds import HoldState, RecordState, hold_of, paid_to, records_of
+
+LONGEST_QUEUE: Final = 200
+"""Requests shown at once; the oldest-expiring come first, so the rest can wait until these are answered."""
+LAST_PAYMENTS: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class ShownCheck:
+    """A check with its sentence."""
+
+    check: Check
+    sentence: str
+
+    @property
+    def has_room(self) -> bool:
+        """Whether it counts against a limit that a bar can show."""
+        return self.check.limit is not None and self.check.used is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """What one rule still asks of people."""
+
+    requirement: Requirement
+    missing: int
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """One authorization with what stands around it.
+
+    `checks` are those of now while people decide, else those it was decided by. `digest` is the evidence shown.
+    `refusal` says why this viewer cannot answer, empty where they can.
+    """
+
+    authorization: Authorization
+    public_id: str
+    agent_id: str
+    outcome: str
+    reasons: tuple[str, ...]
+    checks: tuple[ShownCheck, ...]
+    shadow_checks: tuple[ShownCheck, ...]
+    digest: str
+    hold: HoldState | None
+    records: tuple[RecordState, ...]
+    request: ApprovalRequest | None
+    reviews: Sequence[Review]
+    needs: tuple[Need, ...]
+    refusal: str
+    paid: tuple[tuple[str, Decimal, int], ...]
+    last_payments: Sequence[Authorization]
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether people can still answer."""
+        return bool(self.digest)
+
+    @property
+    def missing(self) -> int:
+        """How many more approvals it needs at least: one person's counts for each rule that asks for them."""
+        return max((need.missing for need in self.needs), default=0)
+
+
+def waiting(organization_id: UUID, *, now: datetime) -> QuerySet[Authorization]:
+    """Return what waits for people, the ones that expire first first."""
+    return (
+        Authorization.objects.filter(organization_id=organization_id, status=Status.PENDING_REVIEW, expires_at__gt=now)
+        .select_related("agent", "counterparty", "approval_request")
+        .annotate(yeses=Count("approval_request__reviews", filter=Q(approval_request__reviews__verdict="approve")))
+        .order_by("expires_at", "id")
+    )
+
+
+def queue(organization_id: UUID, *, now: datetime) -> list[Authorization]:
+    """Return the top of the queue."""
+    return list(waiting(organization_id, now=now)[:LONGEST_QUEUE])
+
+
+def why_here(authorization: Authorization) -> str:
+    """Return in one sentence why an authorization was not simply approved."""
+    codes = authorization.reasons
+    for stored in authorization.decision["checks"]:
+        if codes and stored["code"] == codes[0] and stored["outcome"] == authorization.outcome:
+            return check_sentence(check_from_plain(stored))
+    return sentence(codes[0]) if codes else "Every rule allows it."
+
+
+def detail(organization_id: UUID, authorization_id: UUID, *, member: Member, now: datetime) -> Detail:
+    """Return one authorization with everything a reviewer or reader needs; raises `NotFound`."""
+    authorization = (
+        Authorization.objects.filter(id=authorization_id, organization_id=organization_id)
+        .select_related("agent", "counterparty", "organization")
+        .first()
+    )
+    if authorization is None:
+        raise NotFound()
+    is_waiting = (
+        authorization.status == Status.PENDING_REVIEW
+        and authorization.expires_at is not None
+        and now < authorization.expires_at
+    )
+    evidence = present_evidence(authorization_id, organization_id=organization_id, now=now) if is_waiting else None
+    stored = authorization.redecision or authorization.decision
+    checks = evidence.decision.checks if evidence else tuple(check_from_plain(one) for one in stored["checks"])
+    shown = tuple(ShownCheck(check, check_sentence(check)) for check in sorted(checks, key=_weight))
+    request = ApprovalRequest.objects.filter(authorization=authorization).first()
+    reviews = list(request.reviews.select_related("person").order_by("at")) if request else []
+    needs = _needs(request, reviews, organization_id)
+    counterparty = authorization.counterparty_id
+    return Detail(
+        authorization=authorization,
+        public_id=to_public(Prefix.AUTHORIZATION, authorization.id),
+        agent_id=to_public(Prefix.AGENT, authorization.agent_id),
+        outcome=evidence.decision.outcome.value if evidence else stored["outcome"],
+        reasons=tuple(sentence(code) for code in (evidence.decision.reasons if evidence else stored["reasons"])),
+        checks=tuple(one for one in shown if one.check.mode.value == "enforced"),
+        shadow_checks=tuple(one for one in shown if one.check.mode.value == "shadow"),
+        digest=evidence.digest if evidence else "",
+        hold=hold_of(authorization.id),
+        records=records_of(authorization.id),
+        request=request,
+        reviews=reviews,
+        needs=needs,
+        refusal=_refusal(authorization, reviews, needs, member) if is_waiting else "",
+        paid=paid_to(organization_id, counterparty) if counterparty else (),
+        last_payments=_last_payments(authorization),
+    )
+
+
+def _weight(check: Check) -> int:
+    return (Said.DENY, Said.REVIEW, Said.ALLOW, Said.NOT_APPLICABLE).index(check.outcome)
+
+
+def _needs(request: ApprovalRequest | None, reviews: Sequence[Review], organization_id: UUID) -> tuple[Need, ...]:
+    if request is None:
+        return ()
+    people = [review.person_id for review in reviews if review.verdict == "approve"]
+    members = Member.objects.filter(organization_id=organization_id, person_id__in=people, removed_at__isnull=True)
+    yeses = [_reviewer(member) for member in members]
+    requirements = requirements_from(request.requirements)
+    return tuple(Need(requirement, missing_approvals(requirement, yeses)) for requirement in requirements)
+
+
+def _refusal(authorization: Authorization, reviews: Sequence[Review], needs: Sequence[Need], member: Member) -> str:
+    if Right.REVIEW not in rights_of(member.roles):
+        return "Your roles do not let you review payments."
+    if authorization.agent.owner_id == member.person_id:
+        return "You own this agent; somebody else has to review its payments."
+    if any(review.person_id == member.person_id for review in reviews):
+        return "You have answered; other people still have to."
+    if needs and not any(is_asked(need.requirement, _reviewer(member)) for need in needs):
+        return "The rule asks other people."
+    return ""
+
+
+def _reviewer(member: Member) -> Reviewer:
+    return Reviewer(to_public(Prefix.PERSON, member.person_id), frozenset(member.roles))
+
+
+def _last_payments(authorization: Authorization) -> Sequence[Authorization]:
+    earlier = Authorization.objects.filter(
+        agent_id=authorization.agent_id,
+        payee_digest=authorization.payee_digest,
+        asked_at__lt=authorization.asked_at,
+        organization_id=authorization.organization_id,
+    )
+    found = earlier.order_by("-asked_at")[:LAST_PAYMENTS]
+    return cast(Sequence[Authorization], list(found))

@@ -1,0 +1,12 @@
+"""What the worker does for requests to spend: it looks for what is due and does it."""
+
+from celery import shared_task
+
+from approvals.services.expire import expire_due
+from core.clock import now as clock_now
+
+
+@shared_task(name="approvals.expire_due", ignore_result=True)  # type: ignore[untyped-decorator]
+def expire_due_authorizations() -> int:
+    """Expire approvals nobody used and questions nobody answered in time."""
+    return expire_due(now=clock_now())

@@ -1,0 +1,20 @@
+"""Where the pages of requests to spend live."""
+
+from django.urls import path
+
+from approvals import views
+
+app_name = "approvals"
+
+urlpatterns = [
+    path("approvals/", views.inbox, name="inbox"),
+    path("approvals/waiting/", views.waiting_count, name="waiting_count"),
+    path("approvals/<str:public_id>/", views.request, name="request"),
+    path("approvals/<str:public_id>/approve/", views.approve, name="approve"),
+    path("approvals/<str:public_id>/reject/", views.reject, name="reject"),
+    path("authorizations/", views.authorizations, name="authorizations"),
+    path("authorizations/<str:public_id>/", views.authorization, name="authorization"),
+    path("authorizations/<str:public_id>/void/", views.void, name="void"),
+    path("agents/<str:public_id>/limits/", views.agent_limits, name="agent_limits"),
+    path("agents/<str:public_id>/authorizations/", views.agent_authorizations, name="agent_authorizations"),
+]

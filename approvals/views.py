@@ -1,0 +1,229 @@
+"""Pages of requests to spend: the inbox, one request, the list, and fragments for an agent's page."""
+
+from datetime import datetime, time, timedelta
+from http import HTTPStatus
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_GET, require_POST
+
+from agents.selectors import agent_of
+from approvals.forms import FilterForm, ReasonForm
+from approvals.lifecycle import Status
+from approvals.models import Authorization
+from approvals.selectors.inbox import Detail, detail, queue, waiting, why_here
+from approvals.selectors.limits import limits_of
+from approvals.selectors.lists import Chosen, authorizations_page
+from approvals.selectors.situation import read_asker
+from approvals.services import review as reviews
+from approvals.services.void import void_authorization
+from core.clock import now as clock_now
+from core.errors import Conflict, ContoError, NotAllowed
+from core.ids import Prefix, from_public, to_public
+from core.paging import text_in
+from people.permissions import MemberRequest, actor_of, needs
+from people.roles import Right
+from policies.selectors import agents_to_assign
+
+SHOWN_ON_AGENT = 10
+
+
+@require_GET
+@needs(Right.READ)
+def inbox(request: MemberRequest) -> HttpResponse:
+    """Show the queue, and the request that expires first beside it."""
+    now = clock_now()
+    rows = queue(request.member.organization_id, now=now)
+    first = detail(request.member.organization_id, rows[0].id, member=request.member, now=now) if rows else None
+    return render(request, "approvals/inbox.html", _inbox_context(rows, first))
+
+
+@require_GET
+@needs(Right.READ)
+def request(request: MemberRequest, public_id: str) -> HttpResponse:
+    """Show the queue with one request chosen; alone where it does not wait any more."""
+    shown = _detail(request, public_id)
+    if not shown.is_waiting:
+        return redirect("approvals:authorization", public_id)
+    return render(
+        request,
+        "approvals/inbox.html",
+        _inbox_context(queue(request.member.organization_id, now=clock_now()), shown),
+    )
+
+
+@require_GET
+@needs(Right.READ)
+def waiting_count(request: MemberRequest) -> HttpResponse:
+    """Say how many requests wait; nothing where none does."""
+    number = waiting(request.member.organization_id, now=clock_now()).count()
+    return HttpResponse(str(number) if number else "")
+
+
+@require_POST
+@needs(Right.REVIEW)
+def approve(request: MemberRequest, public_id: str) -> HttpResponse:
+    """Store a yes to the evidence that was shown; where it has changed meanwhile, show the new evidence."""
+    try:
+        reviewed = reviews.approve(
+            from_public(Prefix.AUTHORIZATION, public_id),
+            member=request.member,
+            evidence_digest=request.POST.get("evidence", ""),
+            reason=request.POST.get("reason", ""),
+            actor=actor_of(request),
+            now=clock_now(),
+        )
+    except (Conflict, NotAllowed) as error:
+        return _again(request, public_id, error)
+    words = {
+        Status.APPROVED: "Approved. The app may pay.",
+        Status.DECLINED: "Decided again on the policies of now, and declined.",
+        Status.PENDING_REVIEW: "Your approval is stored; others still have to give theirs.",
+    }
+    messages.success(request, words[reviewed.status])
+    return redirect("approvals:inbox")
+
+
+@require_POST
+@needs(Right.REVIEW)
+def reject(request: MemberRequest, public_id: str) -> HttpResponse:
+    """Store a no, with its reason."""
+    form = ReasonForm(request.POST)
+    if not form.is_valid():
+        return _page(request, _detail(request, public_id), form=form, status=HTTPStatus.UNPROCESSABLE_ENTITY)
+    try:
+        reviews.reject(
+            from_public(Prefix.AUTHORIZATION, public_id),
+            member=request.member,
+            reason=form.cleaned_data["reason"],
+            actor=actor_of(request),
+            now=clock_now(),
+        )
+    except (Conflict, NotAllowed) as error:
+        return _again(request, public_id, error)
+    messages.success(request, "Rejected. The app must not pay.")
+    return redirect("approvals:inbox")
+
+
+@require_GET
+@needs(Right.READ)
+def authorizations(request: MemberRequest) -> HttpResponse:
+    """List authorizations, filtered by the address."""
+    organization_id = request.member.organization_id
+    names = [(to_public(Prefix.AGENT, agent_id), name) for agent_id, name in agents_to_assign(organization_id)]
+    form = FilterForm(request.GET, agents=names)
+    chosen = _chosen(organization_id, form.cleaned_data if form.is_valid() else {})
+    page = authorizations_page(chosen, cursor=text_in(request.GET, "cursor"))
+    context = {"form": form, "rows": _rows(page.rows), "next_cursor": page.next_cursor}
+    return render(request, "approvals/authorizations.html", context)
+
+
+@require_GET
+@needs(Right.READ)
+def authorization(request: MemberRequest, public_id: str) -> HttpResponse:
+    """Show one authorization with the full trace."""
+    return _page(request, _detail(request, public_id))
+
+
+@require_POST
+@needs(Right.MANAGE_AGENTS)
+def void(request: MemberRequest, public_id: str) -> HttpResponse:
+    """Give up an authorization on the app's behalf, with a reason."""
+    form = ReasonForm(request.POST)
+    if not form.is_valid():
+        return _page(request, _detail(request, public_id), form=form, status=HTTPStatus.UNPROCESSABLE_ENTITY)
+    try:
+        void_authorization(
+            from_public(Prefix.AUTHORIZATION, public_id),
+            organization_id=request.member.organization_id,
+            agent_id=None,
+            reason=form.cleaned_data["reason"],
+            actor=actor_of(request),
+            now=clock_now(),
+        )
+    except Conflict as error:
+        return _again(request, public_id, error)
+    messages.success(request, "Voided. What it held is free again.")
+    return redirect("approvals:authorization", public_id)
+
+
+@require_GET
+@needs(Right.READ)
+def agent_limits(request: MemberRequest, public_id: str) -> HttpResponse:
+    """Show what an agent may still spend, per rule: a section of its page."""
+    agent = agent_of(request.member.organization_id, from_public(Prefix.AGENT, public_id))
+    context = {"limits": limits_of(read_asker(agent.id), now=clock_now()), "agent": agent, "public_id": public_id}
+    return render(request, _fragment(request, "approvals/agent_limits.html"), context)
+
+
+@require_GET
+@needs(Right.READ)
+def agent_authorizations(request: MemberRequest, public_id: str) -> HttpResponse:
+    """Show what an agent asked for last: a section of its page."""
+    agent = agent_of(request.member.organization_id, from_public(Prefix.AGENT, public_id))
+    chosen = Chosen(organization_id=request.member.organization_id, agent_id=agent.id)
+    page = authorizations_page(chosen, limit=SHOWN_ON_AGENT)
+    context = {"rows": _rows(page.rows), "agent": agent, "public_id": public_id}
+    return render(request, _fragment(request, "approvals/agent_authorizations.html"), context)
+
+
+def _fragment(request: MemberRequest, template: str) -> str:
+    return f"{template}#section" if request.htmx else template
+
+
+def _detail(request: MemberRequest, public_id: str) -> Detail:
+    authorization_id = from_public(Prefix.AUTHORIZATION, public_id)
+    return detail(request.member.organization_id, authorization_id, member=request.member, now=clock_now())
+
+
+def _again(request: MemberRequest, public_id: str, error: ContoError) -> HttpResponse:
+    return _page(request, _detail(request, public_id), fault=error.detail, status=error.status)
+
+
+def _page(
+    request: HttpRequest, shown: Detail, *, form: ReasonForm | None = None, fault: str = "", status: int = 200
+) -> HttpResponse:
+    context = {
+        "shown": shown,
+        "why": why_here(shown.authorization),
+        "reason_form": form or ReasonForm(),
+        "fault": fault,
+        "may_void": shown.authorization.status in ("approved", "pending_review", "in_doubt"),
+    }
+    return render(request, "approvals/authorization.html", context, status=status)
+
+
+def _inbox_context(rows: list[Authorization], shown: Detail | None) -> dict[str, Any]:
+    return {
+        "rows": _rows(rows),
+        "shown": shown,
+        "why": why_here(shown.authorization) if shown else "",
+        "reason_form": ReasonForm(),
+    }
+
+
+def _rows(rows: list[Authorization]) -> list[dict[str, Any]]:
+    return [{"one": row, "public_id": to_public(Prefix.AUTHORIZATION, row.id), "why": why_here(row)} for row in rows]
+
+
+def _chosen(organization_id: UUID, asked: dict[str, Any]) -> Chosen:
+    until = asked.get("until")
+    return Chosen(
+        organization_id=organization_id,
+        agent_id=from_public(Prefix.AGENT, asked["agent"]) if asked.get("agent") else None,
+        status=asked.get("status", ""),
+        outcome=asked.get("outcome", ""),
+        category=asked.get("category", "").lower(),
+        rail=asked.get("rail", ""),
+        session=asked.get("session", ""),
+        since=_midnight(asked.get("since")),
+        until=_midnight(until + timedelta(days=1)) if until else None,
+    )
+
+
+def _midnight(day: Any) -> datetime | None:
+    return None if day is None else timezone.make_aware(datetime.combine(day, time()))

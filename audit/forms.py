@@ -1,0 +1,72 @@
+"""The filter of the log page; it lives in the address."""
+
+from datetime import date, datetime, time, timedelta
+from typing import Any, Final
+
+from django import forms
+from django.utils import timezone
+
+from audit.catalogue import Action
+from audit.models import ID_LENGTH
+from audit.selectors import Filters
+
+DATE: Final = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
+
+
+def action_choices() -> list[Any]:
+    """Return every action under its family; the family itself can be chosen too."""
+    families: dict[str, list[tuple[str, str]]] = {}
+    for action in Action:
+        family, _, what = action.value.partition(".")
+        every = [(family, f"{_words(family)}: everything")]
+        families.setdefault(family, every).append((action.value, f"{_words(family)}: {_words(what).lower()}"))
+    return [("", "Everything"), *((_words(family), choices) for family, choices in families.items())]
+
+
+class FilterForm(forms.Form):
+    """Who, what, to what, when; a field that cannot be read filters nothing and says so."""
+
+    action = forms.ChoiceField(label="What", choices=action_choices, required=False)
+    actor = forms.CharField(label="Who", max_length=ID_LENGTH, required=False)
+    subject = forms.CharField(label="To what", max_length=ID_LENGTH, required=False)
+    since = forms.DateField(label="From", required=False, widget=DATE)
+    until = forms.DateField(label="To", required=False, widget=DATE)
+
+    def __init__(self, data: Any, *, actors: list[tuple[str, str]]) -> None:
+        super().__init__(data)
+        self.actors = actors
+        for name, field in self.fields.items():
+            field.widget.attrs["class"] = "form-select" if name == "action" else "form-control"
+        self.fields["actor"].widget.attrs |= {"list": "actors", "placeholder": "anybody", "autocomplete": "off"}
+        self.fields["subject"].widget.attrs |= {"placeholder": "an id", "autocomplete": "off"}
+
+    def filters(self) -> Filters:
+        """Return what was asked for; days begin and end in the viewer's zone."""
+        self.is_valid()
+        asked = self.cleaned_data
+        until = asked.get("until")
+        return Filters(
+            action=asked.get("action", ""),
+            actor=asked.get("actor", ""),
+            subject=asked.get("subject", ""),
+            since=_midnight(asked.get("since")),
+            until=_midnight(until + timedelta(days=1) if until and until < date.max else None),
+        )
+
+    def in_force(self) -> list[tuple[str, str, str]]:
+        """Return the fields that filter, each with its name, its label and what it lets through."""
+        asked = {name: value for name, value in self.cleaned_data.items() if value}
+        shown = {name: str(value) for name, value in asked.items()}
+        if "action" in asked:
+            shown["action"] = _words(asked["action"])
+        if "actor" in asked:
+            shown["actor"] = dict(self.actors).get(asked["actor"], asked["actor"])
+        return [(name, str(self.fields[name].label), text) for name, text in shown.items()]
+
+
+def _midnight(day: date | None) -> datetime | None:
+    return timezone.make_aware(datetime.combine(day, time.min)) if day else None
+
+
+def _words(text: str) -> str:
+    return text.replace("_", " ").replace(".", ": ").capitalize()

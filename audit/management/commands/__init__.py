@@ -1,0 +1,1 @@
+"""Commands: verify the history, export it with its proofs."""

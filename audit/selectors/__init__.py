@@ -1,0 +1,23 @@
+"""Reads of the history: pages of events, the state of the seal, full checks and exports."""
+
+from audit.selectors.events import Filters, Page, Viewed, actors, events_of, newest
+from audit.selectors.export import export_lines
+from audit.selectors.state import SealState, seal_state
+from audit.selectors.table import table_rows
+from audit.selectors.verification import Outcome, logs, verify
+
+__all__ = [
+    "Filters",
+    "Outcome",
+    "Page",
+    "SealState",
+    "Viewed",
+    "actors",
+    "events_of",
+    "export_lines",
+    "logs",
+    "newest",
+    "seal_state",
+    "table_rows",
+    "verify",
+]

@@ -1,0 +1,163 @@
+"""Pages of events: newest first, filtered, by cursor."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from django.db.models import Q, QuerySet
+
+from audit.catalogue import sentence
+from audit.models import Event
+from audit.seal import event_form
+from core.actor import ActorKind
+from core.ids import Prefix, to_public
+from core.paging import DEFAULT_PAGE, decode_cursor, encode_cursor
+
+NAMED_BY: Final = ("name", "display_name", "email", "external_ref")
+"""The fields of `after` or `before` by which a subject is called in a sentence."""
+ID_TAIL: Final = 6
+LONGEST_NAME: Final = 80
+NEWER: Final = "newer."
+"""Begins a cursor that reads towards the present."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """Which events: each set field narrows. `action` is one or a family (`agent`); `until` is exclusive."""
+
+    action: str = ""
+    actor: str = ""
+    subject: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Viewed:
+    """One event as people and callers see it; `index` is its place in the sealed log, None until it has one."""
+
+    id: str
+    at: datetime
+    action: str
+    actor_kind: ActorKind
+    actor_id: str
+    actor_name: str
+    subject_kind: str
+    subject_id: str
+    subject_name: str
+    before: object
+    after: object
+    request_id: str
+    address: str
+    index: int | None
+    form: dict[str, object]
+
+    @property
+    def sentence(self) -> str:
+        """What happened, in one sentence."""
+        return sentence(self.action, actor=self.actor_name, subject=self.subject_name)
+
+    @property
+    def changes(self) -> tuple[dict[str, object], dict[str, object]]:
+        """What was before and what is after, each as named fields."""
+        before, after = (one if isinstance(one, dict) else {"": one} for one in (self.before or {}, self.after or {}))
+        return before, after
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some events, newest first, and the cursors of the pages beside it (empty where there is none)."""
+
+    events: Sequence[Viewed]
+    next_cursor: str
+    previous_cursor: str
+
+
+def events_of(organization_id: UUID, subject_id: str, limit: int = DEFAULT_PAGE) -> Sequence[Viewed]:
+    """Return the newest events about one subject (a public id)."""
+    return newest(organization_id, Filters(subject=subject_id), limit=limit).events
+
+
+def newest(organization_id: UUID, filters: Filters, *, cursor: str = "", limit: int = DEFAULT_PAGE) -> Page:
+    """Return one page of an organization's events; raises `Invalid` on a cursor that is none."""
+    edge = decode_cursor(cursor.removeprefix(NEWER)) if cursor else None
+    found = filtered(organization_id, filters)
+    if edge and cursor.startswith(NEWER):
+        beyond = Q(at__gt=edge[0]) | Q(at=edge[0], id__gt=edge[1])
+        some = list(found.filter(beyond, at__gte=edge[0]).order_by("at", "id")[: limit + 1])
+        events, has_newer, has_older = some[:limit][::-1], len(some) > limit, True
+    else:
+        if edge:
+            found = found.filter(Q(at__lt=edge[0]) | Q(at=edge[0], id__lt=edge[1]), at__lte=edge[0])
+        some = list(found.order_by("-at", "-id")[: limit + 1])
+        events, has_newer, has_older = some[:limit], bool(edge), len(some) > limit
+    return Page(
+        events=[viewed(event) for event in events],
+        next_cursor=encode_cursor(events[-1].at, events[-1].id) if has_older and events else "",
+        previous_cursor=NEWER + encode_cursor(events[0].at, events[0].id) if has_newer and events else "",
+    )
+
+
+def filtered(organization_id: UUID, filters: Filters) -> QuerySet[Event]:
+    """Return the events of an organization that the filters let through, with their places in the log."""
+    found = Event.objects.filter(organization_id=organization_id).select_related("leaf")
+    if filters.action:
+        found = found.filter(Q(action=filters.action) | Q(action__startswith=f"{filters.action}."))
+    if filters.actor:
+        found = found.filter(actor_id=filters.actor)
+    if filters.subject:
+        found = found.filter(subject_id=filters.subject)
+    if filters.since:
+        found = found.filter(at__gte=filters.since)
+    if filters.until:
+        found = found.filter(at__lt=filters.until)
+    return found
+
+
+def viewed(event: Event) -> Viewed:
+    """Return an event (of `filtered`) as it is shown."""
+    return Viewed(
+        id=to_public(Prefix.EVENT, event.id),
+        at=event.at,
+        action=event.action,
+        actor_kind=ActorKind(event.actor_kind),
+        actor_id=event.actor_id,
+        actor_name=event.actor_name or event.actor_id,
+        subject_kind=event.subject_kind,
+        subject_id=event.subject_id,
+        subject_name=_subject_name(event),
+        before=event.before,
+        after=event.after,
+        request_id=event.request_id,
+        address=event.address,
+        index=event.leaf.index if hasattr(event, "leaf") else None,
+        form=event_form(event),
+    )
+
+
+def actors(organization_id: UUID, *, looked_at: int = 1_000) -> list[tuple[str, str]]:
+    """Return id and name of who acted in the newest events, by name: what the filter suggests."""
+    recent = Event.objects.filter(organization_id=organization_id).order_by("-at", "-id")[:looked_at]
+    latest_names = dict(reversed(recent.values_list("actor_id", "actor_name")))
+    return sorted(latest_names.items(), key=lambda pair: pair[1].casefold())
+
+
+def _subject_name(event: Event) -> str:
+    for state in (event.after, event.before):
+        if isinstance(state, dict):
+            if event.subject_kind == "authorization" and (payment := _payment(state)):
+                return payment
+            for field in NAMED_BY:
+                if isinstance(name := state.get(field), str) and name:
+                    return name[:LONGEST_NAME]
+    prefix, _, rest = event.subject_id.rpartition("_")
+    return f"{prefix}_…{rest[-ID_TAIL:]}" if len(rest) > ID_TAIL else event.subject_id
+
+
+def _payment(state: dict[str, object]) -> str:
+    amount, currency, payee = (state.get(name) for name in ("amount", "currency", "payee"))
+    if not (isinstance(amount, str) and isinstance(currency, str)):
+        return ""
+    return f"of {amount} {currency}{f' to {payee}' if isinstance(payee, str) and payee else ''}"[:LONGEST_NAME]

@@ -1,0 +1,17 @@
+"""Addresses of the log."""
+
+from django.urls import path
+
+from audit import views
+
+app_name = "audit"
+
+urlpatterns = [
+    path("audit/", views.log, name="log"),
+    path("audit/seal/", views.seal, name="seal"),
+    path("audit/history/<str:subject_id>/", views.history, name="history"),
+    path("audit/export/", views.export, name="export"),
+    path("audit/table/", views.table, name="table"),
+    path("audit/checkpoint/", views.checkpoint, name="checkpoint"),
+    path("audit/verifier/", views.verifier, name="verifier"),
+]

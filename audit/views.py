@@ -1,0 +1,203 @@
+"""The log page, the history of one object, the state of the seal, and what an auditor takes home."""
+
+import csv
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import chain
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from django.http import FileResponse, Http404, HttpResponse, QueryDict, StreamingHttpResponse
+from django.shortcuts import redirect, render
+from django.urls import NoReverseMatch, reverse
+from django.views.decorators.http import require_safe
+
+from audit import verifier as verifier_file
+from audit.forms import FilterForm
+from audit.seal import public_key_text
+from audit.selectors import SealState, Viewed, actors, events_of, export_lines, newest, seal_state, table_rows
+from audit.services.sealing import configured_key
+from core.clock import now as clock_now
+from core.http import MemberRequest, needs
+from core.ids import Prefix, to_public
+from core.templatetags.statuses import status_of
+
+READ: Final = "read"
+"""The name of the right, as the roles' table knows it."""
+EVENTS_OF_AN_OBJECT: Final = 30
+SUBJECT_PAGES: Final = {
+    "agent": "agents:detail",
+    "approval_request": "approvals:request",
+    "authorization": "approvals:authorization",
+    "counterparty": "spend:counterparty",
+    "policy": "policies:detail",
+}
+"""The page of a subject, where there is one: addressed by its public id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One event as the timeline component and the table of the log draw it."""
+
+    event: Viewed
+    title: str
+    when: datetime
+    icon: str
+    tone: str
+    before: Mapping[str, object]
+    after: Mapping[str, object]
+    address: str
+    subject_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Chip:
+    """A filter in force, and the address that takes it away."""
+
+    label: str
+    url: str
+
+
+@require_safe
+@needs(READ)
+def log(request: MemberRequest) -> HttpResponse:
+    """Show everything that happened, newest first."""
+    organization_id = request.member.organization_id
+    form = FilterForm(request.GET, actors=actors(organization_id))
+    page = newest(organization_id, form.filters(), cursor=request.GET.get("cursor", ""))
+    context = {
+        "form": form,
+        "lines": lines(page.events),
+        "page": page,
+        "chips": chips(request.GET, form),
+        "proof_url": f"{reverse('audit:export')}?{without(request.GET, 'cursor')}",
+        "table_url": f"{reverse('audit:table')}?{without(request.GET, 'cursor')}",
+    }
+    return render(request, "audit/log.html", context | seal_context(request))
+
+
+@require_safe
+@needs(READ)
+def seal(request: MemberRequest) -> HttpResponse:
+    """Show how far the log is sealed: the part of the log page that renews itself."""
+    return render(request, "audit/seal.html", seal_context(request))
+
+
+@require_safe
+@needs(READ)
+def history(request: MemberRequest, subject_id: str) -> HttpResponse:
+    """Show what happened to one object, as a part of other pages; who follows the link comes to the log."""
+    if "\0" in subject_id:
+        raise Http404("No id holds such a character.")
+    if not request.htmx:
+        return redirect(f"{reverse('audit:log')}?{urlencode({'subject': subject_id})}")
+    found = events_of(request.member.organization_id, subject_id, EVENTS_OF_AN_OBJECT)
+    context = {"events": lines(found), "subject_id": subject_id, "is_all": len(found) < EVENTS_OF_AN_OBJECT}
+    return render(request, "audit/history.html", context)
+
+
+@require_safe
+@needs(READ)
+def export(request: MemberRequest) -> StreamingHttpResponse:
+    """Send what is filtered, with its proofs, for `verifier.py`."""
+    organization_id, now = request.member.organization_id, clock_now()
+    filters = FilterForm(request.GET, actors=[]).filters()
+    key = configured_key().public_key()
+    sent = export_lines(organization_id, key=key, now=now, filters=filters)
+    # The first line is drawn here, so that what refuses the export is answered as an error and not as half a file.
+    response = StreamingHttpResponse(chain([next(sent)], sent), content_type="application/x-ndjson")
+    name = f"conto-audit-{to_public(Prefix.ORGANIZATION, organization_id)}-{now:%Y%m%dT%H%M%SZ}.jsonl"
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response
+
+
+@require_safe
+@needs(READ)
+def table(request: MemberRequest) -> StreamingHttpResponse:
+    """Send what is filtered as CSV."""
+    filters = FilterForm(request.GET, actors=[]).filters()
+    writer = csv.writer(_Passing())
+    rows = (writer.writerow(row) for row in table_rows(request.member.organization_id, filters))
+    response = StreamingHttpResponse(rows, content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="audit-{clock_now():%Y-%m-%d}.csv"'
+    return response
+
+
+class _Passing:
+    """What the CSV writer writes to: hands each line on."""
+
+    def write(self, line: str) -> str:
+        return line
+
+
+@require_safe
+@needs(READ)
+def checkpoint(request: MemberRequest) -> HttpResponse:
+    """Send the last checkpoint: worth keeping where this server cannot reach it."""
+    state = seal_state(request.member.organization_id)
+    if not state.checkpoint:
+        raise Http404("Nothing is sealed yet.")
+    response = HttpResponse(state.checkpoint, content_type="text/plain; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="conto-checkpoint-{state.size}.txt"'
+    return response
+
+
+@require_safe
+@needs(READ)
+def verifier(request: MemberRequest) -> FileResponse:  # noqa: ARG001 - every member gets the same file
+    """Send the stand-alone verifier."""
+    source = Path(verifier_file.__file__).open("rb")  # noqa: SIM115 - the response closes it
+    return FileResponse(source, as_attachment=True, filename="verifier.py", content_type="text/x-python")
+
+
+# --- What the pages show ----------------------------------------------------------------------------------------------
+
+
+def seal_context(request: MemberRequest) -> dict[str, Any]:
+    state: SealState = seal_state(request.member.organization_id)
+    return {"seal": state, "public_key": public_key_text(configured_key().public_key())}
+
+
+def lines(events: Sequence[Viewed]) -> list[Line]:
+    return [line(event) for event in events]
+
+
+def line(event: Viewed) -> Line:
+    look = status_of(event.action.rpartition(".")[2])
+    before, after = event.changes
+    return Line(
+        event=event,
+        title=event.sentence,
+        when=event.at,
+        icon=look.icon,
+        tone=look.tone,
+        before=before,
+        after=after,
+        address=event.address,
+        subject_url=subject_url(event),
+    )
+
+
+def subject_url(event: Viewed) -> str:
+    """Return the address of the subject's page, or nothing where it has none."""
+    try:
+        return reverse(SUBJECT_PAGES[event.subject_kind], args=[event.subject_id])
+    except (KeyError, NoReverseMatch):
+        return ""
+
+
+def chips(query: QueryDict, form: FilterForm) -> list[Chip]:
+    return [
+        Chip(f"{label}: {value}", f"{reverse('audit:log')}?{without(query, name, 'cursor')}")
+        for name, label, value in form.in_force()
+    ]
+
+
+def without(query: QueryDict, *names: str) -> str:
+    """Return the query without these fields and without empty ones."""
+    kept = query.copy()
+    for name in [name for name in kept if name in names or not kept[name]]:
+        del kept[name]
+    return kept.urlencode()

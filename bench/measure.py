@@ -1,0 +1,178 @@
+"""The parts of the benchmark, and the report."""
+
+import argparse
+import itertools
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import django
+from django.core.management import call_command
+from django.db import connection
+
+from bench import load
+from conto_admin import embedded, programs, supervise
+
+django.setup()
+
+from approvals.selectors.books import faults
+from bench import limit, world
+from core.db import rows
+
+HOST: Final = "127.0.0.1"
+CLIENTS: Final = (1, 8, 32)
+PATH: Final = "/api/v1/authorizations"
+HELD: Final = "select coalesce(sum(held), 0) from spend_hold where organization_id = %s"
+RACERS: Final = 64
+ROOM: Final = 10
+AMOUNTS: Final = 7
+"""Each agent asks for this many amounts in turn, so that not every ask is the twin of the last."""
+BODY: Final = (
+    b'{"amount":"%s","currency":"USD","counterparty":{"name":"OpenAI","domain":"api.openai.com"},"category":"ai"}'
+)
+SMALL_PAST: Final = 1000
+"""The past that growth is compared with."""
+LEAST_SHARE: Final = 0.30
+MOST_GROWTH: Final = 1.20
+
+
+@dataclass
+class Report:
+    """Lines for people, and whether every mark was reached."""
+
+    lines: list[str] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+
+    def say(self, line: str) -> None:
+        """Keep a line, and print it."""
+        self.lines.append(line)
+        print(line, flush=True)
+
+    def demand(self, holds: object, what: str) -> None:
+        """Note a mark that was missed."""
+        if not holds:
+            self.failures.append(what)
+
+
+def measure(options: argparse.Namespace, page: Path) -> int:
+    """Run the parts; return 0 where every mark was reached."""
+    call_command("migrate", verbosity=0, interactive=False)
+    report = Report()
+    report.say("# Performance")
+    report.say("")
+    report.say("Written by `python3 run.py bench`: one machine, one run; trust the ratios, not the absolutes.")
+    if options.only in (None, "ask"):
+        ask(report, options)
+    if options.only in (None, "race"):
+        race(report, options)
+    if options.only in (None, "growth"):
+        growth(report, options)
+    found = faults() if options.only != "ask" else []
+    report.demand(not found, f"the books have {len(found)} faults")
+    report.say("")
+    report.say("Every mark was reached." if not report.failures else "Missed: " + "; ".join(report.failures))
+    if options.only is None:
+        page.write_text("\n".join(report.lines) + "\n")
+    return bool(report.failures)
+
+
+def ask(report: Report, options: argparse.Namespace) -> None:
+    """Measure pgbench's limit and the ask over HTTP, spread over agents and on one budget."""
+    spread = world.make_world("spread", options.agents, world.THREE_LIMITS)
+    one = world.make_world("one-budget", 32, world.budget(world.LARGE))
+    report.say("")
+    report.say("## Asking")
+    report.say("")
+    report.say("| load | clients | per second | p50 ms | p99 ms | share of pgbench |")
+    report.say("| --- | --- | --- | --- | --- | --- |")
+    with web(4) as port:
+        load.run(HOST, port, asks(spread), clients=8, requests=2 * options.agents)
+        load.run(HOST, port, asks(one), clients=8, requests=200)
+        for clients in CLIENTS:
+            best = limit.measure(spread, clients=clients, seconds=options.seconds)
+            report.say(f"| pgbench, the same durable writes | {clients} | {best:.0f} | – | – | 1 |")
+            for name, place in (("spread over agents", spread), ("all on one budget", one)):
+                result = load.run(HOST, port, asks(place), clients=clients, seconds=options.seconds)
+                share = result.rate / best
+                times = f"{result.quantile(0.5):.1f} | {result.quantile(0.99):.1f}"
+                report.say(f"| {name} | {clients} | {result.rate:.0f} | {times} | {share:.2f} |")
+                report.demand(set(result.statuses) == {201}, f"{name}: answers {dict(result.statuses)}")
+                if clients == CLIENTS[-1] and place is spread:
+                    report.demand(share >= LEAST_SHARE, f"{share:.2f} of pgbench at {clients} clients")
+
+
+def race(report: Report, options: argparse.Namespace) -> None:
+    """Let 64 simultaneous asks of 1 meet a budget of 10, round after round."""
+    report.say("")
+    report.say("## Racing for a budget")
+    report.say("")
+    report.say(f"{RACERS} simultaneous asks of 1 on a budget of {ROOM}, {options.rounds} rounds each.")
+    report.say("")
+    report.say("| processes | approved per round | overspends | ledger sum |")
+    report.say("| --- | --- | --- | --- |")
+    for processes in (1, 2, 4):
+        place = world.make_world(f"race-{processes}", RACERS, [])
+        approved: list[int] = []
+        with web(processes) as port:
+            for number in range(options.rounds):
+                world.replace_rules(place, [world.pot(f"pot{number}", str(ROOM))])
+                result = load.run(HOST, port, asks(place, amount=b"1"), clients=RACERS, requests=RACERS)
+                approved.append(result.outcomes["approved"])
+        held = rows(HELD, [place.organization_id])[0][0]
+        over = sum(count > ROOM for count in approved)
+        report.say(f"| {processes} | {min(approved)} to {max(approved)} | {over} | {held} |")
+        report.demand(over == 0 and held == sum(approved), f"{over} overspends with {processes} processes")
+        report.demand(min(approved) == ROOM, f"room was left with {processes} processes")
+
+
+def growth(report: Report, options: argparse.Namespace) -> None:
+    """Ask with a short past and with a long one."""
+    report.say("")
+    report.say("## Growing with history")
+    report.say("")
+    report.say("| past authorizations | per second | p50 ms | p99 ms |")
+    report.say("| --- | --- | --- | --- |")
+    place = world.make_world("growth", 100, world.THREE_LIMITS)
+    halves: list[float] = []
+    with web(4) as port:
+        load.run(HOST, port, asks(place), clients=8, requests=400)
+        for past in (SMALL_PAST, options.past):
+            world.seed_past(place, past)
+            rows("analyze")
+            rows("checkpoint")
+            load.run(HOST, port, asks(place), clients=8, requests=400)
+            result = load.run(HOST, port, asks(place), clients=8, seconds=options.seconds)
+            halves.append(result.quantile(0.5))
+            report.say(f"| {past:,} | {result.rate:.0f} | {result.quantile(0.5):.1f} | {result.quantile(0.99):.1f} |")
+    report.demand(halves[1] <= halves[0] * MOST_GROWTH, f"p50 grew from {halves[0]:.1f} to {halves[1]:.1f} ms")
+
+
+def asks(place: world.World, *, amount: bytes = b"") -> Callable[[int], bytes]:
+    """Return asks that walk over the agents, with amounts from 1.00 to 9.99."""
+    bodies = [
+        load.request_bytes(PATH, key, BODY % (amount or b"%d.%02d" % divmod(100 + number % 900, 100)))
+        for number, key in zip(range(AMOUNTS * len(place.keys)), itertools.cycle(place.keys), strict=False)
+    ]
+    steps = itertools.cycle(bodies)
+    return lambda _number: next(steps)
+
+
+@contextmanager
+def web(processes: int) -> Iterator[int]:
+    """Run the web server with so many processes on a free port of this machine."""
+    connection.close()
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port = probe.getsockname()[1]
+    supervisor = supervise.Supervisor(must_end=lambda: False)
+    try:
+        supervisor.start(programs.web(HOST, port, processes, {"PUBLIC_URL": f"http://{HOST}:{port}"}))
+        yield port
+    finally:
+        supervisor.stop()
+
+
+__all__ = ["embedded", "measure"]

@@ -1,0 +1,1 @@
+"""The Django project: settings, addresses, processes; no logic of the product."""

@@ -1,0 +1,41 @@
+"""The worker: tasks look for rows that are due, every few seconds; nothing enqueues them but this clock."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from celery import Celery
+from celery.schedules import crontab
+from celery.signals import worker_init, worker_ready
+from django.core.exceptions import ImproperlyConfigured
+
+from conto_admin import checks
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "conto_admin.settings")
+
+app = Celery("conto")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()
+# A run that nobody took before the next is due is dropped: the next one finds the same rows.
+app.conf.beat_schedule = {
+    "expire-due-authorizations": {"task": "approvals.expire_due", "schedule": 5.0, "options": {"expires": 5.0}},
+    "seal-audit": {"task": "audit.seal", "schedule": 1.0, "options": {"expires": 1.0}},
+    "verify-audit": {"task": "audit.verify", "schedule": crontab(hour="3", minute="17")},
+}
+
+
+@worker_init.connect  # type: ignore[untyped-decorator]
+def refuse_unsafe(**_: Any) -> None:
+    """Do not work with unsafe settings; Celery swallows every exception of a handler but this one."""
+    try:
+        checks.refuse_unsafe()
+    except ImproperlyConfigured as refusal:
+        sys.exit(str(refusal))
+
+
+@worker_ready.connect  # type: ignore[untyped-decorator]
+def tell_ready(**_: Any) -> None:
+    """Make the file that whoever started this worker waits for."""
+    if path := os.environ.get("CONTO_READY_FILE"):
+        Path(path).touch()

@@ -1,0 +1,24 @@
+"""Run the worker and its clock: once per install, beside the web servers."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from conto_admin import embedded, programs, supervise
+
+
+class Command(BaseCommand):
+    """`manage.py worker`."""
+
+    help = "Run the worker and its clock. Refuses to start with unsafe settings."
+
+    def handle(self, *_: Any, **__: Any) -> None:
+        """Work until told to end."""
+        try:
+            with embedded.use_unless_given():
+                supervise.run(
+                    [programs.worker({})],
+                    when_ready=lambda: self.stdout.write(f"The worker looks for what is due; log in {programs.LOGS}."),
+                )
+        except supervise.ProgramFailed as failure:
+            raise CommandError(str(failure)) from None

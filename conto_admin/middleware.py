@@ -1,0 +1,136 @@
+"""What every request passes first: the API's own short way, and the id of the request in logs and answers."""
+
+import time
+import uuid
+from collections.abc import Callable
+from typing import Any, Final
+
+from django.conf import settings
+from django.core.handlers.base import BaseHandler
+from django.core.handlers.exception import convert_exception_to_response
+from django.db import InterfaceError, OperationalError
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.utils.module_loading import import_string
+from django_structlog.middlewares.request import RequestMiddleware
+from structlog.contextvars import bound_contextvars, get_contextvars
+
+from conto_admin import api_errors, logs
+from core.errors import ContoError, Unavailable
+
+API_PREFIX: Final = "/api/"
+REQUEST_ID_HEADER: Final = "X-Request-ID"
+SECRETS_IN_ADDRESSES: Final = {"key", "secret", "token"}
+"""Names of parts of addresses, such as that of an invitation link, that no log may hold."""
+
+GetResponse = Callable[[HttpRequest], HttpResponse]
+
+
+class ApiDoor:
+    """Lead API requests and health checks around the middleware of pages: no session, no CSRF, no messages.
+
+    It stands first in MIDDLEWARE; what it leads away passes API_MIDDLEWARE only.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.pages = get_response
+        self.api = ApiHandler()
+        self.api.load_middleware()
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if request.path_info.startswith(settings.API_PATHS):
+            return self.api.get_response(request)
+        return self.pages(request)
+
+
+class ApiHandler(BaseHandler):
+    """Django's request handler with another list of middleware."""
+
+    def load_middleware(self, is_async: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002 - Django's signature
+        """Build the chain of API_MIDDLEWARE, in the way Django builds that of MIDDLEWARE."""
+        self._view_middleware: list[Any] = []
+        self._template_response_middleware: list[Any] = []
+        self._exception_middleware: list[Any] = []
+        handler = convert_exception_to_response(self._get_response)  # type: ignore[attr-defined]
+        for path in reversed(settings.API_MIDDLEWARE):
+            middleware = import_string(path)(handler)
+            if hasattr(middleware, "process_exception"):
+                self._exception_middleware.append(middleware.process_exception)
+            handler = convert_exception_to_response(middleware)
+        self._middleware_chain = handler
+
+
+class RequestLog(RequestMiddleware):
+    """For pages: give each request an id of our own making, log its end, and tell the id to the caller."""
+
+    def prepare(self, request: HttpRequest) -> None:
+        """Set `request.request_id`, and the caller's address as the trusted proxies saw it."""
+        believe_proxies(request)
+        super().prepare(request)
+        request.request_id = get_contextvars()["request_id"]  # type: ignore[attr-defined]
+
+    @staticmethod
+    def format_request(request: HttpRequest) -> str:
+        """Name the request without its query and without what its address keeps secret."""
+        path = request.path
+        for name, value in (request.resolver_match.kwargs if request.resolver_match else {}).items():
+            path = path.replace(str(value), "***") if name in SECRETS_IN_ADDRESSES else path
+        return f"{request.method} {path}"
+
+    def handle_response(self, request: HttpRequest, response: HttpResponse) -> None:
+        """Log the end of the request."""
+        response[REQUEST_ID_HEADER] = request.request_id  # type: ignore[attr-defined]
+        super().handle_response(request, response)
+
+
+class ApiRequestLog:
+    """The same for the API, at a fifth of the cost: one line, written straight to standard error."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        believe_proxies(request)
+        request_id = str(uuid.uuid4())
+        request.request_id = request_id  # type: ignore[attr-defined]
+        began = time.perf_counter()
+        with bound_contextvars(request_id=request_id):
+            response = self.get_response(request)
+        response[REQUEST_ID_HEADER] = request_id
+        logs.access(
+            request_id=request_id,
+            request=f"{request.method} {request.path}",
+            code=response.status_code,
+            milliseconds=round((time.perf_counter() - began) * 1000, 2),
+        )
+        return response
+
+
+def believe_proxies(request: HttpRequest) -> None:
+    """Take the caller's address from the trusted proxies, and from nobody else."""
+    if settings.TRUSTED_PROXIES:
+        forwarded = request.headers.get("X-Forwarded-For", "").split(",")
+        if len(forwarded) >= settings.TRUSTED_PROXIES:
+            request.META["REMOTE_ADDR"] = forwarded[-settings.TRUSTED_PROXIES].strip()
+
+
+class ApiProblems:
+    """Every error that leaves the API is a problem body, whoever made it."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        is_error = response.status_code >= api_errors.FIRST_ERROR and request.path_info.startswith(API_PREFIX)
+        if is_error and not api_errors.is_problem(response):
+            response = api_errors.instead_of(request, response)
+        if not response.streaming:
+            # Without it the server would send chunks.
+            response.headers.setdefault("Content-Length", str(len(response.content)))
+        return response
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        """Word the errors that plain views raise; others go on to Django, which logs them."""
+        if isinstance(exception, (OperationalError, InterfaceError)):
+            exception = Unavailable()
+        return api_errors.of_conto(request, exception) if isinstance(exception, ContoError) else None

@@ -1,0 +1,1 @@
+"""Plain types and guards that every app shares; no tables."""

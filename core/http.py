@@ -1,0 +1,174 @@
+"""Requests as pages see them: htmx headers parsed, the viewer's membership known; and what demands a right."""
+
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Concatenate, Final, ParamSpec, Protocol, TypeVar, cast
+from uuid import UUID
+
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponseBase
+from django.shortcuts import render
+from django_htmx.http import HttpResponseClientRedirect
+from django_htmx.middleware import HtmxDetails
+from structlog.contextvars import get_contextvars
+
+from core.actor import Actor, ActorKind
+from core.errors import ContoError, NotAllowed, NotFound
+from core.ids import Prefix, to_public
+
+P = ParamSpec("P")
+R = TypeVar("R", bound=HttpRequest)
+
+LONGEST_REQUEST_ID: Final = 60
+LONGEST_ADDRESS: Final = 64
+
+
+class PersonLike(Protocol):
+    """Who looks at a page, as lower apps may know it."""
+
+    @property
+    def id(self) -> UUID: ...
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def time_zone(self) -> str: ...
+
+
+class OrganizationLike(Protocol):
+    """The tenant of a page, as lower apps may know it."""
+
+    @property
+    def id(self) -> UUID: ...
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def time_zone(self) -> str: ...
+
+    @property
+    def currency(self) -> str: ...
+
+
+class MemberLike(Protocol):
+    """The viewer's membership in the current organization, as lower apps may know it."""
+
+    @property
+    def organization_id(self) -> UUID: ...
+
+    @property
+    def organization(self) -> OrganizationLike: ...
+
+    @property
+    def person(self) -> PersonLike: ...
+
+    def may(self, right: str) -> bool: ...
+
+
+class KeyLike(Protocol):
+    """The organization key that calls the API (`request.auth`), as lower apps may know it."""
+
+    @property
+    def organization_id(self) -> UUID: ...
+
+    def demand(self, scope: str) -> None: ...
+
+
+class HtmxRequest(HttpRequest):
+    """A request with the htmx headers parsed."""
+
+    htmx: HtmxDetails
+
+
+class MemberRequest(HtmxRequest):
+    """A request of a member of the current organization; `needs` lets no other one through."""
+
+    member: MemberLike
+    memberships: Sequence[MemberLike]
+
+
+View = Callable[Concatenate[R, P], HttpResponseBase]
+
+
+def needs(right: str) -> Callable[[View[R, P]], View[HttpRequest, P]]:
+    """Let a page view run only for a member of the current organization who has `right`.
+
+    Who is not signed in is led to the sign-in page and back; who lacks the right gets a 403.
+    """
+
+    def decorate(view: View[R, P]) -> View[HttpRequest, P]:
+        @wraps(view)
+        def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+            if not request.user.is_authenticated:
+                return to_sign_in(request)
+            member: MemberLike | None = getattr(request, "member", None)
+            if member is None:
+                raise PermissionDenied("You are not a member of any organization. Ask an admin for an invitation link.")
+            if not member.may(right):
+                raise PermissionDenied("Your roles do not include this. Ask an admin of your organization.")
+            return view(cast(R, request), *args, **kwargs)
+
+        return guarded
+
+    return decorate
+
+
+def to_sign_in(request: HttpRequest) -> HttpResponseBase:
+    """Lead to the sign-in page and, after it, back to the page that the person was on."""
+    htmx: HtmxDetails | None = getattr(request, "htmx", None)
+    if not htmx:
+        return redirect_to_login(request.get_full_path())
+    page = redirect_to_login(htmx.current_url_abs_path or "/")
+    return HttpResponseClientRedirect(page["Location"])
+
+
+class PageErrors:
+    """Middleware: answers what a page's services and selectors refuse, where its view did not.
+
+    Not found and not allowed go Django's own way; the rest is a page, or for htmx a fragment, that says
+    what was refused.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponseBase | None:
+        """Return or raise what Django understands instead of one of our errors."""
+        match exception:
+            case NotFound():
+                raise Http404(exception.detail) from exception
+            case NotAllowed():
+                raise PermissionDenied(exception.detail) from exception
+            case ContoError():
+                page = "core/refused.html#refused" if getattr(request, "htmx", None) else "core/refused.html"
+                return render(request, page, {"error": exception}, status=exception.status)
+        return None
+
+
+def person_actor(request: HttpRequest, person: PersonLike, organization_id: UUID | None = None) -> Actor:
+    """Return a signed-in person as the actor of a use case."""
+    return Actor(
+        kind=ActorKind.PERSON,
+        id=to_public(Prefix.PERSON, person.id),
+        name=str(person),
+        organization_id=organization_id,
+        request_id=request_id_of(request),
+        address=address_of(request),
+    )
+
+
+def request_id_of(request: HttpRequest) -> str:
+    """Return the id under which this request stands in logs, or an empty string."""
+    known = getattr(request, "request_id", "") or get_contextvars().get("request_id", "")
+    return str(known)[:LONGEST_REQUEST_ID]
+
+
+def address_of(request: HttpRequest) -> str:
+    """Return the network address of the caller as the server saw it; headers of the caller are not believed."""
+    return str(request.META.get("REMOTE_ADDR", ""))[:LONGEST_ADDRESS]

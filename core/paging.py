@@ -1,0 +1,64 @@
+"""Pages of lists: cursors, sizes and moments as callers send them in a query."""
+
+import base64
+import binascii
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Final
+from uuid import UUID
+
+from core.errors import Invalid
+
+LARGEST_PAGE: Final = 200
+DEFAULT_PAGE: Final = 50
+LONGEST_FILTER: Final = 255
+
+
+def encode_cursor(moment: datetime, row_id: UUID) -> str:
+    """Return the place behind a row as opaque text."""
+    return base64.urlsafe_b64encode(f"{moment.isoformat()}|{row_id}".encode()).decode()
+
+
+def decode_cursor(cursor: str) -> tuple[datetime, UUID]:
+    """Return the moment and id in a cursor; raises `Invalid` (`cursor_invalid`)."""
+    wrong = Invalid("cursor_invalid", "Send a cursor as it came in next_cursor.", field="cursor")
+    try:
+        moment, _, row_id = base64.urlsafe_b64decode(cursor.encode()).decode().partition("|")
+        place = datetime.fromisoformat(moment), UUID(row_id)
+    except (ValueError, binascii.Error) as error:
+        raise wrong from error
+    if place[0].tzinfo is None:
+        raise wrong
+    return place
+
+
+def limit_in(query: Mapping[str, str]) -> int:
+    """Return the page size asked for; raises `Invalid` (`limit_invalid`)."""
+    text = query.get("limit", str(DEFAULT_PAGE))
+    is_number = text.isascii() and text.isdecimal() and len(text) <= len(str(LARGEST_PAGE))
+    if not is_number or not 1 <= int(text) <= LARGEST_PAGE:
+        raise Invalid("limit_invalid", f"The limit is 1 to {LARGEST_PAGE}.", field="limit")
+    return int(text)
+
+
+def moment_in(query: Mapping[str, str], name: str) -> datetime | None:
+    """Return the aware moment that the query gives under `name`; raises `Invalid` (`moment_invalid`)."""
+    text = query.get(name, "")
+    if not text:
+        return None
+    try:
+        # A plus sign that was not escaped arrives as a space.
+        moment = datetime.fromisoformat(text.replace(" ", "+"))
+        if moment.tzinfo is not None:
+            return moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        pass
+    raise Invalid("moment_invalid", "Send a moment with its offset, such as 2026-01-31T09:30:00Z.", field=name)
+
+
+def text_in(query: Mapping[str, str], name: str) -> str:
+    """Return the text that the query gives under `name`; raises `Invalid` where no row could hold it."""
+    text = query.get(name, "")
+    if len(text) > LONGEST_FILTER or "\0" in text:
+        raise Invalid("filter_invalid", f"At most {LONGEST_FILTER} characters, without NUL.", field=name)
+    return text

@@ -1,0 +1,1 @@
+"""What it adds up to: overview, runtime status, budgets, analytics."""

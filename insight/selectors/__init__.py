@@ -1,0 +1,1 @@
+"""Reads of what it adds up to; each sees one organization only."""

@@ -1,0 +1,17 @@
+"""Where the pages of what it adds up to live."""
+
+from django.urls import path
+
+from insight import views
+
+app_name = "insight"
+
+urlpatterns = [
+    path("", views.overview, name="overview"),
+    path("analytics/", views.analytics, name="analytics"),
+    path("analytics/export/", views.export, name="export"),
+    path("analytics/flagged/", views.flagged, name="flagged"),
+    path("fleet/", views.fleet, name="fleet"),
+    path("agents/<str:public_id>/runtime/", views.agent_runtime, name="agent_runtime"),
+    path("counterparties/<str:public_id>/activity/", views.counterparty_activity, name="counterparty_activity"),
+]

@@ -1,0 +1,155 @@
+"""The first page."""
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Final
+
+from django.conf import settings
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.http import require_safe
+
+from approvals.selectors.lists import Chosen, authorizations_page
+from core.clock import now as clock_now
+from core.templatetags.statuses import status_of
+from insight.selectors.overview import Beginning, Needs, UsedLimit, beginning_of, most_used_limits, needs_of
+from insight.selectors.periods import last_days
+from insight.selectors.spending import chart_of, currency_for, spending
+from insight.views.shown import authorization_rows, authorizations_url
+from people.permissions import MemberRequest, needs
+from people.roles import Right
+from spend.selectors.analytics import Dimension
+
+CHART_DAYS: Final = 30
+DECISIONS_SHOWN: Final = 8
+LONG_IN_DOUBT: Final = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Matter:
+    """One thing that needs somebody: what, how many, and where to look."""
+
+    icon: str
+    tone: str
+    number: int
+    title: str
+    detail: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One of the first steps of an organization; `url` is empty where the viewer cannot take it."""
+
+    title: str
+    text: str
+    is_done: bool
+    url: str
+    label: str
+    is_next: bool = False
+
+
+@require_safe
+@needs(Right.READ)
+def overview(request: MemberRequest) -> HttpResponse:
+    """Show what needs somebody now and where the money goes; an organization that never asked is shown how to."""
+    organization, now = request.member.organization, clock_now()
+    beginning = beginning_of(organization.pk, now=now)
+    if not beginning.has_asked:
+        return render(request, "insight/start.html", _start(request, beginning))
+    period = last_days(CHART_DAYS, zone=organization.time_zone, now=now)
+    currency, _ = currency_for(organization.pk, period, own=organization.currency)
+    shown = spending(organization.pk, period, by=Dimension.AGENT, currency=currency)
+    needed = needs_of(organization.pk, now=now)
+    recent = authorizations_page(Chosen(organization_id=organization.pk), limit=DECISIONS_SHOWN).rows
+    context = {
+        "matters": matters_of(needed),
+        "expiring_first": authorization_rows(needed.expiring_first),
+        "shown": shown,
+        "spent_today": shown.by_day()[-1],
+        "chart": chart_of(shown),
+        "limits": [_limit(one) for one in most_used_limits(organization, now=now)],
+        "rows": authorization_rows(recent),
+    }
+    return render(request, "insight/overview.html", context)
+
+
+def matters_of(needed: Needs) -> list[Matter]:
+    """Return what needs somebody, the most urgent first."""
+    flagged = ", ".join(f"{status_of(flag, 'flag').word.lower()} {number}" for flag, number in needed.flags.items())
+    agents, fleet = reverse("agents:list"), needed.fleet
+    matters = [
+        Matter("inbox", "caution", needed.waiting, "waiting for a review", "", reverse("approvals:inbox")),
+        Matter(
+            "help-circle",
+            "doubt",
+            needed.in_doubt.number,
+            "in doubt",
+            "The app does not know whether they were paid; their money stays set aside.",
+            authorizations_url(status="in_doubt"),
+        ),
+        Matter("flag", "negative", needed.flagged, "flagged in 7 days", flagged, reverse("insight:flagged")),
+        Matter(
+            "clock-off",
+            "negative",
+            needed.overdue,
+            "overdue",
+            "Their time is over and the worker has not ended them: does it run?",
+            authorizations_url(status="approved"),
+        ),
+        Matter("snowflake", "info", fleet.frozen, _many(fleet.frozen, "frozen agent"), "", f"{agents}?state=frozen"),
+        Matter(
+            "key",
+            "caution",
+            fleet.key_expiring,
+            _many(fleet.key_expiring, "agent") + " with an expiring key",
+            "Rotate the key within a week; the old one keeps working during the overlap.",
+            f"{agents}?state=key_expiring",
+        ),
+    ]
+    return [matter for matter in matters if matter.number]
+
+
+def _many(number: int, noun: str) -> str:
+    return noun if number == 1 else f"{noun}s"
+
+
+def _limit(used: UsedLimit) -> dict[str, object]:
+    url = reverse("agents:detail", args=[used.agent_id]) if used.agent_id else ""
+    policy = reverse("policies:detail", args=[used.limit.policy])
+    label = used.limit.code.replace("_", " ").capitalize()
+    return {"one": used.limit, "label": label, "who": used.agent_name, "url": url, "policy_url": policy}
+
+
+def _start(request: MemberRequest, beginning: Beginning) -> dict[str, object]:
+    may = request.member.may
+    agent = reverse("agents:detail", args=[beginning.agent_id]) if beginning.agent_id else ""
+    key = reverse("agents:new_key", args=[beginning.agent_id]) if beginning.agent_id else ""
+    steps = [
+        Step(
+            "Create an agent",
+            "It stands for one actor of your app and gets its own keys, limits and history.",
+            bool(agent),
+            reverse("agents:new") if may(Right.MANAGE_AGENTS) else "",
+            "New agent",
+        ),
+        Step(
+            "Publish a policy",
+            "No policy, no money: an agent may spend only what an enforced rule allows.",
+            beginning.has_policy,
+            reverse("policies:create") if may(Right.MANAGE_POLICIES) else "",
+            "New policy",
+        ),
+        Step(
+            "Issue a runtime key",
+            "With it your app asks in the agent's name. It is shown once.",
+            beginning.has_key,
+            key if may(Right.MANAGE_AGENTS) else "",
+            "Issue a key",
+        ),
+    ]
+    following = next((number for number, step in enumerate(steps) if not step.is_done), None)
+    steps = [replace(step, is_next=number == following) for number, step in enumerate(steps)]
+    url = settings.PUBLIC_URL or request.build_absolute_uri("/").rstrip("/")
+    return {"steps": steps, "ask_url": f"{url}/api/v1/authorizations", "currency": request.member.organization.currency}

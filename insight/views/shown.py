@@ -1,0 +1,44 @@
+"""How the pages of insight show rows of other apps, and where they lead."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from django.urls import reverse
+from django.utils.http import urlencode
+
+from approvals.models import Authorization
+from approvals.selectors.inbox import why_here
+from core.ids import Prefix, to_public
+from people.permissions import MemberRequest
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorizationRow:
+    """An authorization as the list of authorizations shows it."""
+
+    one: Authorization
+    public_id: str
+    why: str
+
+
+def authorization_rows(found: Iterable[Authorization]) -> list[AuthorizationRow]:
+    """Return authorizations for `approvals/rows.html`."""
+    return [AuthorizationRow(one, to_public(Prefix.AUTHORIZATION, one.pk), why_here(one)) for one in found]
+
+
+def authorizations_url(**filters: str) -> str:
+    """Return the address of the list of authorizations with these filters; empty ones are left out."""
+    return (
+        f"{reverse('approvals:authorizations')}?{urlencode({name: value for name, value in filters.items() if value})}"
+    )
+
+
+def with_query(request: MemberRequest, **changed: str) -> str:
+    """Return the page's own query with some fields changed, as a link; empty ones are left out, and the cursor too."""
+    kept = {name: str(value) for name, value in request.GET.items() if name != "cursor"} | changed
+    return f"?{urlencode({name: value for name, value in kept.items() if value})}"
+
+
+def fragment(request: MemberRequest, template: str) -> str:
+    """Return the part of a page that another page asks for, or the whole page for a person."""
+    return f"{template}#section" if request.htmx else template

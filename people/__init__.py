@@ -1,0 +1,1 @@
+"""Who answers: organizations, members, roles, organization keys, sign-in."""

@@ -1,0 +1,169 @@
+"""Who calls and who signs in: organization keys of back ends, and what allauth may do with people's accounts."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import Any, Final
+from uuid import UUID
+
+from allauth.account.adapter import DefaultAccountAdapter
+from django.http import HttpRequest, HttpResponseBase
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.request import Request
+
+from core import keys
+from core.actor import Actor, ActorKind
+from core.clock import now as clock_now
+from core.db import prepared_rows
+from core.errors import NotAllowed, NotAuthenticated
+from core.http import person_actor
+from core.ids import Prefix, to_public
+from people.models import Person
+from people.roles import Scope
+from people.services import change_password, note_key_used, note_signed_in, note_signed_out
+
+SCHEME: Final = "bearer"
+LONGEST_HEADER: Final = 300
+NO_HASH: Final = "0" * 64
+"""Compared with where the id is unknown: unknown and known ids cost the same work."""
+THEME_COOKIE: Final = "theme"
+THEME_SECONDS: Final = 365 * 86_400
+
+KEY_QUERY: Final = """
+    select k.secret_hash, k.expires_at, k.revoked_at, k.last_used_at, k.name, k.scopes,
+           o.id, o.name, o.epoch, o.time_zone, o.currency, o.approval_ttl_seconds, o.frozen_at is not null
+      from people_organizationkey k
+      join people_organization o on o.id = k.organization_id
+     where k.id = %(key)s
+"""
+
+
+@dataclass(frozen=True)
+class OrganizationCaller:
+    """The back end in whose name a request is made, as its key stood when it was read."""
+
+    organization_id: UUID
+    organization_name: str
+    key_id: UUID
+    name: str
+    scopes: tuple[str, ...]
+    epoch: int
+    time_zone: str
+    currency: str
+    approval_ttl_seconds: int
+    is_frozen: bool = False
+
+    is_authenticated = True
+
+    @cached_property
+    def public_id(self) -> str:
+        """`key_…`."""
+        return to_public(Prefix.KEY, self.key_id)
+
+    @cached_property
+    def organization_public_id(self) -> str:
+        """`org_…`."""
+        return to_public(Prefix.ORGANIZATION, self.organization_id)
+
+    def demand(self, scope: Scope | str) -> None:
+        """Raise `NotAllowed` (`scope_missing`) unless the key was issued with `scope`."""
+        if scope not in self.scopes:
+            raise NotAllowed("scope_missing", f"This call needs an organization key with the scope `{scope}`.")
+
+    def actor(self, request_id: str = "", address: str = "") -> Actor:
+        """Return the key as the actor of a use case."""
+        return Actor(ActorKind.ORGANIZATION_KEY, self.public_id, self.name, self.organization_id, request_id, address)
+
+
+def authenticate_organization(header: str | None, now: datetime) -> OrganizationCaller | None:
+    """Return who calls, or `None` where the `Authorization` header holds no organization key at all.
+
+    One read, and at most once a minute one write. Raises `NotAuthenticated`: `key_unknown`, `key_expired`,
+    `key_revoked`; the last two only for somebody who holds the right secret.
+    """
+    text = bearer_text(header)
+    if text is None or text.startswith(f"conto_{keys.AGENT}_"):
+        return None
+    parsed = keys.parse(text)
+    if parsed is None or parsed.kind != keys.ORGANIZATION:
+        raise key_unknown()
+    found = prepared_rows(KEY_QUERY, {"key": parsed.key_id})
+    row: tuple[Any, ...] | None = found[0] if found else None
+    if not keys.matches(text, row[0] if row else NO_HASH) or row is None:
+        raise key_unknown()
+    _, expires_at, revoked_at, last_used_at, name, scopes, *organization = row
+    if revoked_at is not None:
+        raise NotAuthenticated("key_revoked", "This key has been revoked.")
+    if expires_at is not None and expires_at <= now:
+        raise NotAuthenticated("key_expired", "This key has expired.")
+    note_key_used(parsed.key_id, last_used_at=last_used_at, now=now)
+    organization_id, organization_name, *rest = organization
+    return OrganizationCaller(organization_id, organization_name, parsed.key_id, name, tuple(scopes), *rest)
+
+
+def bearer_text(header: str | None) -> str | None:
+    """Return what stands behind `Bearer`, or `None` where the header is missing, of another scheme or too long."""
+    if header is None or len(header) > LONGEST_HEADER:
+        return None
+    scheme, _, text = header.partition(" ")
+    return text.strip() if scheme.lower() == SCHEME else None
+
+
+def key_unknown() -> NotAuthenticated:
+    """Return the one answer to every text that is no key of ours."""
+    return NotAuthenticated("key_unknown", "This key is not known. Send a key as `Authorization: Bearer conto_…`.")
+
+
+class OrganizationAuthentication(BaseAuthentication):
+    """An organization key in the `Authorization` header; `request.auth` and `request.user` are the caller."""
+
+    def authenticate(self, request: Request) -> tuple[OrganizationCaller, OrganizationCaller] | None:
+        """Return the caller twice, or `None` where another kind of key is meant."""
+        caller = authenticate_organization(request.META.get("HTTP_AUTHORIZATION"), clock_now())
+        return None if caller is None else (caller, caller)
+
+    def authenticate_header(self, request: Request) -> str:  # noqa: ARG002 DRF's signature
+        """Say how to authenticate."""
+        return "Bearer"
+
+
+class OrganizationKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    """How the API's description names organization keys."""
+
+    target_class = OrganizationAuthentication
+    name = "organizationKey"
+
+    def get_security_definition(self, auto_schema: object) -> dict[str, str]:  # noqa: ARG002 as above
+        """Return the OpenAPI security scheme."""
+        return {"type": "http", "scheme": SCHEME, "description": "An organization key: `conto_org_…`."}
+
+
+class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
+    """What allauth may do: sign in, sign out, set passwords, each with its event; accounts come from invitations."""
+
+    def is_open_for_signup(self, request: HttpRequest) -> bool:  # noqa: ARG002 allauth's signature
+        """Say that nobody gets an account by asking for one."""
+        return False
+
+    def post_login(self, request: HttpRequest, user: Person, **details: Any) -> HttpResponseBase:
+        """Write the sign-in into the history of each organization; bring the theme along to this browser."""
+        note_signed_in(person=user, actor=person_actor(request, user), now=clock_now())
+        response: HttpResponseBase = super().post_login(request, user, **details)
+        keep_theme(response, user.theme, is_secure=request.is_secure())
+        return response
+
+    def logout(self, request: HttpRequest) -> None:
+        """Write the sign-out into the history, then end the session."""
+        if isinstance(request.user, Person):
+            note_signed_out(person=request.user, actor=person_actor(request, request.user), now=clock_now())
+        super().logout(request)
+
+    def set_password(self, user: Person, password: str) -> None:
+        """Store a password together with the event that tells of it."""
+        change_password(person=user, password=password, actor=person_actor(self.request, user), now=clock_now())
+
+
+def keep_theme(response: HttpResponseBase, theme: str, *, is_secure: bool) -> None:
+    """Remember a person's theme in the browser, where pages without a session find it too."""
+    response.set_cookie(THEME_COOKIE, theme, max_age=THEME_SECONDS, samesite="Lax", secure=is_secure, httponly=True)

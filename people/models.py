@@ -1,0 +1,178 @@
+"""Tables of those who answer: organizations, persons, members, invitations and organization keys."""
+
+from typing import ClassVar
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.auth.models import PermissionsMixin
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Lower
+
+from people.roles import Right, Role, Scope, rights_of
+
+NAME_LENGTH = 120
+REASON_LENGTH = 500
+HASH_LENGTH = 64
+DEFAULT_APPROVAL_TTL_SECONDS = 900
+LONGEST_APPROVAL_TTL_SECONDS = 30 * 86_400
+ROLES = [role.value for role in Role]
+SCOPES = [scope.value for scope in Scope]
+
+
+class Organization(models.Model):
+    """The tenant: owns everything below; every query is scoped by it.
+
+    `epoch` is raised by every change that a decision may rest on (freeze, policies, assignments, labels,
+    standings, pegs, keys): a decision commits only in the epoch in which it was thought.
+    """
+
+    id = models.UUIDField(primary_key=True)
+    name = models.CharField(max_length=NAME_LENGTH)
+    currency = models.CharField(max_length=10, default="USD")
+    time_zone = models.CharField(max_length=64, default="UTC")
+    approval_ttl_seconds = models.PositiveIntegerField(default=DEFAULT_APPROVAL_TTL_SECONDS)
+    confirmation_amount = models.DecimalField(max_digits=20, decimal_places=6, null=True, blank=True)
+    needs_four_eyes = models.BooleanField(default=False)
+    frozen_at = models.DateTimeField(null=True)
+    frozen_reason = models.CharField(max_length=REASON_LENGTH, blank=True)
+    epoch = models.BigIntegerField(default=1)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=~Q(name=""), name="organization_has_a_name"),
+            models.CheckConstraint(
+                condition=Q(approval_ttl_seconds__gte=1) & Q(approval_ttl_seconds__lte=LONGEST_APPROVAL_TTL_SECONDS),
+                name="approval_ttl_is_between_a_second_and_thirty_days",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class PersonManager(BaseUserManager["Person"]):
+    """Finds persons by their mail address, whatever its case."""
+
+    def get_by_natural_key(self, username: str | None) -> "Person":
+        return self.get(email__iexact=username)
+
+
+class Person(AbstractBaseUser, PermissionsMixin):
+    """A human who signs in with a mail address."""
+
+    id = models.UUIDField(primary_key=True)
+    email = models.EmailField(max_length=254, unique=True)
+    name = models.CharField(max_length=NAME_LENGTH)
+    time_zone = models.CharField(max_length=64, blank=True)
+    theme = models.CharField(max_length=10, default="auto")
+    has_single_key_shortcuts = models.BooleanField(default=True)
+    is_active = models.BooleanField(default=True)
+    is_staff = models.BooleanField(default=False)
+    created_at = models.DateTimeField()
+
+    USERNAME_FIELD = "email"
+    REQUIRED_FIELDS: ClassVar[list[str]] = ["name"]
+    objects = PersonManager()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=Q(email=Lower("email")), name="person_email_is_lower_case"),
+            models.CheckConstraint(condition=Q(theme__in=["auto", "light", "dark"]), name="person_theme_is_known"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name or self.email
+
+
+class Member(models.Model):
+    """A person's membership in an organization; carries roles (names from `people.roles.Role`)."""
+
+    id = models.UUIDField(primary_key=True)
+    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="members")
+    person = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="memberships")
+    roles = ArrayField(models.CharField(max_length=20))
+    created_at = models.DateTimeField()
+    removed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["organization", "person"], name="member_is_one_per_person"),
+            models.CheckConstraint(
+                condition=Q(roles__contained_by=ROLES) & Q(roles__len__gt=0),
+                name="member_roles_are_known",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.person} in {self.organization}"
+
+    @property
+    def rights(self) -> frozenset[Right]:
+        """What the roles add up to; a removed member has no right."""
+        return frozenset() if self.removed_at else rights_of(self.roles)
+
+    def may(self, right: str) -> bool:
+        """Say whether the roles include `right`."""
+        return right in self.rights
+
+
+class Invitation(models.Model):
+    """A link that makes its bearer a member; only a hash of its secret is stored."""
+
+    id = models.UUIDField(primary_key=True)
+    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="invitations")
+    email = models.EmailField(max_length=254)
+    roles = ArrayField(models.CharField(max_length=20))
+    secret_hash = models.CharField(max_length=HASH_LENGTH)
+    invited_by = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="+")
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    accepted_at = models.DateTimeField(null=True)
+    withdrawn_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["secret_hash"], name="invitation_secret_is_unique"),
+            models.CheckConstraint(
+                condition=Q(expires_at__gt=F("created_at")), name="invitation_expires_after_creation"
+            ),
+            models.CheckConstraint(
+                condition=Q(roles__contained_by=ROLES) & Q(roles__len__gt=0),
+                name="invitation_roles_are_known",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"invitation of {self.email}"
+
+
+class OrganizationKey(models.Model):
+    """A back end's secret with scopes; only a keyed hash is stored."""
+
+    id = models.UUIDField(primary_key=True)
+    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="keys")
+    name = models.CharField(max_length=NAME_LENGTH)
+    secret_hash = models.CharField(max_length=HASH_LENGTH)
+    scopes = ArrayField(models.CharField(max_length=30))
+    created_by = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="+")
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField(null=True)
+    revoked_at = models.DateTimeField(null=True)
+    last_used_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(expires_at__isnull=True) | Q(expires_at__gt=F("created_at")),
+                name="organization_key_expires_after_creation",
+            ),
+            models.CheckConstraint(
+                condition=Q(scopes__contained_by=SCOPES) & Q(scopes__len__gt=0),
+                name="organization_key_scopes_are_known",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,0 +1,92 @@
+"""Who looks at a page: the membership of the current organization, the right a page needs, the actor it makes."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Final, ParamSpec, TypeVar, cast
+from zoneinfo import ZoneInfo
+
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponseBase
+from django.utils import timezone
+
+from core.actor import Actor
+from core.http import HtmxRequest, View, needs, person_actor, to_sign_in
+from people.models import Member, Person
+from people.selectors import memberships_of
+
+__all__ = [
+    "CHOSEN",
+    "CurrentMember",
+    "MemberRequest",
+    "PersonRequest",
+    "actor_of",
+    "demand",
+    "needs",
+    "person_actor",
+    "signed_in",
+]
+
+P = ParamSpec("P")
+R = TypeVar("R", bound=HttpRequest)
+
+CHOSEN: Final = "organization"
+"""The session's key for the id of the organization that the person works in."""
+
+
+class MemberRequest(HtmxRequest):
+    """A request of a member of the current organization; `needs` lets no other one through."""
+
+    member: Member
+    memberships: tuple[Member, ...]
+
+
+class PersonRequest(HttpRequest):
+    """A request of somebody who is signed in, a member of some organization or not."""
+
+    user: Person
+
+
+class CurrentMember:
+    """Middleware: sets `request.memberships` and `request.member`, and shows times in the viewer's zone.
+
+    The session only chooses among the memberships that exist at this moment: a removed member has none left.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        memberships = memberships_of(request.user) if isinstance(request.user, Person) else ()
+        chosen = request.session.get(CHOSEN) if memberships else None
+        current = next((one for one in memberships if str(one.organization_id) == chosen), None)
+        member = current or next(iter(memberships), None)
+        request.memberships = memberships  # type: ignore[attr-defined]
+        request.member = member  # type: ignore[attr-defined]
+        if member is None:
+            return self.get_response(request)
+        with timezone.override(ZoneInfo(member.person.time_zone or member.organization.time_zone)):
+            return self.get_response(request)
+
+
+def signed_in(view: View[R, P]) -> View[HttpRequest, P]:
+    """Let a page view run for whoever is signed in, without asking for a membership."""
+
+    @wraps(view)
+    def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+        if not request.user.is_authenticated:
+            return to_sign_in(request)
+        return view(cast(R, request), *args, **kwargs)
+
+    return guarded
+
+
+def demand(request: MemberRequest, right: str) -> None:
+    """Refuse the rest of a view to a member without `right`: for pages that many may see and few may change."""
+    if not request.member.may(right):
+        raise PermissionDenied("Your roles do not include this. Ask an admin of your organization.")
+
+
+def actor_of(request: HttpRequest) -> Actor:
+    """Return the signed-in member as the actor of a use case in the current organization."""
+    member = cast(MemberRequest, request).member
+    return person_actor(request, member.person, member.organization_id)

@@ -1,0 +1,85 @@
+"""Questions about people: memberships, members, invitations and organization keys."""
+
+import hashlib
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from allauth.mfa.models import Authenticator
+
+from core.errors import NotFound
+from people.models import Invitation, Member, OrganizationKey, Person
+
+LARGEST_LIST: Final = 500
+"""Members, invitations or keys on one page; an organization with more needs paging first."""
+MOST_MEMBERSHIPS: Final = 100
+"""Organizations that one person can switch between."""
+
+
+def memberships_of(person: Person) -> tuple[Member, ...]:
+    """Return the present memberships of a person, by the organization's name."""
+    members = Member.objects.filter(person_id=person.pk, removed_at=None).select_related("organization", "person")
+    return tuple(members.order_by("organization__name", "organization_id")[:MOST_MEMBERSHIPS])
+
+
+def members_of(organization_id: UUID) -> tuple[Member, ...]:
+    """Return the present members, by name."""
+    members = Member.objects.filter(organization_id=organization_id, removed_at=None).select_related("person")
+    return tuple(members.order_by("person__name", "id")[:LARGEST_LIST])
+
+
+def member_of(organization_id: UUID, member_id: UUID) -> Member:
+    """Return one present member; raises `NotFound` for a removed or foreign one."""
+    members = Member.objects.filter(organization_id=organization_id, removed_at=None).select_related(
+        "person", "organization"
+    )
+    member = members.filter(pk=member_id).first()
+    if member is None:
+        raise NotFound()
+    return member
+
+
+def membership_in(person: Person, organization: str) -> Member:
+    """Return a person's own membership in an organization named by its id; raises `NotFound` for any other."""
+    chosen = next((one for one in memberships_of(person) if str(one.organization_id) == organization), None)
+    if chosen is None:
+        raise NotFound()
+    return chosen
+
+
+def persons_with_second_factor(organization_id: UUID) -> frozenset[UUID]:
+    """Return the members who sign in with more than a password."""
+    factors = Authenticator.objects.exclude(type=Authenticator.Type.RECOVERY_CODES)
+    members = Member.objects.filter(organization_id=organization_id, removed_at=None)
+    return frozenset(factors.filter(user__in=members.values("person_id")).values_list("user_id", flat=True))
+
+
+def has_account(email: str) -> bool:
+    """Say whether somebody signs in with this mail address."""
+    return Person.objects.filter(email=email).exists()
+
+
+def invitation_by_secret(secret: str, *, now: datetime) -> Invitation | None:
+    """Return the invitation of a link, if it can still be accepted."""
+    invitations = Invitation.objects.filter(accepted_at=None, withdrawn_at=None, expires_at__gt=now)
+    found = invitations.filter(secret_hash=invitation_hash(secret))
+    return found.select_related("organization", "invited_by").first()
+
+
+def open_invitations(organization_id: UUID, *, now: datetime) -> tuple[Invitation, ...]:
+    """Return the invitations that can still be accepted, the newest first."""
+    invitations = Invitation.objects.filter(
+        organization_id=organization_id, accepted_at=None, withdrawn_at=None, expires_at__gt=now
+    )
+    return tuple(invitations.select_related("invited_by").order_by("-created_at")[:LARGEST_LIST])
+
+
+def keys_of(organization_id: UUID) -> tuple[OrganizationKey, ...]:
+    """Return every organization key, those in force first, the newest first."""
+    keys = OrganizationKey.objects.filter(organization_id=organization_id).select_related("created_by")
+    return tuple(keys.order_by("-revoked_at", "-created_at")[:LARGEST_LIST])
+
+
+def invitation_hash(secret: str) -> str:
+    """Return the SHA-256 of a link's secret, in hex: 256 random bits need no pepper."""
+    return hashlib.sha256(secret.encode()).hexdigest()

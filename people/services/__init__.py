@@ -1,0 +1,55 @@
+"""What changes people's tables: each use case is one durable transaction with its audit event."""
+
+from people.services.epoch import raise_epoch
+from people.services.invitations import (
+    IssuedInvitation,
+    accept_invitation,
+    accept_invitation_as_new_person,
+    invite,
+    withdraw_invitation,
+)
+from people.services.keys import IssuedKey, issue_organization_key, note_key_used, revoke_organization_key
+from people.services.members import add_member, add_new_member, change_roles, remove_member
+from people.services.organizations import (
+    OrganizationSettings,
+    change_settings,
+    create_organization,
+    freeze_organization,
+    thaw_organization,
+)
+from people.services.persons import (
+    AccountSettings,
+    NewPerson,
+    change_account,
+    change_password,
+    note_signed_in,
+    note_signed_out,
+)
+
+__all__ = [
+    "AccountSettings",
+    "IssuedInvitation",
+    "IssuedKey",
+    "NewPerson",
+    "OrganizationSettings",
+    "accept_invitation",
+    "accept_invitation_as_new_person",
+    "add_member",
+    "add_new_member",
+    "change_account",
+    "change_password",
+    "change_roles",
+    "change_settings",
+    "create_organization",
+    "freeze_organization",
+    "invite",
+    "issue_organization_key",
+    "note_key_used",
+    "note_signed_in",
+    "note_signed_out",
+    "raise_epoch",
+    "remove_member",
+    "revoke_organization_key",
+    "thaw_organization",
+    "withdraw_invitation",
+]

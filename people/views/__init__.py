@@ -1,0 +1,24 @@
+"""Pages about people: settings of the organization, its members and keys; one's own account; invitations."""
+
+from people.views.account import account, switch
+from people.views.invitations import invitation
+from people.views.keys import issue_key, keys, revoke_key
+from people.views.members import change_roles, invite, members, remove_member, withdraw_invitation
+from people.views.organization import freeze, settings, thaw
+
+__all__ = [
+    "account",
+    "change_roles",
+    "freeze",
+    "invitation",
+    "invite",
+    "issue_key",
+    "keys",
+    "members",
+    "remove_member",
+    "revoke_key",
+    "settings",
+    "switch",
+    "thaw",
+    "withdraw_invitation",
+]

@@ -1,0 +1,1 @@
+"""The rules: documents, versions, assignments and the pure engine."""

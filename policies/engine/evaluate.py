@@ -1,0 +1,170 @@
+"""Deciding: payment, policies in force and facts in; decision out."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from decimal import Decimal
+from typing import Final
+
+from core.span import CounterKey
+from policies.engine.counting import Look, looks
+from policies.engine.judging import Saying, is_covered, is_minimum_known, judge
+from policies.engine.reasons import Reason, in_order
+from policies.engine.rules import Duplicate, PolicyInForce, Rule
+from policies.engine.types import (
+    Check,
+    CounterMove,
+    Decision,
+    Facts,
+    Mode,
+    Outcome,
+    Payment,
+    Requirement,
+    Said,
+    Standing,
+)
+
+__all__ = ["PolicyInForce", "counters_needed", "evaluate", "lookback_minutes"]
+
+MODES: Final = tuple(Mode)
+SAID: Final = {outcome: Said(outcome.value) for outcome in Outcome}
+
+Judged = tuple[PolicyInForce, Rule, tuple[Saying, ...]]
+
+
+def evaluate(payment: Payment, policies: Sequence[PolicyInForce], facts: Facts) -> Decision:
+    """Decide: every rule has a say, nothing short-circuits, and the strictest say of the enforced ones wins.
+
+    The answer does not depend on the order of `policies`. Standing `blocked` and a freeze deny whatever the rules say.
+    """
+    judged = [
+        (policy, rule, judge(rule, policy.policy, payment, facts))
+        for policy in _in_order(policies)
+        for rule in policy.rules
+    ]
+    enforced = [each for each in judged if each[0].mode is Mode.ENFORCED]
+    said = [saying for _, _, sayings in enforced for saying in sayings]
+    refusals = _refusals(payment, policies, facts, is_judged=bool(said))
+    outcome = max((saying.outcome for saying in said), key=_strictness, default=Outcome.DENY)
+    if refusals:
+        outcome = Outcome.DENY
+    codes = [saying.code.value for saying in said if saying.outcome is outcome]
+    is_denied = outcome is Outcome.DENY
+    return Decision(
+        outcome=outcome,
+        reasons=() if outcome is Outcome.ALLOW else in_order([*refusals, *codes]),
+        checks=tuple(check for each in judged for check in _checks(*each)),
+        moves=() if is_denied else _moves(judged),
+        requirements=tuple(_requirements(enforced)) if outcome is Outcome.REVIEW else (),
+        rests_on_earlier=not is_denied and any(_rests_on_earlier(rule, sayings) for _, rule, sayings in enforced),
+    )
+
+
+def counters_needed(policies: Sequence[PolicyInForce], payment: Payment, time_zone: str) -> tuple[CounterKey, ...]:
+    """Return every counter that a rule, enforced or in shadow, looks at for this payment; once each, by digest.
+
+    `time_zone` is the organization's, the same that `Facts` will carry. A rule that errs here errs when it judges, and
+    denies.
+    """
+    found: dict[str, CounterKey] = {}
+    for policy in policies:
+        for rule in policy.rules:
+            found.update((key.digest, key) for key in _keys(rule, policy.policy, payment, time_zone))
+    return tuple(found[digest] for digest in sorted(found))
+
+
+def lookback_minutes(policies: Sequence[PolicyInForce], payment: Payment) -> int:
+    """Return the longest window of the DUPLICATE rules that judge this payment; 0 where there is none."""
+    rules = (rule for policy in policies for rule in policy.rules if isinstance(rule, Duplicate))
+    return max((rule.minutes for rule in rules if is_covered(rule, payment)), default=0)
+
+
+def _in_order(policies: Iterable[PolicyInForce]) -> list[PolicyInForce]:
+    return sorted(policies, key=lambda policy: (MODES.index(policy.mode), policy.policy, policy.version_id))
+
+
+def _strictness(outcome: Outcome) -> int:
+    return outcome.strictness
+
+
+def _refusals(payment: Payment, policies: Sequence[PolicyInForce], facts: Facts, *, is_judged: bool) -> list[str]:
+    """Return what denies a payment without any rule."""
+    refusals = list(facts.frozen)
+    if payment.standing is Standing.BLOCKED:
+        refusals.append(Reason.COUNTERPARTY_BLOCKED.value)
+    if not any(policy.mode is Mode.ENFORCED for policy in policies):
+        refusals.append(Reason.NO_POLICY.value)
+    elif not is_judged:
+        refusals.append(Reason.NO_RULE_APPLIES.value)
+    return refusals
+
+
+def _keys(rule: Rule, policy: str, payment: Payment, time_zone: str) -> list[CounterKey]:
+    try:
+        if not is_covered(rule, payment) or not is_minimum_known(rule, payment):
+            return []
+        return [look.key for look in looks(rule, policy, payment, time_zone) if isinstance(look, Look)]
+    except Exception:  # noqa: BLE001  the same error denies when the rule judges
+        return []
+
+
+def _checks(policy: PolicyInForce, rule: Rule, sayings: tuple[Saying, ...]) -> Iterator[Check]:
+    if not sayings:
+        yield _check(policy, rule, Said.NOT_APPLICABLE, Reason.CONDITION_NOT_MET)
+    for saying in sayings:
+        yield _check(policy, rule, SAID[saying.outcome], saying.code, saying)
+
+
+def _check(policy: PolicyInForce, rule: Rule, said: Said, code: Reason, saying: Saying | None = None) -> Check:
+    figures = saying or Saying(code, Outcome.ALLOW)
+    return Check(
+        policy=policy.policy,
+        policy_name=policy.name,
+        version=policy.version,
+        mode=policy.mode,
+        rule=rule.type.value,
+        rule_key=rule.key,
+        outcome=said,
+        code=code.value,
+        limit=figures.limit,
+        used=figures.used,
+        requested=figures.requested,
+        remaining=figures.remaining,
+        currency=figures.currency,
+        window_ends_at=figures.window_ends_at,
+        counter=figures.look.key.digest if figures.look else None,
+        mark=figures.mark,
+    )
+
+
+def _moves(judged: Iterable[Judged]) -> tuple[CounterMove, ...]:
+    """Return one move per counter, under the lowest cap that an enforced rule allowed the payment by.
+
+    A cap that was breached as review guards nothing: people decide about it. Shadow rules move and never guard.
+    """
+    moves: dict[str, CounterMove] = {}
+    for policy, _, sayings in judged:
+        for saying in sayings:
+            if saying.look is None:
+                continue
+            is_guard = policy.mode is Mode.ENFORCED and saying.outcome is Outcome.ALLOW
+            key = saying.look.key
+            known = moves.get(key.digest)
+            cap = _lowest(known.cap if known else None, saying.look.cap if is_guard else None)
+            moves[key.digest] = CounterMove(key, saying.look.amount, cap)
+    return tuple(moves[digest] for digest in sorted(moves))
+
+
+def _lowest(one: Decimal | None, other: Decimal | None) -> Decimal | None:
+    return min((cap for cap in (one, other) if cap is not None), default=None)
+
+
+def _requirements(enforced: Iterable[Judged]) -> Iterator[Requirement]:
+    for policy, rule, sayings in enforced:
+        if any(saying.outcome is Outcome.REVIEW for saying in sayings):
+            review = rule.review
+            yield Requirement(
+                policy.policy, rule.key, review.approvals, review.roles, review.people, review.timeout_minutes
+            )
+
+
+def _rests_on_earlier(rule: Rule, sayings: tuple[Saying, ...]) -> bool:
+    return isinstance(rule, Duplicate) and any(saying.outcome is Outcome.ALLOW for saying in sayings)

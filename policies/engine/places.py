@@ -1,0 +1,36 @@
+"""Countries and time zones that a rule may name."""
+
+from functools import lru_cache
+from typing import Final
+from zoneinfo import available_timezones
+
+COUNTRY_CODES: Final = """
+    AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS BT BV BW BY BZ CA
+    CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ DK DM DO DZ EC EE EG EH ER ES ET FI FJ FK FM FO FR GA
+    GB GD GE GF GG GH GI GL GM GN GP GQ GR GS GT GU GW GY HK HM HN HR HT HU ID IE IL IM IN IO IQ IR IS IT JE JM JO JP
+    KE KG KH KI KM KN KP KR KW KY KZ LA LB LC LI LK LR LS LT LU LV LY MA MC MD ME MF MG MH MK ML MM MN MO MP MQ MR MS
+    MT MU MV MW MX MY MZ NA NC NE NF NG NI NL NO NP NR NU NZ OM PA PE PF PG PH PK PL PM PN PR PS PT PW PY QA RE RO RS
+    RU RW SA SB SC SD SE SG SH SI SJ SK SL SM SN SO SR SS ST SV SX SY SZ TC TD TF TG TH TJ TK TL TM TN TO TR TT TV TW
+    TZ UA UG UM US UY UZ VA VC VE VG VI VN VU WF WS YE YT ZA ZM ZW
+"""
+COUNTRIES: Final = frozenset(COUNTRY_CODES.split())
+"""ISO 3166-1 alpha-2, the officially assigned codes."""
+
+MACHINE_ZONES: Final = frozenset({"localtime", "posixrules", "Factory"})
+"""Names that mean something else on each machine, or nothing at all."""
+
+
+def is_country(code: str) -> bool:
+    """Say whether `code` is an officially assigned ISO 3166-1 alpha-2 code."""
+    return code in COUNTRIES
+
+
+def is_time_zone(name: str) -> bool:
+    """Say whether `name` is a zone of the IANA database that means the same everywhere."""
+    return name in _zones()
+
+
+@lru_cache(maxsize=1)
+def _zones() -> frozenset[str]:
+    names = available_timezones() - MACHINE_ZONES
+    return frozenset(name for name in names if not name.startswith(("posix/", "right/")))

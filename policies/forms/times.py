@@ -1,0 +1,154 @@
+"""Forms of the rules about when and how often: hours, blackouts, validity, velocity, duplicates."""
+
+from functools import lru_cache
+from typing import Any, ClassVar
+
+import pycountry
+from django import forms
+
+from core.errors import Invalid
+from policies.engine.document import Document
+from policies.engine.places import is_country
+from policies.engine.rules import OnBreach, Per, RuleType, SameField
+from policies.forms.base import RuleForm, Section, on_breach_field, zone_field
+from policies.forms.fields import DateRangesField, DurationField, HoursField, LongSelect, MomentField
+from policies.services.calendars import with_holidays
+
+HOURS_HELP = "Times such as 09:00; 24:00 is the end of the day. Hours that end before they begin run past midnight."
+
+
+class TimeWindowForm(RuleForm):
+    """The hours in which money may move."""
+
+    type = RuleType.TIME_WINDOW
+    title = "Hours"
+    icon = "clock"
+    says = "The days and hours in which money may move."
+
+    windows = HoursField(label="Open", help_text=HOURS_HELP)
+    time_zone = zone_field()
+    on_breach = on_breach_field("Outside these hours")
+
+    main = (Section("Hours", ("windows", "time_zone", "on_breach")),)
+
+
+class BlackoutForm(RuleForm):
+    """Days and hours in which no money moves."""
+
+    type = RuleType.BLACKOUT_PERIOD
+    title = "Blackout"
+    icon = "calendar-off"
+    says = "Dates, recurring hours and public holidays on which no money moves."
+    paths: ClassVar = {"holidays_country": ("holidays", "country"), "holidays_subdivision": ("holidays", "subdivision")}
+
+    dates = DateRangesField(
+        label="Dates", required=False, help_text="First and last day, both included. One day: leave the last empty."
+    )
+    hours = HoursField(label="Recurring hours", required=False, help_text=HOURS_HELP)
+    holidays_country = forms.ChoiceField(
+        label="Public holidays of",
+        required=False,
+        widget=LongSelect,
+        help_text="Their dates are fixed when the policy is published.",
+    )
+    holidays_subdivision = forms.CharField(
+        label="State or region", required=False, max_length=3, help_text="Its code, such as BE (Berlin) in Germany."
+    )
+    time_zone = zone_field()
+    on_breach = on_breach_field("In a blackout")
+
+    main = (
+        Section("Closed", ("dates", "hours"), "At least one of dates, hours and public holidays."),
+        Section("Public holidays", ("holidays_country", "holidays_subdivision")),
+        Section("How it is judged", ("time_zone", "on_breach")),
+    )
+
+    def fit(self, name: str, one: forms.Field) -> None:
+        """Give the countries their names."""
+        super().fit(name, one)
+        if isinstance(one, forms.ChoiceField) and name == "holidays_country":
+            one.choices = [("", "No country"), *country_choices()]
+
+    def clean_holidays_subdivision(self) -> str:
+        """Return the code in capitals."""
+        return str(self.cleaned_data["holidays_subdivision"]).upper()
+
+    def judge(self) -> None:
+        """Parse the rule, and look whether its holidays are known."""
+        super().judge()
+        if self.parsed is not None:
+            try:
+                with_holidays(Document((self.parsed,)), known=(), now=self.around.now)
+            except Invalid as error:
+                self.add_fault(error.field or "", error.code, error.detail)
+
+
+class ExpirationForm(RuleForm):
+    """From when and until when money may move."""
+
+    type = RuleType.EXPIRATION
+    title = "Validity"
+    icon = "calendar-event"
+    says = "From when and until when money may move at all."
+
+    review_approvals = None  # type: ignore[assignment]
+    review_roles = None  # type: ignore[assignment]
+    review_people = None  # type: ignore[assignment]
+    review_timeout_minutes = None  # type: ignore[assignment]
+
+    valid_from = MomentField(label="Valid from", required=False)
+    valid_until = MomentField(label="Valid until", required=False)
+
+    main = (Section("Validity", ("valid_from", "valid_until"), "At least one of the two."),)
+
+
+class VelocityForm(RuleForm):
+    """How often an agent may ask."""
+
+    type = RuleType.VELOCITY
+    title = "Velocity"
+    icon = "activity"
+    says = "How many payments an agent may ask for in the time that just went by."
+
+    limit = forms.IntegerField(label="At most, in number of asks", min_value=1)
+    period_minutes = DurationField(label="In the last")
+    per = forms.ChoiceField(
+        label="Counted",
+        choices=[
+            (Per.AGENT.value, "For each agent"),
+            (Per.AGENT_COUNTERPARTY.value, "For each agent and counterparty"),
+        ],
+        widget=forms.RadioSelect,
+        initial=Per.AGENT.value,
+    )
+    on_breach = on_breach_field("When it asks more often")
+
+    main = (Section("Velocity", ("limit", "period_minutes", "per", "on_breach")),)
+
+
+class DuplicateForm(RuleForm):
+    """The same payment again."""
+
+    type = RuleType.DUPLICATE
+    title = "Duplicates"
+    icon = "copy-check"
+    says = "The same counterparty, amount and currency again within some minutes."
+
+    minutes = DurationField(label="Within the last")
+    match = forms.MultipleChoiceField(
+        label="Only where this is the same as well",
+        required=False,
+        choices=[(SameField.PURPOSE.value, "Purpose"), (SameField.SESSION.value, "Session")],
+        widget=forms.CheckboxSelectMultiple,
+    )
+    on_breach = on_breach_field("When it looks like a duplicate", initial=OnBreach.REVIEW)
+
+    main = (Section("Duplicates", ("minutes", "match", "on_breach")),)
+
+
+@lru_cache(maxsize=1)
+def country_choices() -> tuple[tuple[str, str], ...]:
+    """Return the countries by name."""
+    named: list[Any] = [one for one in pycountry.countries if is_country(one.alpha_2)]
+    pairs = [(str(one.alpha_2), str(getattr(one, "common_name", one.name))) for one in named]
+    return tuple(sorted(pairs, key=lambda pair: pair[1]))

@@ -1,0 +1,254 @@
+"""Questions about policies: which are in force for an agent, what a policy looks like now, who drafts and published."""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from typing import Any, Final, cast
+from uuid import UUID
+
+from django.db.models import Q, QuerySet
+
+from agents.models import Agent
+from core.db import prepared_rows
+from core.errors import Invalid, NotFound, Unavailable
+from core.ids import Prefix, from_public, to_public
+from people.models import Member
+from people.roles import Right, Role, roles_with
+from policies.engine.document import parse
+from policies.engine.rules import PolicyInForce, Rule
+from policies.engine.types import Mode
+from policies.models import REFERENCE_LENGTH, Assignment, Policy, PolicyVersion
+
+SITUATIONS_KEPT: Final = 20_000
+"""Answers of `policies_for` kept per process: one per agent, labels and epoch; a tuple of a few references each."""
+VERSIONS_KEPT: Final = 2_000
+"""Compiled versions kept per process; one with fifty rules takes some 50 KB."""
+LARGEST_LIST: Final = 500
+"""Policies on one page of the console, or targets offered for an assignment."""
+LONGEST_PAGE: Final = 200
+DEFAULT_PAGE: Final = 50
+
+IN_FORCE: Final = """
+    select p.id, p.name, v.id, v.number, v.id = p.enforced_id, v.document::text
+      from policies_policy p
+      join policies_policyversion v on v.id in (p.enforced_id, p.shadow_id)
+     where p.organization_id = %(organization)s and p.retired_at is null
+       and (%(agent)s::uuid is null or exists (
+           select from policies_assignment a
+            where a.policy_id = p.id
+              and (a.agent_id = %(agent)s or a.label = any(%(labels)s::text[])
+                   or (a.agent_id is null and a.label is null))))
+     order by p.id, v.number
+"""
+
+
+@lru_cache(maxsize=SITUATIONS_KEPT)
+def policies_for(
+    organization_id: UUID,
+    agent_id: UUID,
+    labels: tuple[str, ...],
+    epoch: int,  # noqa: ARG001  part of the key under which the answer is kept
+) -> tuple[PolicyInForce, ...]:
+    """Return every policy in force for an agent, enforced and shadow ones, oldest policy first.
+
+    Kept in the process under all four: whatever changes the answer raises the `epoch` or changes the labels. One read
+    where it is not known yet. Raises `Unavailable` where a stored version cannot be read: nothing is decided then.
+    """
+    return _in_force(organization_id, agent_id, labels)
+
+
+def current_policies(organization_id: UUID) -> tuple[PolicyInForce, ...]:
+    """Return every published policy of the organization that is not retired, whoever it is assigned to; one read."""
+    return _in_force(organization_id, None, ())
+
+
+def _in_force(organization_id: UUID, agent_id: UUID | None, labels: tuple[str, ...]) -> tuple[PolicyInForce, ...]:
+    parameters: dict[str, object] = {"organization": organization_id, "agent": agent_id, "labels": list(labels)}
+    found = cast(list[tuple[UUID, str, UUID, int, bool, str]], prepared_rows(IN_FORCE, parameters))
+    return tuple(
+        PolicyInForce(
+            policy=to_public(Prefix.POLICY, policy_id),
+            name=name,
+            version_id=to_public(Prefix.VERSION, version_id),
+            version=number,
+            mode=Mode.ENFORCED if is_enforced else Mode.SHADOW,
+            rules=compiled(version_id, document),
+        )
+        for policy_id, name, version_id, number, is_enforced, document in found
+    )
+
+
+@lru_cache(maxsize=VERSIONS_KEPT)
+def compiled(version_id: UUID, document: str) -> tuple[Rule, ...]:
+    """Return the rules of a published version; `document` is its JSON text, which never changes."""
+    try:
+        return parse(json.loads(document)).rules
+    except Invalid as error:
+        name = to_public(Prefix.VERSION, version_id)
+        raise Unavailable(
+            "policy_unreadable", f"The policy version {name} cannot be read, so nothing is decided."
+        ) from error
+
+
+# --- One policy -------------------------------------------------------------------------------------------------------
+
+
+def policy_of(organization_id: UUID, policy_id: str) -> Policy:
+    """Return a policy by its public id, with its versions in force; raises `NotFound`."""
+    found = _policies(organization_id).filter(pk=from_public(Prefix.POLICY, policy_id)).first()
+    if found is None:
+        raise NotFound()
+    return found
+
+
+def policy_by_reference(organization_id: UUID, external_ref: str) -> Policy | None:
+    """Return the policy that the app knows by this reference."""
+    if not external_ref.isprintable() or len(external_ref) > REFERENCE_LENGTH:
+        return None
+    return _policies(organization_id).filter(external_ref=external_ref).first()
+
+
+def versions_of(policy: Policy) -> tuple[PolicyVersion, ...]:
+    """Return the published versions, the newest first, with their documents."""
+    return tuple(PolicyVersion.objects.filter(policy=policy).order_by("-number")[:LARGEST_LIST])
+
+
+def version_of(policy: Policy, number: int) -> PolicyVersion:
+    """Return one published version; raises `NotFound`."""
+    found = PolicyVersion.objects.filter(policy=policy, number=number).first()
+    if found is None:
+        raise NotFound()
+    return found
+
+
+def latest_version(policy: Policy) -> PolicyVersion | None:
+    """Return the version that was published last, in force or not."""
+    return PolicyVersion.objects.filter(policy=policy).order_by("-number").first()
+
+
+def _policies(organization_id: UUID) -> QuerySet[Policy]:
+    return Policy.objects.filter(organization_id=organization_id).select_related("enforced", "shadow", "organization")
+
+
+# --- Lists ------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Targets:
+    """To whom a policy applies; everything empty means nobody. Agents as (id, name), sorted by name."""
+
+    organization: bool = False
+    labels: tuple[str, ...] = ()
+    agents: tuple[tuple[UUID, str], ...] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        """Nobody at all."""
+        return not (self.organization or self.labels or self.agents)
+
+
+def policies_page(organization_id: UUID, *, after: str | None = None, limit: int = DEFAULT_PAGE) -> tuple[Policy, ...]:
+    """Return policies, retired ones included, oldest first, from behind the policy with the public id `after`."""
+    found = _policies(organization_id).order_by("id")
+    if after is not None:
+        found = found.filter(pk__gt=from_public(Prefix.POLICY, after))
+    return tuple(found[:limit])
+
+
+def listed_policies(organization_id: UUID, *, words: str = "", show: str = "current") -> tuple[Policy, ...]:
+    """Return the policies of the list page by name; `show` is `current`, `retired` or `all`."""
+    found = _policies(organization_id)
+    if show != "all":
+        found = found.filter(retired_at__isnull=show != "retired")
+    if words:
+        found = found.filter(Q(name__icontains=words) | Q(description__icontains=words) | Q(external_ref=words))
+    return tuple(found.order_by("name", "id")[:LARGEST_LIST])
+
+
+def targets_of(policies: tuple[Policy, ...]) -> dict[UUID, Targets]:
+    """Return to whom each of these policies applies; one read."""
+    found = (
+        Assignment.objects.filter(policy__in=policies).select_related("agent").order_by("label", "agent__name", "id")
+    )
+    assignments: dict[UUID, list[Assignment]] = {policy.pk: [] for policy in policies}
+    for one in found:
+        assignments[one.policy_id].append(one)
+    return {policy_id: _targets(members) for policy_id, members in assignments.items()}
+
+
+def _targets(assignments: list[Assignment]) -> Targets:
+    return Targets(
+        organization=any(one.label is None and one.agent_id is None for one in assignments),
+        labels=tuple(one.label for one in assignments if one.label is not None),
+        agents=tuple((one.agent.pk, one.agent.name) for one in assignments if one.agent is not None),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Who published last, and when."""
+
+    who: str
+    when: datetime
+    number: int
+
+
+def last_changes(policies: tuple[Policy, ...]) -> dict[UUID, Change]:
+    """Return the last publication of each of these policies; one read, without the documents."""
+    found = PolicyVersion.objects.filter(policy__in=policies).order_by("policy_id", "-number").distinct("policy_id")
+    fields = found.values_list("policy_id", "published_by_name", "published_at", "number")
+    return {policy_id: Change(who, when, number) for policy_id, who, when, number in fields}
+
+
+# --- What can be named in a policy ------------------------------------------------------------------------------------
+
+
+def agents_to_assign(organization_id: UUID) -> tuple[tuple[UUID, str], ...]:
+    """Return the agents that are not retired, as (id, name), by name."""
+    agents = Agent.objects.filter(organization_id=organization_id, retired_at=None).order_by("name", "id")
+    return tuple(agents.values_list("id", "name")[:LARGEST_LIST])
+
+
+def labels_in_use(organization_id: UUID) -> tuple[str, ...]:
+    """Return the labels of agents and of assignments, sorted."""
+    of_agents = Agent.objects.filter(organization_id=organization_id, retired_at=None).values_list("labels", flat=True)
+    of_policies = Assignment.objects.filter(organization_id=organization_id, label__isnull=False).values_list(
+        "label", flat=True
+    )
+    names = {label for labels in of_agents for label in labels} | {label for label in of_policies if label}
+    return tuple(sorted(names)[:LARGEST_LIST])
+
+
+def agent_ids(organization_id: UUID, ids: tuple[UUID, ...], references: tuple[str, ...]) -> dict[UUID | str, UUID]:
+    """Return the agents of the organization among these ids and references, each by what it was named with."""
+    named = Agent.objects.filter(Q(pk__in=ids) | Q(external_ref__in=references), organization_id=organization_id)
+    found: dict[UUID | str, UUID] = {}
+    for agent_id, reference in named.values_list("id", "external_ref"):
+        found[agent_id] = agent_id
+        if reference is not None:
+            found[reference] = agent_id
+    return found
+
+
+def reviewers(organization_id: UUID) -> tuple[Member, ...]:
+    """Return the present members who may review, by name."""
+    members = Member.objects.filter(organization_id=organization_id, removed_at=None, roles__overlap=reviewing_roles())
+    return tuple(members.select_related("person").order_by("person__name", "id")[:LARGEST_LIST])
+
+
+def reviewing_roles() -> list[str]:
+    """Return the roles that may review, in the order of the table of rights."""
+    able = roles_with(Right.REVIEW)
+    return [role.value for role in Role if role in able]
+
+
+def shown_rules(policy: Policy) -> tuple[Rule, ...]:
+    """Return the rules that stand for a policy in lists: enforced, else in shadow, else drafted."""
+    version = policy.enforced or policy.shadow
+    return rules_of(version.document if version else policy.draft)
+
+
+def rules_of(document: dict[str, Any] | None) -> tuple[Rule, ...]:
+    """Return the rules of a stored draft or version; none where there is no document or it has no rules yet."""
+    return parse(document).rules if document and document.get("rules") else ()

@@ -1,0 +1,134 @@
+"""Policies themselves: created, described, retired."""
+
+from datetime import datetime
+from uuid import UUID
+
+from audit.catalogue import Action
+from core.actor import Actor
+from core.db import hold_gate_exclusively, use_case
+from core.errors import Conflict
+from people.services import raise_epoch
+from policies.engine.document import parse
+from policies.engine.types import Mode
+from policies.models import Policy
+from policies.selectors import policy_by_reference
+from policies.services.assignments import AssignTo, change_targets
+from policies.services.drafts import store_draft
+from policies.services.publishing import in_force_facts, put_in_force
+from policies.services.steps import checked_reference, describe, locked_policy, new_policy, tell
+
+
+@use_case
+def create_policy(
+    *,
+    organization_id: UUID,
+    name: str,
+    description: str = "",
+    external_ref: str | None = None,
+    draft: object = None,
+    targets: AssignTo | None = None,
+    actor: Actor,
+    now: datetime,
+) -> UUID:
+    """Store a policy that is not published yet, with a draft and assignments where given; returns its id.
+
+    Raises `Conflict` (`reference_taken`) and what the parser says of the draft.
+    """
+    policy = _new(organization_id, name=name, description=description, external_ref=external_ref, actor=actor, now=now)
+    if draft is not None:
+        store_draft(policy, draft, actor=actor, now=now)
+    if targets is not None:
+        change_targets(policy, targets, actor=actor, now=now)
+    return policy.pk
+
+
+@use_case
+def create_published_policy(
+    *,
+    organization_id: UUID,
+    name: str,
+    document: object,
+    mode: Mode,
+    description: str = "",
+    external_ref: str | None = None,
+    targets: AssignTo | None = None,
+    note: str = "",
+    actor: Actor,
+    now: datetime,
+) -> UUID:
+    """Store a policy with its first version in force and its assignments; returns its id.
+
+    Raises as `create_policy`, `publish` and `set_assignments` do; then nothing is stored.
+    """
+    read = parse(document)
+    hold_gate_exclusively(organization_id)
+    policy = _new(organization_id, name=name, description=description, external_ref=external_ref, actor=actor, now=now)
+    put_in_force(policy, read, mode=mode, note=note, actor=actor, now=now)
+    if targets is not None:
+        change_targets(policy, targets, actor=actor, now=now)
+    raise_epoch(organization_id)
+    return policy.pk
+
+
+def _new(
+    organization_id: UUID, *, name: str, description: str, external_ref: str | None, actor: Actor, now: datetime
+) -> Policy:
+    external_ref = checked_reference(external_ref)
+    if external_ref is not None:
+        # Two simultaneous ones of the same reference stand in line here.
+        hold_gate_exclusively(organization_id)
+        if policy_by_reference(organization_id, external_ref) is not None:
+            raise Conflict("reference_taken", "Another policy has this external_ref.", field="external_ref")
+    return new_policy(
+        organization_id, name=name, description=description, external_ref=external_ref, actor=actor, now=now
+    )
+
+
+@use_case
+def describe_policy(
+    *, organization_id: UUID, policy_id: UUID, name: str, description: str, actor: Actor, now: datetime
+) -> None:
+    """Give a policy another name and description; decisions name it, so the epoch is raised."""
+    hold_gate_exclusively(organization_id)
+    policy = locked_policy(organization_id, policy_id)
+    if describe(policy, name=name, description=description, actor=actor, now=now):
+        raise_epoch(organization_id)
+
+
+@use_case
+def end_shadow(*, organization_id: UUID, policy_id: UUID, actor: Actor, now: datetime) -> None:
+    """Stop showing what the shadow version would say; what is enforced stays. Nothing happens where there is none."""
+    hold_gate_exclusively(organization_id)
+    policy = locked_policy(organization_id, policy_id)
+    if policy.shadow is None:
+        return
+    before = in_force_facts(policy)
+    policy.shadow = None
+    policy.save(update_fields=["shadow"])
+    raise_epoch(organization_id)
+    tell(policy, Action.POLICY_CHANGED, before=before, after=in_force_facts(policy), actor=actor, now=now)
+
+
+@use_case
+def retire(*, organization_id: UUID, policy_id: UUID, actor: Actor, now: datetime) -> None:
+    """Take a policy out of force for good; its versions and its history stay. Retiring a retired one changes nothing.
+
+    Where no other policy applies to an agent it can spend nothing any more: no policy, no money.
+    """
+    hold_gate_exclusively(organization_id)
+    if Policy.objects.filter(organization_id=organization_id, pk=policy_id, retired_at__isnull=False).exists():
+        return
+    policy = locked_policy(organization_id, policy_id)
+    before = {"retired": False, **in_force_facts(policy)}
+    policy.retired_at, policy.enforced, policy.shadow = now, None, None
+    policy.draft, policy.draft_changed_at = None, None
+    policy.save(update_fields=["retired_at", "enforced", "shadow", "draft", "draft_changed_at"])
+    raise_epoch(organization_id)
+    tell(
+        policy,
+        Action.POLICY_RETIRED,
+        before=before,
+        after={"retired": True, **in_force_facts(policy)},
+        actor=actor,
+        now=now,
+    )

@@ -1,0 +1,102 @@
+"""Steps that the use cases of policies share: lock, refuse, tell."""
+
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from audit.catalogue import Action
+from audit.services import append
+from core.actor import Actor
+from core.db import must_be_in_transaction
+from core.errors import Conflict, Invalid, NotFound
+from core.ids import Prefix, new_id, to_public
+from policies.models import NAME_LENGTH, NOTE_LENGTH, REFERENCE_LENGTH, Policy
+
+MOST_POLICIES: Final = 5_000
+"""Policies of one organization, retired ones included: one per agent of a large fleet, and room."""
+
+
+def locked_policy(organization_id: UUID, policy_id: UUID) -> Policy:
+    """Return the policy, locked until the commit; raises `NotFound`, and `Conflict` (`policy_retired`)."""
+    must_be_in_transaction()
+    policy = Policy.objects.select_for_update(of=("self",)).filter(organization_id=organization_id, pk=policy_id)
+    found = policy.select_related("enforced", "shadow").first()
+    if found is None:
+        raise NotFound()
+    if found.retired_at is not None:
+        raise Conflict("policy_retired", "This policy is retired. Create another one.")
+    return found
+
+
+def new_policy(
+    organization_id: UUID, *, name: str, description: str, external_ref: str | None, actor: Actor, now: datetime
+) -> Policy:
+    """Store a policy without versions and assignments."""
+    must_be_in_transaction()
+    if Policy.objects.filter(organization_id=organization_id).count() >= MOST_POLICIES:
+        raise Conflict("too_many_policies", f"An organization has at most {MOST_POLICIES} policies.")
+    policy = Policy.objects.create(
+        id=new_id(now),
+        organization_id=organization_id,
+        name=checked_text(name, field="name", length=NAME_LENGTH),
+        description=checked_text(description, field="description", length=NOTE_LENGTH, may_be_empty=True),
+        external_ref=external_ref,
+        created_at=now,
+    )
+    tell(policy, Action.POLICY_CREATED, after=policy_facts(policy), actor=actor, now=now)
+    return policy
+
+
+def describe(policy: Policy, *, name: str, description: str, actor: Actor, now: datetime) -> bool:
+    """Give a locked policy its name and description; returns whether that changed anything."""
+    must_be_in_transaction()
+    before = policy_facts(policy)
+    policy.name = checked_text(name, field="name", length=NAME_LENGTH)
+    policy.description = checked_text(description, field="description", length=NOTE_LENGTH, may_be_empty=True)
+    after = policy_facts(policy)
+    if after == before:
+        return False
+    policy.save(update_fields=["name", "description"])
+    tell(policy, Action.POLICY_CHANGED, before=before, after=after, actor=actor, now=now)
+    return True
+
+
+def policy_facts(policy: Policy) -> dict[str, object]:
+    """Return what a policy is called, as the history shows it."""
+    return {"name": policy.name, "description": policy.description, "external_ref": policy.external_ref}
+
+
+def tell(
+    policy: Policy, action: Action, *, before: object = None, after: object = None, actor: Actor, now: datetime
+) -> None:
+    """Append the audit event of a change of `policy`."""
+    append(
+        organization_id=policy.organization_id,
+        actor=actor,
+        action=action,
+        subject_kind="policy",
+        subject_id=to_public(Prefix.POLICY, policy.pk),
+        before=before,
+        after=after,
+        now=now,
+    )
+
+
+def checked_text(text: str, *, field: str, length: int, may_be_empty: bool = False) -> str:
+    """Return `text` without spaces at its ends; raises `Invalid` (`text_invalid`)."""
+    text = text.strip()
+    if (
+        (not text and not may_be_empty)
+        or len(text) > length
+        or not text.replace("\n", " ").replace("\r", " ").isprintable()
+    ):
+        least = 0 if may_be_empty else 1
+        raise Invalid(
+            "text_invalid", f"Must have {least} to {length} characters and no control characters.", field=field
+        )
+    return text
+
+
+def checked_reference(reference: str | None) -> str | None:
+    """Return the app's own name for the policy; raises `Invalid` (`text_invalid`)."""
+    return None if reference is None else checked_text(reference, field="external_ref", length=REFERENCE_LENGTH)

@@ -1,0 +1,104 @@
+"""Policies kept by an app under its own reference: the same call twice changes nothing."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from audit.catalogue import Action
+from core.actor import Actor
+from core.db import hold_gate_exclusively, use_case
+from people.services import raise_epoch
+from policies.engine.document import Document, parse
+from policies.engine.types import Mode
+from policies.models import REFERENCE_LENGTH, Policy
+from policies.selectors import policy_by_reference
+from policies.services.assignments import AssignTo, change_targets, present_targets
+from policies.services.publishing import document_digest, put_in_force, resolved_document, version_in_force
+from policies.services.steps import checked_text, describe, new_policy, tell
+
+
+@dataclass(frozen=True, slots=True)
+class Synced:
+    """What became of a policy that an app sent."""
+
+    policy_id: UUID
+    is_created: bool
+    is_changed: bool
+
+
+@use_case
+def upsert_policy_by_ref(
+    *,
+    organization_id: UUID,
+    external_ref: str,
+    name: str,
+    document: object,
+    mode: Mode,
+    targets: AssignTo | None,
+    description: str | None = None,
+    note: str = "",
+    actor: Actor,
+    now: datetime,
+) -> Synced:
+    """Bring the policy of this reference to exactly this name, document (in this mode) and these targets.
+
+    It is created where there is none, and comes back where it was retired. `None` leaves targets or description as they
+    are. What is so already changes nothing: no lock, no event, no epoch. Raises as `publish` and `set_assignments` do.
+    """
+    read, reference = parse(document), checked_text(external_ref, field="external_ref", length=REFERENCE_LENGTH)
+    present = policy_by_reference(organization_id, reference)
+    if present is not None and _is_so(
+        present, read, name=name, description=description, mode=mode, targets=targets, now=now
+    ):
+        return Synced(present.pk, is_created=False, is_changed=False)
+    hold_gate_exclusively(organization_id)
+    policy = _locked_by_reference(organization_id, reference)
+    is_created = policy is None
+    if policy is None:
+        policy = new_policy(
+            organization_id, name=name, description=description or "", external_ref=reference, actor=actor, now=now
+        )
+    has_come_back = _bring_back(policy, actor=actor, now=now)
+    text = policy.description if description is None else description
+    is_described = describe(policy, name=name, description=text, actor=actor, now=now)
+    is_published = put_in_force(policy, read, mode=mode, note=note, actor=actor, now=now).is_changed
+    is_assigned = targets is not None and change_targets(policy, targets, actor=actor, now=now)
+    is_changed = has_come_back or is_described or is_published or is_assigned
+    if is_changed:
+        raise_epoch(organization_id)
+    return Synced(policy.pk, is_created=is_created, is_changed=is_changed)
+
+
+def _is_so(
+    policy: Policy,
+    document: Document,
+    *,
+    name: str,
+    description: str | None,
+    mode: Mode,
+    targets: AssignTo | None,
+    now: datetime,
+) -> bool:
+    version = version_in_force(policy, mode)
+    return (
+        policy.retired_at is None
+        and policy.name == name.strip()
+        and (description is None or policy.description == description.strip())
+        and version is not None
+        and (targets is None or targets.normal() == present_targets(policy))
+        and version.digest == document_digest(resolved_document(policy, document, now=now))
+    )
+
+
+def _locked_by_reference(organization_id: UUID, external_ref: str) -> Policy | None:
+    locked = Policy.objects.select_for_update(of=("self",)).select_related("enforced", "shadow")
+    return locked.filter(organization_id=organization_id, external_ref=external_ref).first()
+
+
+def _bring_back(policy: Policy, *, actor: Actor, now: datetime) -> bool:
+    if policy.retired_at is None:
+        return False
+    policy.retired_at = None
+    policy.save(update_fields=["retired_at"])
+    tell(policy, Action.POLICY_CHANGED, before={"retired": True}, after={"retired": False}, actor=actor, now=now)
+    return True

@@ -1,0 +1,34 @@
+"""Pages of policies: the list, one policy, its drafts and rules, its versions."""
+
+from policies.views.drafts import add_rule, change_rule, discard, draft, publish, remove_rule
+from policies.views.pages import (
+    assignments,
+    create,
+    describe,
+    detail,
+    end_shadow,
+    policies,
+    promote_shadow,
+    restore,
+    retire,
+    version,
+)
+
+__all__ = [
+    "add_rule",
+    "assignments",
+    "change_rule",
+    "create",
+    "describe",
+    "detail",
+    "discard",
+    "draft",
+    "end_shadow",
+    "policies",
+    "promote_shadow",
+    "publish",
+    "remove_rule",
+    "restore",
+    "retire",
+    "version",
+]

@@ -1,0 +1,241 @@
+"""The draft of a policy: its rules one form at a time, and its publication."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from django.contrib import messages
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from core.clock import now as clock_now
+from core.errors import Conflict, ContoError, Invalid, InvalidMany
+from core.ids import Prefix, to_public
+from people.permissions import MemberRequest, actor_of, needs
+from people.roles import Right
+from policies import selectors, services
+from policies.engine.document import SCHEMA_VERSION
+from policies.engine.explain import rule_sentence
+from policies.engine.rules import RuleType
+from policies.engine.types import Mode
+from policies.forms import RULE_FORMS, PublishForm, RuleForm, Surroundings
+from policies.models import Policy
+from policies.services.drafts import draft_rules
+from policies.services.publishing import state_digest
+from policies.views import shown
+from policies.views.pages import named, rights
+
+UNPROCESSABLE: Final = 422
+CONFLICT: Final = 409
+
+
+@require_safe
+@needs(Right.READ)
+def draft(request: MemberRequest, policy_id: str) -> HttpResponse:
+    """Show the draft: its rules as sentences, what lint says, and the types that can be added."""
+    policy = selectors.policy_of(request.member.organization_id, policy_id)
+    return render(request, "policies/draft.html", {**draft_context(policy), **rights(request)})
+
+
+@require_http_methods(["GET", "POST"])
+@needs(Right.MANAGE_POLICIES)
+def add_rule(request: MemberRequest, policy_id: str, type_name: str) -> HttpResponse:
+    """Write a new rule."""
+    if type_name not in RuleType.__members__:
+        raise Http404
+    policy = editable(request, policy_id)
+    return rule_page(request, policy, RULE_FORMS[RuleType(type_name)], rule=None)
+
+
+@require_http_methods(["GET", "POST"])
+@needs(Right.MANAGE_POLICIES)
+def change_rule(request: MemberRequest, policy_id: str, key: str) -> HttpResponse:
+    """Change one rule of the draft, or of what is in force where there is no draft yet."""
+    policy = editable(request, policy_id)
+    rule = next((one for one in draft_rules(policy) if one["key"] == key), None)
+    if rule is None:
+        raise Http404
+    return rule_page(request, policy, RULE_FORMS[RuleType(str(rule["type"]))], rule=rule)
+
+
+@require_POST
+@needs(Right.MANAGE_POLICIES)
+def remove_rule(request: MemberRequest, policy_id: str, key: str) -> HttpResponse:
+    """Take one rule out of the draft."""
+    policy = editable(request, policy_id)
+    services.remove_rule(
+        organization_id=policy.organization_id, policy_id=policy.pk, key=key, actor=actor_of(request), now=clock_now()
+    )
+    messages.success(request, "The rule is out of the draft. It counts until you publish.")
+    return redirect("policies:draft", policy_id)
+
+
+@require_POST
+@needs(Right.MANAGE_POLICIES)
+def discard(request: MemberRequest, policy_id: str) -> HttpResponse:
+    """Throw the draft away."""
+    policy = editable(request, policy_id)
+    services.discard_draft(
+        organization_id=policy.organization_id, policy_id=policy.pk, actor=actor_of(request), now=clock_now()
+    )
+    messages.success(request, "The draft is gone. What is in force did not change.")
+    return redirect("policies:detail", policy_id)
+
+
+@require_http_methods(["GET", "POST"])
+@needs(Right.MANAGE_POLICIES)
+def publish(request: MemberRequest, policy_id: str) -> HttpResponse:
+    """Show what publishing the draft changes, and publish it as it was shown."""
+    policy = editable(request, policy_id)
+    if policy.draft is None:
+        return redirect("policies:draft", policy_id)
+    if request.method == "GET":
+        return publish_page(request, policy, PublishForm(initial=publish_initial(policy)))
+    form = PublishForm(request.POST)
+    if not form.is_valid():
+        return publish_page(request, policy, form, status=UNPROCESSABLE)
+    try:
+        published = services.publish_draft(
+            organization_id=policy.organization_id,
+            policy_id=policy.pk,
+            shown=form.cleaned_data["shown"],
+            mode=Mode(form.cleaned_data["mode"]),
+            note=form.cleaned_data["note"],
+            actor=actor_of(request),
+            now=clock_now(),
+        )
+    except (Invalid, Conflict) as error:
+        return publish_again(request, policy, error)
+    messages.success(request, told(published, Mode(form.cleaned_data["mode"])))
+    return redirect("policies:detail", policy_id)
+
+
+# --- Rules ------------------------------------------------------------------------------------------------------------
+
+
+def rule_page(
+    request: MemberRequest, policy: Policy, kind: type[RuleForm], *, rule: Mapping[str, Any] | None
+) -> HttpResponse:
+    """Show the form of a rule, or store what was typed and go back to the draft."""
+    around = surroundings(request)
+    if request.method == "GET":
+        return rule_form(request, policy, kind(around=around, rule=rule), rule)
+    if more := request.POST.get("add"):
+        return rule_form(request, policy, kind.typed(request.POST, around=around, rule=rule, more=more), rule)
+    form = kind(request.POST, around=around, rule=rule)
+    if form.is_valid() and stored(request, policy, form, is_new=rule is None):
+        messages.success(request, "The rule is in the draft. Publish the draft to put it in force.")
+        return redirect("policies:draft", to_public(Prefix.POLICY, policy.pk))
+    return rule_form(request, policy, form, rule, status=UNPROCESSABLE)
+
+
+def rule_form(
+    request: MemberRequest, policy: Policy, form: RuleForm, rule: Mapping[str, Any] | None, *, status: int = 200
+) -> HttpResponse:
+    """Return the page of one rule's form."""
+    rules = selectors.rules_of({"schema": SCHEMA_VERSION, "rules": [rule]}) if rule else ()
+    present = [rule_sentence(one) for one in rules]
+    return render(request, "policies/rule.html", {"form": form, "present": present, **named(policy)}, status=status)
+
+
+def stored(request: MemberRequest, policy: Policy, form: RuleForm, *, is_new: bool) -> bool:
+    """Put the rule of a valid form into the draft; what is refused stands in the form."""
+    save = services.add_rule if is_new else services.save_rule
+    try:
+        save(
+            organization_id=policy.organization_id,
+            policy_id=policy.pk,
+            rule=form.plain,
+            actor=actor_of(request),
+            now=clock_now(),
+        )
+    except ContoError as error:
+        faults = error.errors if isinstance(error, InvalidMany) else [(error.field or "", error.code, error.detail)]
+        for _path, code, detail in faults:
+            form.add_fault("", code, detail)
+        return False
+    return True
+
+
+def surroundings(request: MemberRequest) -> Surroundings:
+    """Return what a rule form must know."""
+    organization = request.member.organization
+    return Surroundings(
+        now=clock_now(),
+        currency=organization.currency,
+        time_zone=organization.time_zone,
+        reviewers=tuple(shown.reviewer_names(organization.pk).items()),
+    )
+
+
+def editable(request: MemberRequest, policy_id: str) -> Policy:
+    """Return a policy that can still be changed; a retired one is none."""
+    policy = selectors.policy_of(request.member.organization_id, policy_id)
+    if policy.retired_at is not None:
+        raise Conflict("policy_retired", "This policy is retired. Create another one.")
+    return policy
+
+
+# --- The draft as a whole ---------------------------------------------------------------------------------------------
+
+
+def draft_context(policy: Policy) -> dict[str, Any]:
+    """Return what the page of the draft shows; without a draft the rules that an edit would begin with."""
+    rules = selectors.rules_of({"schema": SCHEMA_VERSION, "rules": draft_rules(policy)})
+    return {
+        "rules": shown.rule_lines(rules, shown.reviewer_names(policy.organization_id)),
+        "findings": shown.findings_of_whole(rules),
+        "types": [
+            {"title": form.title, "icon": form.icon, "says": form.says, "url": add_url(policy, kind)}
+            for kind, form in RULE_FORMS.items()
+        ],
+        **named(policy),
+    }
+
+
+def add_url(policy: Policy, kind: RuleType) -> str:
+    """Return the address of the form of a new rule."""
+    return reverse("policies:add_rule", args=[to_public(Prefix.POLICY, policy.pk), kind.value])
+
+
+def publish_page(request: MemberRequest, policy: Policy, form: PublishForm, *, status: int = 200) -> HttpResponse:
+    """Return the page that shows what publishing changes."""
+    rules = selectors.rules_of(policy.draft)
+    in_force = policy.enforced or policy.shadow
+    context = {
+        "form": form,
+        "changes": shown.changes(selectors.rules_of(in_force.document) if in_force else (), rules),
+        "rules": shown.rule_lines(rules, shown.reviewer_names(policy.organization_id)),
+        "findings": shown.findings_of_whole(rules),
+        "in_force": in_force,
+        "targets": shown.targets_in_words(selectors.targets_of((policy,))[policy.pk]),
+        **named(policy),
+    }
+    return render(request, "policies/publish.html", context, status=status)
+
+
+def publish_initial(policy: Policy) -> dict[str, str]:
+    """Return what the publish form begins with: the mode of what is in force, and what it is bound to."""
+    mode = Mode.SHADOW if policy.shadow_id and not policy.enforced_id else Mode.ENFORCED
+    return {"mode": mode.value, "shown": state_digest(policy)}
+
+
+def publish_again(request: MemberRequest, policy: Policy, error: Invalid | Conflict) -> HttpResponse:
+    """Return the publish page as it is now, with what was refused; what was typed stays."""
+    fresh = selectors.policy_of(policy.organization_id, to_public(Prefix.POLICY, policy.pk))
+    if fresh.draft is None:
+        messages.error(request, error.detail)
+        return redirect("policies:detail", to_public(Prefix.POLICY, policy.pk))
+    typed = {"mode": request.POST.get("mode", ""), "note": request.POST.get("note", ""), "shown": state_digest(fresh)}
+    form = PublishForm(typed)
+    form.add_error(None, error.detail)
+    return publish_page(request, fresh, form, status=CONFLICT if isinstance(error, Conflict) else UNPROCESSABLE)
+
+
+def told(published: services.Published, mode: Mode) -> str:
+    """Return what the person is told."""
+    if not published.is_changed:
+        return f"Nothing changed: this is what version {published.number} says already."
+    in_words = "is enforced" if mode is Mode.ENFORCED else "is shown beside what is enforced"
+    return f"Version {published.number} {in_words}."

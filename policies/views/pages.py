@@ -1,0 +1,258 @@
+"""The list of policies, the page of one, and what is done there."""
+
+from typing import Any, Final
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from core.clock import now as clock_now
+from core.errors import ContoError
+from core.ids import Prefix, to_public
+from people.permissions import MemberRequest, actor_of, needs
+from people.roles import Right
+from policies import selectors, services
+from policies.engine.types import Mode
+from policies.forms import AssignmentForm, NewPolicyForm, PolicyForm
+from policies.forms.starters import STARTERS, starter
+from policies.models import Policy, PolicyVersion
+from policies.views import shown
+
+UNPROCESSABLE: Final = 422
+SHOWS: Final = (("current", "Current"), ("retired", "Retired"), ("all", "All"))
+
+
+@require_safe
+@needs(Right.READ)
+def policies(request: MemberRequest) -> HttpResponse:
+    """Show every policy: what it is about, whom it binds, how it is in force."""
+    words = "".join(filter(str.isprintable, request.GET.get("q", ""))).strip()
+    show = request.GET.get("show", "current")
+    show = show if show in dict(SHOWS) else "current"
+    found = selectors.listed_policies(request.member.organization_id, words=words, show=show)
+    targets, changed = selectors.targets_of(found), selectors.last_changes(found)
+    lines = [
+        {
+            "policy": policy,
+            "id": to_public(Prefix.POLICY, policy.pk),
+            "status": shown.status_of(policy),
+            "chips": shown.type_chips(selectors.shown_rules(policy)),
+            "targets": shown.targets_in_words(targets[policy.pk]),
+            "changed": changed.get(policy.pk),
+        }
+        for policy in found
+    ]
+    context = {"lines": lines, "q": words, "show": show, "shows": SHOWS, "starters": STARTERS[1:]}
+    return render(request, "policies/list.html", context | rights(request))
+
+
+@require_http_methods(["GET", "POST"])
+@needs(Right.MANAGE_POLICIES)
+def create(request: MemberRequest) -> HttpResponse:
+    """Create a policy with a draft to begin with."""
+    organization = request.member.organization
+    choices: dict[str, Any] = {
+        "labels": selectors.labels_in_use(organization.pk),
+        "agents": selectors.agents_to_assign(organization.pk),
+    }
+    if request.method == "GET":
+        form = NewPolicyForm(**choices)
+        asked = request.GET.get("starter", "")
+        form.initial["starter"] = asked if asked in {one.key for one in STARTERS} else STARTERS[0].key
+        return render(request, "policies/create.html", {"form": form})
+    form = NewPolicyForm(request.POST, **choices)
+    if form.is_valid():
+        try:
+            policy_id = services.create_policy(
+                organization_id=organization.pk,
+                name=form.cleaned_data["name"],
+                description=form.cleaned_data["description"],
+                draft=starter(form.cleaned_data["starter"]).document(organization.currency),
+                targets=form.targets(),
+                actor=actor_of(request),
+                now=clock_now(),
+            )
+            return redirect("policies:draft", to_public(Prefix.POLICY, policy_id))
+        except ContoError as error:
+            form.add_fault(error)
+    return render(request, "policies/create.html", {"form": form}, status=UNPROCESSABLE)
+
+
+@require_safe
+@needs(Right.READ)
+def detail(request: MemberRequest, policy_id: str) -> HttpResponse:
+    """Show what a policy says, whom it binds, and how it came to be."""
+    policy = selectors.policy_of(request.member.organization_id, policy_id)
+    return render(request, "policies/detail.html", detail_context(request, policy))
+
+
+@require_http_methods(["GET", "POST"])
+@needs(Right.MANAGE_POLICIES)
+def describe(request: MemberRequest, policy_id: str) -> HttpResponse:
+    """Give a policy another name and description."""
+    policy = selectors.policy_of(request.member.organization_id, policy_id)
+    form = PolicyForm(request.POST or None, initial={"name": policy.name, "description": policy.description})
+    if request.method == "POST" and form.is_valid():
+        try:
+            services.describe_policy(
+                organization_id=policy.organization_id,
+                policy_id=policy.pk,
+                name=form.cleaned_data["name"],
+                description=form.cleaned_data["description"],
+                actor=actor_of(request),
+                now=clock_now(),
+            )
+            return redirect("policies:detail", policy_id)
+        except ContoError as error:
+            form.add_fault(error)
+    status = UNPROCESSABLE if form.is_bound else 200
+    return render(request, "policies/describe.html", {"form": form, **named(policy)}, status=status)
+
+
+@require_http_methods(["GET", "POST"])
+@needs(Right.MANAGE_POLICIES)
+def assignments(request: MemberRequest, policy_id: str) -> HttpResponse:
+    """Choose to whom a policy applies."""
+    policy = selectors.policy_of(request.member.organization_id, policy_id)
+    form = AssignmentForm(
+        request.POST if request.method == "POST" else None,
+        labels=selectors.labels_in_use(policy.organization_id),
+        agents=selectors.agents_to_assign(policy.organization_id),
+        targets=selectors.targets_of((policy,))[policy.pk],
+    )
+    if request.method == "POST" and form.is_valid():
+        try:
+            services.set_assignments(
+                organization_id=policy.organization_id,
+                policy_id=policy.pk,
+                targets=form.targets(),
+                actor=actor_of(request),
+                now=clock_now(),
+            )
+            messages.success(request, "The assignments are stored. They count from now on.")
+            return redirect("policies:detail", policy_id)
+        except ContoError as error:
+            form.add_fault(error)
+    status = UNPROCESSABLE if form.is_bound else 200
+    return render(request, "policies/assignments.html", {"form": form, **named(policy)}, status=status)
+
+
+@require_POST
+@needs(Right.MANAGE_POLICIES)
+def retire(request: MemberRequest, policy_id: str) -> HttpResponse:
+    """Take a policy out of force."""
+    policy = selectors.policy_of(request.member.organization_id, policy_id)
+    services.retire(
+        organization_id=policy.organization_id, policy_id=policy.pk, actor=actor_of(request), now=clock_now()
+    )
+    messages.success(request, f"{policy.name} is retired.")
+    return redirect("policies:detail", policy_id)
+
+
+@require_POST
+@needs(Right.MANAGE_POLICIES)
+def promote_shadow(request: MemberRequest, policy_id: str) -> HttpResponse:
+    """Enforce the shadow version."""
+    policy = selectors.policy_of(request.member.organization_id, policy_id)
+    if policy.shadow is not None:
+        services.publish(
+            organization_id=policy.organization_id,
+            policy_id=policy.pk,
+            document=policy.shadow.document,
+            mode=Mode.ENFORCED,
+            note=f"Promoted from shadow: version {policy.shadow.number}",
+            actor=actor_of(request),
+            now=clock_now(),
+        )
+        messages.success(request, f"Version {policy.shadow.number} is enforced.")
+    return redirect("policies:detail", policy_id)
+
+
+@require_POST
+@needs(Right.MANAGE_POLICIES)
+def end_shadow(request: MemberRequest, policy_id: str) -> HttpResponse:
+    """Stop showing what the shadow version would say."""
+    policy = selectors.policy_of(request.member.organization_id, policy_id)
+    services.end_shadow(
+        organization_id=policy.organization_id, policy_id=policy.pk, actor=actor_of(request), now=clock_now()
+    )
+    messages.success(request, "The shadow version is no longer shown.")
+    return redirect("policies:detail", policy_id)
+
+
+@require_safe
+@needs(Right.READ)
+def version(request: MemberRequest, policy_id: str, number: int) -> HttpResponse:
+    """Show one published version: what it says, and what it changed."""
+    policy = selectors.policy_of(request.member.organization_id, policy_id)
+    one = selectors.version_of(policy, number)
+    rules = selectors.rules_of(one.document)
+    before = selectors.version_of(policy, number - 1) if number > 1 else None
+    context = {
+        "version": one,
+        "text": shown.document_text(one),
+        "rules": shown.rule_lines(rules, shown.reviewer_names(policy.organization_id)),
+        "changes": shown.changes(selectors.rules_of(before.document), rules) if before else [],
+        "before": before,
+        "mode": "enforced"
+        if one.pk == policy.enforced_id
+        else "shadow"
+        if one.pk == policy.shadow_id
+        else "superseded",
+        **named(policy),
+        **rights(request),
+    }
+    return render(request, "policies/version.html", context)
+
+
+@require_POST
+@needs(Right.MANAGE_POLICIES)
+def restore(request: MemberRequest, policy_id: str, number: int) -> HttpResponse:
+    """Make a published version the draft."""
+    policy = selectors.policy_of(request.member.organization_id, policy_id)
+    services.restore_version(
+        organization_id=policy.organization_id,
+        policy_id=policy.pk,
+        number=number,
+        actor=actor_of(request),
+        now=clock_now(),
+    )
+    messages.success(request, f"The draft is version {number} again. Publish it to put it in force.")
+    return redirect("policies:draft", policy_id)
+
+
+# --- What pages share -------------------------------------------------------------------------------------------------
+
+
+def detail_context(request: MemberRequest, policy: Policy) -> dict[str, Any]:
+    """Return what the page of a policy shows."""
+    people = shown.reviewer_names(policy.organization_id)
+    return {
+        "status": shown.status_of(policy),
+        "enforced": version_context(policy.enforced, people),
+        "shadow": version_context(policy.shadow, people),
+        "targets": shown.targets_in_words(selectors.targets_of((policy,))[policy.pk]),
+        "versions": selectors.versions_of(policy),
+        **named(policy),
+        **rights(request),
+    }
+
+
+def version_context(one: PolicyVersion | None, people: dict[str, str]) -> dict[str, Any] | None:
+    """Return a version with its rules as lines."""
+    if one is None:
+        return None
+    rules = shown.rule_lines(selectors.rules_of(one.document), people)
+    return {"version": one, "rules": rules, "text": shown.document_text(one)}
+
+
+def named(policy: Policy) -> dict[str, Any]:
+    """Return the policy and its public id."""
+    return {"policy": policy, "policy_id": to_public(Prefix.POLICY, policy.pk)}
+
+
+def rights(request: HttpRequest) -> dict[str, bool]:
+    """Return whether the viewer may change policies."""
+    member = getattr(request, "member", None)
+    return {"may_edit": member is not None and member.may(Right.MANAGE_POLICIES)}

@@ -1,0 +1,141 @@
+"""What the pages show of rules: sentences, conditions, reviewers, and what a draft changes."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from core.ids import Prefix, to_public
+from policies.engine.document import Document, rule_to_plain
+from policies.engine.explain import rule_sentence
+from policies.engine.lint import Finding, lint
+from policies.engine.rules import Rule
+from policies.forms import RULE_FORMS
+from policies.models import Policy, PolicyVersion
+from policies.selectors import Targets, reviewers
+from policies.services.calendars import rule_without_dates
+
+
+@dataclass(frozen=True, slots=True)
+class RuleLine:
+    """One rule on a page."""
+
+    key: str
+    title: str
+    icon: str
+    sentence: str
+    conditions: tuple[str, ...]
+    reviewers: str
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One rule that a draft adds, removes or changes."""
+
+    kind: str
+    title: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class TypeChip:
+    """A rule type that a policy holds."""
+
+    title: str
+    icon: str
+
+
+def rule_lines(rules: Sequence[Rule], people: Mapping[str, str]) -> list[RuleLine]:
+    """Return the rules of one document; `people` names those who review."""
+    findings = lint(Document(tuple(rules)))
+    return [rule_line(rule, people, _about(place, findings)) for place, rule in enumerate(rules)]
+
+
+def rule_line(rule: Rule, people: Mapping[str, str], findings: tuple[Finding, ...] = ()) -> RuleLine:
+    """Return one rule as a page shows it."""
+    form = RULE_FORMS[rule.type]
+    return RuleLine(
+        key=rule.key,
+        title=form.title,
+        icon=form.icon,
+        sentence=rule_sentence(rule),
+        conditions=conditions(rule),
+        reviewers=reviewing(rule, people),
+        findings=findings,
+    )
+
+
+def conditions(rule: Rule) -> tuple[str, ...]:
+    """Return the parts of a rule's `when` in a few words each."""
+    when = rule_to_plain(rule).get("when")
+    if not isinstance(when, dict):
+        return ()
+    minimums = when.pop("minimum_amount", {})
+    lists = [f"{name.replace('_', ' ')}: {', '.join(map(str, members))}" for name, members in when.items()]
+    return (*lists, *(f"at least {amount} {currency}" for currency, amount in minimums.items()))
+
+
+def reviewing(rule: Rule, people: Mapping[str, str]) -> str:
+    """Return who is asked where the rule says review, if it names anybody."""
+    roles = [f"anybody with the role {role}" for role in rule.review.roles]
+    names = [people.get(person, "somebody who may not review any more") for person in rule.review.people]
+    return ", ".join([*roles, *names])
+
+
+def findings_of_whole(rules: Sequence[Rule]) -> list[Finding]:
+    """Return what lint says of the policy and of none of its rules."""
+    return [finding for finding in lint(Document(tuple(rules))) if not finding.path.startswith("rules[")]
+
+
+def changes(old: Sequence[Rule], new: Sequence[Rule]) -> list[Change]:
+    """Return what differs between two sets of rules; their order means nothing."""
+    before = {rule.key: rule_without_dates(rule) for rule in old}
+    after = {rule.key: rule_without_dates(rule) for rule in new}
+    keys = [*after, *(key for key in before if key not in after)]
+    return [_change(before.get(key), after.get(key)) for key in keys if before.get(key) != after.get(key)]
+
+
+def type_chips(rules: Sequence[Rule]) -> list[TypeChip]:
+    """Return the types of rules, each once, in the order in which a person is offered them."""
+    held = {rule.type for rule in rules}
+    return [TypeChip(form.title, form.icon) for kind, form in RULE_FORMS.items() if kind in held]
+
+
+def reviewer_names(organization_id: UUID) -> dict[str, str]:
+    """Return who may review: public id and name."""
+    return {to_public(Prefix.PERSON, one.person_id): str(one.person) for one in reviewers(organization_id)}
+
+
+def document_text(version: PolicyVersion) -> str:
+    """Return the document of a version as people read JSON."""
+    return json.dumps(version.document, indent=2, ensure_ascii=False)
+
+
+def status_of(policy: Policy) -> str:
+    """Return the one status of a policy that its badge shows."""
+    if policy.retired_at is not None:
+        return "retired"
+    return "enforced" if policy.enforced_id else "shadow" if policy.shadow_id else "draft"
+
+
+def targets_in_words(targets: Targets) -> list[str]:
+    """Return to whom a policy applies, a few words for each target."""
+    everybody = ["Every agent"] if targets.organization else []
+    return [*everybody, *(f"Label {label}" for label in targets.labels), *(name for _, name in targets.agents)]
+
+
+def _about(place: int, findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    return tuple(one for one in findings if one.path.partition(".")[0] == f"rules[{place}]")
+
+
+def _change(before: Rule | None, after: Rule | None) -> Change:
+    kind = "added" if before is None else "removed" if after is None else "changed"
+    one = after or before
+    assert one is not None, "one of the two exists"
+    return Change(kind, RULE_FORMS[one.type].title, _words(before), _words(after))
+
+
+def _words(rule: Rule | None) -> str:
+    return rule_sentence(rule) if rule is not None else ""

@@ -1,0 +1,1 @@
+"""The money side: holds, records, counters, postings, counterparties."""

@@ -1,0 +1,209 @@
+"""Questions about counterparties and pegs; each sees one organization only."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Final, cast
+from uuid import UUID
+
+from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
+
+from agents.selectors import agent_names
+from core.db import rows
+from core.errors import Invalid, NotFound
+from core.ids import Prefix, from_public, to_public
+from spend.models import STANDINGS, Counterparty, Identifier, Peg
+
+PAGE_SIZE: Final = 50
+LARGEST_PAGE: Final = 100
+LARGEST_EXPORT: Final = 10_000
+LONGEST_SEARCH: Final = 255
+MOST_PAYERS: Final = 50
+RECENT: Final = timedelta(days=30)
+"""The list adds up no more than this: what it costs does not grow with history."""
+NUL: Final = "\0"
+SORTS: Final = ("newest", "name")
+
+RECENTLY_PAID: Final = """
+select h.counterparty_id, h.currency, sum(h.spent - h.returned)
+from spend_hold h
+where h.organization_id = %(organization)s and h.asked_at >= %(since)s and h.spent > 0
+  and h.counterparty_id = any(%(counterparties)s::uuid[])
+group by h.counterparty_id, h.currency order by h.currency
+"""
+
+PAYERS: Final = """
+select agent_id, currency, sum(spent - returned), count(*), max(asked_at)
+from spend_hold where organization_id = %(organization)s and counterparty_id = %(counterparty)s and spent > 0
+group by agent_id, currency order by max(asked_at) desc limit %(limit)s
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CounterpartyFilter:
+    """Which counterparties a list shows, and in which order."""
+
+    search: str = ""
+    standing: str = ""
+    external_ref: str | None = None
+    sort: str = "newest"
+
+
+@dataclass(frozen=True, slots=True)
+class CounterpartyView:
+    """A counterparty as pages and callers see it."""
+
+    id: UUID
+    public_id: str
+    name: str
+    standing: str
+    country: str
+    note: str
+    external_ref: str | None
+    first_seen_at: datetime
+    identifiers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CounterpartyPage:
+    """One page of a list, and where the next one begins (a public id; None at the end)."""
+
+    rows: tuple[CounterpartyView, ...]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Payer:
+    """An agent that has paid a counterparty: what it spent there (less what came back), how often, when last."""
+
+    agent_id: str
+    agent_name: str
+    currency: str
+    spent: Decimal
+    number: int
+    last_asked_at: datetime
+
+
+def counterparties_page(
+    organization_id: UUID, chosen: CounterpartyFilter, *, cursor: str | None = None, limit: int = PAGE_SIZE
+) -> CounterpartyPage:
+    """Return the counterparties behind `cursor`.
+
+    Raises `Invalid` (`cursor_invalid`, `limit_invalid`, `standing_invalid`).
+    """
+    if not 1 <= limit <= LARGEST_EXPORT:
+        raise Invalid("limit_invalid", f"The limit is 1 to {LARGEST_PAGE}.", field="limit")
+    found = _filtered(organization_id, chosen)
+    if cursor:
+        found = _behind(found, organization_id, cursor, chosen.sort)
+    order = ("name", "pk") if chosen.sort == "name" else ("-pk",)
+    some = [_view(one) for one in _with_identifiers(found).order_by(*order)[: limit + 1]]
+    return CounterpartyPage(tuple(some[:limit]), some[limit - 1].public_id if len(some) > limit else None)
+
+
+def counterparty_of(organization_id: UUID, counterparty_id: UUID) -> CounterpartyView:
+    """Return one counterparty; raises `NotFound` where the organization has none of this id."""
+    return _one(Counterparty.objects.filter(organization_id=organization_id, pk=counterparty_id))
+
+
+def counterparty_by_reference(organization_id: UUID, external_ref: str) -> CounterpartyView:
+    """Return the counterparty of the app's own reference; raises `NotFound`."""
+    if NUL in external_ref:
+        raise NotFound()
+    return _one(Counterparty.objects.filter(organization_id=organization_id, external_ref=external_ref))
+
+
+def counterparty_names(organization_id: UUID, counterparty_ids: Iterable[UUID]) -> dict[UUID, str]:
+    """Return the names of counterparties by id; foreign ids are missing."""
+    found = Counterparty.objects.filter(organization_id=organization_id, pk__in=list(counterparty_ids))
+    return dict(found.values_list("pk", "name"))
+
+
+def recently_paid(
+    organization_id: UUID, counterparty_ids: Iterable[UUID], *, now: datetime
+) -> Mapping[UUID, list[tuple[str, Decimal]]]:
+    """Return what was paid (less what came back) on asks of the last thirty days: currency and sum per counterparty."""
+    params = {"organization": organization_id, "since": now - RECENT, "counterparties": list(counterparty_ids)}
+    paid: dict[UUID, list[tuple[str, Decimal]]] = {}
+    for counterparty_id, currency, total in cast(list[tuple[UUID, str, Decimal]], rows(RECENTLY_PAID, params)):
+        paid.setdefault(counterparty_id, []).append((currency, total))
+    return paid
+
+
+def payers_of(organization_id: UUID, counterparty_id: UUID) -> tuple[Payer, ...]:
+    """Return the agents that have paid a counterparty, who asked last first; one line per agent and currency."""
+    params = {"organization": organization_id, "counterparty": counterparty_id, "limit": MOST_PAYERS}
+    found = cast(list[tuple[UUID, str, Decimal, int, datetime]], rows(PAYERS, params))
+    names = agent_names(organization_id, {agent_id for agent_id, *_ in found})
+    return tuple(
+        Payer(to_public(Prefix.AGENT, agent_id), names[agent_id], currency, spent, number, last)
+        for agent_id, currency, spent, number, last in found
+    )
+
+
+def pegs_of(organization_id: UUID) -> dict[str, str]:
+    """Return the table of pegs as stored: currency → the one it is pegged to."""
+    found = Peg.objects.filter(organization_id=organization_id).order_by("currency")
+    return dict(found.values_list("currency", "pegged_to"))
+
+
+def _one(found: QuerySet[Counterparty]) -> CounterpartyView:
+    counterparty = _with_identifiers(found).first()
+    if counterparty is None:
+        raise NotFound()
+    return _view(counterparty)
+
+
+def _with_identifiers(found: QuerySet[Counterparty]) -> QuerySet[Counterparty]:
+    return found.prefetch_related(Prefetch("identifiers", Identifier.objects.order_by("kind", "value")))
+
+
+def _view(one: Counterparty) -> CounterpartyView:
+    return CounterpartyView(
+        one.pk,
+        to_public(Prefix.COUNTERPARTY, one.pk),
+        one.name,
+        one.standing,
+        one.country,
+        one.note,
+        one.external_ref,
+        one.first_seen_at,
+        tuple(str(identifier) for identifier in one.identifiers.all()),
+    )
+
+
+def _filtered(organization_id: UUID, chosen: CounterpartyFilter) -> QuerySet[Counterparty]:
+    found = Counterparty.objects.filter(organization_id=organization_id)
+    if NUL in (chosen.external_ref or ""):
+        return found.none()
+    if chosen.standing and chosen.standing not in STANDINGS:
+        raise Invalid("standing_invalid", f"The standing is one of {', '.join(STANDINGS)}.", field="standing")
+    if chosen.standing:
+        found = found.filter(standing=chosen.standing)
+    if chosen.external_ref is not None:
+        found = found.filter(external_ref=chosen.external_ref)
+    return found.filter(_like(organization_id, chosen.search)) if chosen.search.strip() else found
+
+
+def _like(organization_id: UUID, search: str) -> Q:
+    """Match a part of the name, of the reference or of an identifier, or a public id."""
+    text = search.strip()[:LONGEST_SEARCH].replace(NUL, "")
+    kind, _, value = text.partition(":")
+    known = Identifier.objects.filter(organization_id=organization_id, counterparty=OuterRef("pk"))
+    by_identifier = Q(kind=kind, value__icontains=value) if value else Q(value__icontains=text)
+    matching = Q(name__icontains=text) | Q(external_ref__icontains=text) | Q(Exists(known.filter(by_identifier)))
+    try:
+        return matching | Q(pk=from_public(Prefix.COUNTERPARTY, text))
+    except NotFound:
+        return matching
+
+
+def _behind(found: QuerySet[Counterparty], organization_id: UUID, cursor: str, sort: str) -> QuerySet[Counterparty]:
+    try:
+        last = counterparty_of(organization_id, from_public(Prefix.COUNTERPARTY, cursor))
+    except NotFound:
+        raise Invalid("cursor_invalid", "Take the cursor from `next_cursor`.", field="cursor") from None
+    if sort == "name":
+        return found.filter(Q(name__gt=last.name) | Q(name=last.name, pk__gt=last.id))
+    return found.filter(pk__lt=last.id)

@@ -1,0 +1,135 @@
+"""Holds and records as other apps see them."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Final
+from uuid import UUID
+
+from django.db.models import Count, Sum
+
+from spend.models import Hold, SpendRecord
+
+MOST_RECORDS: Final = 200
+"""Records shown of one authorization; an app that pays in more parts sees the first ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class HoldState:
+    """What is set aside, spent and returned for one authorization, or for spend that had none."""
+
+    id: UUID
+    organization_id: UUID
+    agent_id: UUID
+    counterparty_id: UUID | None
+    currency: str
+    counting_currency: str
+    amount: Decimal
+    held: Decimal
+    spent: Decimal
+    returned: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class RecordState:
+    """A stored record."""
+
+    id: UUID
+    agent_id: UUID
+    hold_id: UUID
+    authorization_id: UUID | None
+    kind: str
+    amount: Decimal
+    currency: str
+    reference: str | None
+    body_digest: str
+    flags: tuple[str, ...]
+    is_final: bool
+    recorded_at: datetime
+
+
+def hold_of(authorization_id: UUID) -> HoldState | None:
+    """Return the money side of an authorization; None where it was declined at once."""
+    hold = Hold.objects.filter(authorization_id=authorization_id).first()
+    return None if hold is None else state_of(hold)
+
+
+def locked_hold(hold_id: UUID) -> HoldState:
+    """Lock a hold's row and return it."""
+    return state_of(Hold.objects.select_for_update(of=("self",)).get(id=hold_id))
+
+
+def counters_of(hold_id: UUID) -> frozenset[int]:
+    """Return the counters that a hold is posted to."""
+    return frozenset(Hold.objects.get(id=hold_id).postings.values_list("counter_id", flat=True))
+
+
+def record_by_reference(agent_id: UUID, reference: str) -> RecordState | None:
+    """Return the record that an agent stored under its own reference."""
+    record = SpendRecord.objects.filter(agent_id=agent_id, reference=reference).first()
+    return None if record is None else record_state(record)
+
+
+def last_payment_on(authorization_id: UUID) -> RecordState | None:
+    """Return the newest payment recorded on an authorization."""
+    paid = (
+        SpendRecord.objects.filter(authorization_id=authorization_id, kind="payment").order_by("-recorded_at").first()
+    )
+    return None if paid is None else record_state(paid)
+
+
+def payment_of_agent(agent_id: UUID, record_id: UUID) -> RecordState | None:
+    """Return a payment that this agent recorded."""
+    paid = SpendRecord.objects.filter(id=record_id, agent_id=agent_id, kind="payment").first()
+    return None if paid is None else record_state(paid)
+
+
+def state_of(hold: Hold) -> HoldState:
+    """Return a hold as other apps see it."""
+    return HoldState(
+        hold.id,
+        hold.organization_id,
+        hold.agent_id,
+        hold.counterparty_id,
+        hold.currency,
+        hold.counting_currency,
+        hold.amount,
+        hold.held,
+        hold.spent,
+        hold.returned,
+    )
+
+
+def record_state(record: SpendRecord) -> RecordState:
+    """Return a record as other apps see it."""
+    return RecordState(
+        record.id,
+        record.agent_id,
+        record.hold_id,
+        record.authorization_id,
+        record.kind,
+        record.amount,
+        record.currency,
+        record.reference,
+        record.body_digest,
+        tuple(record.flags),
+        record.is_final,
+        record.recorded_at,
+    )
+
+
+def records_of(authorization_id: UUID) -> tuple[RecordState, ...]:
+    """Return what was recorded on an authorization, oldest first."""
+    found = SpendRecord.objects.filter(authorization_id=authorization_id).order_by("recorded_at", "id")
+    return tuple(record_state(record) for record in found[:MOST_RECORDS])
+
+
+def paid_to(organization_id: UUID, counterparty_id: UUID) -> tuple[tuple[str, Decimal, int], ...]:
+    """Return what the organization has paid to a counterparty so far: currency, sum, number of payments."""
+    found = (
+        Hold.objects.filter(organization_id=organization_id, counterparty_id=counterparty_id, spent__gt=0)
+        .values_list("currency")
+        .annotate(total=Sum("spent"), number=Count("id"))
+        .order_by("currency")
+    )
+    return tuple((currency, total, number) for currency, total, number in found)

@@ -1,0 +1,132 @@
+"""Who a payee is, and which pegs apply."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final, cast
+from uuid import UUID
+
+from core.db import prepared_rows
+from core.errors import NotFound
+from core.ids import Prefix, from_public, to_public
+from spend.payee import PayeeClaim
+
+BLOCKED: Final = "blocked"
+PEG_CACHE_SIZE: Final = 256
+PAYEES_KEPT: Final = 20_000
+"""Payees kept per process; an organization pays far fewer."""
+
+RESOLVE: Final = """
+select i.kind || ':' || i.value, c.id, c.standing, c.country
+from spend_identifier i join spend_counterparty c on c.id = i.counterparty_id
+where i.organization_id = %(organization)s::uuid
+  and (i.kind, i.value) in (select * from unnest(%(kinds)s::text[], %(values)s::text[]))
+union all
+select 'id', c.id, c.standing, c.country
+from spend_counterparty c
+where c.organization_id = %(organization)s::uuid and c.id = %(id)s::uuid
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Payee:
+    """Who a claim resolved to; `counterparty` None where it is nobody known or the identifiers disagree."""
+
+    counterparty: UUID | None
+    standing: str
+    country: str
+    has_mismatch: bool
+    is_new: bool
+
+
+UNKNOWN_PAYEE: Final = Payee(None, "unknown", "", has_mismatch=False, is_new=False)
+
+
+def resolve_payee(organization_id: UUID, claim: PayeeClaim) -> Payee:
+    """Return who `claim` names: all strong identifiers sent must resolve to one counterparty (specification §4).
+
+    Identifiers of which some are known and others not, or that name two counterparties, are a mismatch.
+    """
+    if not claim.identifiers and claim.counterparty is None:
+        return UNKNOWN_PAYEE
+    pairs = [identifier.split(":", 1) for identifier in claim.identifiers]
+    found = cast(
+        list[tuple[str, UUID, str, str]],
+        prepared_rows(
+            RESOLVE,
+            {
+                "organization": organization_id,
+                "kinds": [kind for kind, _ in pairs],
+                "values": [value for _, value in pairs],
+                "id": _own_id(claim.counterparty),
+            },
+        ),
+    )
+    sent = len(claim.identifiers) + (claim.counterparty is not None)
+    if not found and claim.counterparty is None:
+        return Payee(None, "unknown", "", has_mismatch=False, is_new=True)
+    if any(standing == BLOCKED for _, _, standing, _ in found):
+        # Junk beside the identifier of somebody blocked must not wash them clean.
+        blocked = next(row for row in found if row[2] == BLOCKED)
+        return Payee(blocked[1], BLOCKED, blocked[3], has_mismatch=len(found) < sent, is_new=False)
+    if len(found) < sent or len({row[1] for row in found}) > 1:
+        return Payee(None, "unknown", "", has_mismatch=True, is_new=False)
+    _, counterparty, standing, country = found[0]
+    return Payee(counterparty, standing, country, has_mismatch=False, is_new=False)
+
+
+def payee_in(organization_id: UUID, claim: PayeeClaim, epoch: int) -> Payee:
+    """Return what `resolve_payee` does, kept per epoch where somebody was found.
+
+    Whatever changes that raises the epoch.
+    """
+    try:
+        return _known_payee(organization_id, claim, epoch)
+    except _NobodyKnown as nobody:
+        return nobody.payee
+
+
+class _NobodyKnown(Exception):
+    """Not kept: the payee may become known without a change that decisions rest on."""
+
+    def __init__(self, payee: Payee) -> None:
+        super().__init__()
+        self.payee = payee
+
+
+@lru_cache(maxsize=PAYEES_KEPT)
+def _known_payee(organization_id: UUID, claim: PayeeClaim, epoch: int) -> Payee:  # noqa: ARG001 - part of the cache's key
+    payee = resolve_payee(organization_id, claim)
+    if payee.counterparty is None:
+        raise _NobodyKnown(payee)
+    return payee
+
+
+def has_been_paid(counterparty_id: UUID) -> bool:
+    """Say whether the organization has paid this counterparty before; once true it stays so."""
+    sql = "select exists (select from spend_hold where counterparty_id = %(counterparty)s::uuid and spent > 0)"
+    return bool(prepared_rows(sql, {"counterparty": counterparty_id})[0][0])
+
+
+def _own_id(public: str | None) -> UUID | None:
+    if public is None:
+        return None
+    try:
+        return from_public(Prefix.COUNTERPARTY, public)
+    except NotFound:
+        return None
+
+
+@lru_cache(maxsize=PEG_CACHE_SIZE)
+def pegs(organization_id: UUID, epoch: int) -> Mapping[str, str]:  # noqa: ARG001 - part of the cache's key
+    """Return which currency each pegged one counts as; cached per epoch, which every peg change raises."""
+    found = prepared_rows(
+        "select currency, pegged_to from spend_peg where organization_id = %(organization)s::uuid",
+        {"organization": organization_id},
+    )
+    return dict(cast(list[tuple[str, str]], found))
+
+
+def public_counterparty(counterparty: UUID | None) -> str | None:
+    """Return the public id, or None for nobody."""
+    return None if counterparty is None else to_public(Prefix.COUNTERPARTY, counterparty)

@@ -1,0 +1,138 @@
+// Charts: <div data-chart="id of a JSON script"> becomes an ECharts SVG in the colours of the theme, told to screen readers too.
+const charts = new Map();
+const number = (value) => (value === null ? null : Number(value));
+const figures = new Intl.NumberFormat("en", { maximumFractionDigits: 2 });
+const short = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
+
+// Colours are written for both themes with light-dark(); an element's computed colour is the one in force.
+function colours() {
+  const probe = document.createElement("span");
+  document.body.append(probe);
+  const read = (name) => {
+    probe.style.color = `var(--${name})`;
+    const { color } = getComputedStyle(probe);
+    const paint = document.createElement("canvas").getContext("2d");
+    paint.fillStyle = color;
+    return paint.fillStyle;
+  };
+  const names = ["text", "text-soft", "text-faint", "line", "ground-over", "line-strong", "accent"];
+  const tones = ["positive", "caution", "negative", "info", "doubt", "neutral"];
+  const found = Object.fromEntries(names.map((name) => [name, read(name)]));
+  for (const tone of tones) found[tone] = read(`${tone}-solid`);
+  found.series = [1, 2, 3, 4, 5, 6, 7, 8].map((index) => read(`series-${index}`));
+  probe.remove();
+  return found;
+}
+
+function seriesOf(data, colour) {
+  const isLine = data.kind === "line" || data.kind === "area";
+  return data.series.map((one, index) => {
+    const paint = colour[one.tone] ?? colour.series[index % colour.series.length];
+    const last = index === data.series.length - 1;
+    return {
+      name: one.name,
+      type: isLine ? "line" : "bar",
+      data: one.values.map(number),
+      stack: data.kind === "stacked" || data.kind === "area" ? "all" : undefined,
+      areaStyle: data.kind === "area" ? { opacity: 0.18 } : undefined,
+      lineStyle: { width: 2, type: one.dashed ? "dashed" : "solid" },
+      symbol: "circle",
+      symbolSize: 5,
+      showSymbol: data.labels.length < 3,
+      barMaxWidth: 28,
+      barCategoryGap: "30%",
+      itemStyle: { color: paint, borderRadius: data.kind === "stacked" && !last ? 0 : data.kind === "hbar" ? [0, 3, 3, 0] : [3, 3, 0, 0] },
+      emphasis: { focus: data.series.length > 1 ? "series" : "none" },
+    };
+  });
+}
+
+function pie(data, colour) {
+  const [one] = data.series;
+  return [
+    {
+      type: "pie",
+      name: one.name,
+      radius: ["58%", "84%"],
+      center: ["50%", "50%"],
+      label: { color: colour["text-soft"], fontSize: 12 },
+      labelLine: { lineStyle: { color: colour["line-strong"] } },
+      itemStyle: { borderColor: colour["ground-over"], borderWidth: 2 },
+      data: data.labels.map((name, index) => ({ name, value: number(one.values[index]), itemStyle: { color: colour.series[index % 8] } })),
+    },
+  ];
+}
+
+function axes(data, colour) {
+  const words = { color: colour["text-faint"], fontSize: 11, hideOverlap: true };
+  const labels = {
+    type: "category",
+    data: data.labels,
+    axisTick: { show: false },
+    axisLine: { lineStyle: { color: colour["line-strong"] } },
+    axisLabel: data.kind === "hbar" ? { ...words, width: 130, overflow: "truncate" } : words,
+    inverse: data.kind === "hbar",
+    boundaryGap: data.kind !== "line" && data.kind !== "area",
+  };
+  const values = {
+    type: "value",
+    splitNumber: 4,
+    splitLine: { lineStyle: { color: colour.line } },
+    axisLabel: { ...words, formatter: (value) => short.format(value) },
+  };
+  return data.kind === "hbar" ? { xAxis: values, yAxis: labels } : { xAxis: labels, yAxis: values };
+}
+
+function optionsOf(data, title, colour) {
+  const isPie = data.kind === "donut";
+  const unit = data.unit ? ` ${data.unit}` : "";
+  const many = data.series.length > 1;
+  return {
+    animationDuration: matchMedia("(prefers-reduced-motion: reduce)").matches ? 0 : 250,
+    textStyle: { fontFamily: "Inter, system-ui, sans-serif" },
+    color: colour.series,
+    aria: { enabled: true, label: { description: `${title}. The same figures stand in the table below.` } },
+    grid: { left: 4, right: 12, top: 12, bottom: many ? 32 : 4, containLabel: true },
+    legend: many
+      ? { type: "scroll", bottom: 0, left: 0, icon: "roundRect", itemWidth: 10, itemHeight: 10, itemGap: 14, textStyle: { color: colour["text-soft"], fontSize: 12 } }
+      : undefined,
+    tooltip: {
+      trigger: isPie ? "item" : "axis",
+      renderMode: "richText",
+      confine: true,
+      backgroundColor: colour["ground-over"],
+      borderColor: colour["line-strong"],
+      textStyle: { color: colour.text, fontSize: 12 },
+      axisPointer: { type: data.kind === "line" || data.kind === "area" ? "line" : "shadow", lineStyle: { color: colour["line-strong"] } },
+      valueFormatter: (value) => (value === null || value === undefined ? "–" : figures.format(value) + unit),
+    },
+    ...(isPie ? {} : axes(data, colour)),
+    series: isPie ? pie(data, colour) : seriesOf(data, colour),
+  };
+}
+
+function draw(element) {
+  const source = document.getElementById(element.dataset.chart);
+  if (!source || !window.echarts) return;
+  const data = JSON.parse(source.textContent);
+  let chart = charts.get(element);
+  if (!chart) {
+    chart = window.echarts.init(element, null, { renderer: "svg" });
+    charts.set(element, chart);
+    new ResizeObserver(() => chart.resize()).observe(element);
+  }
+  chart.setOption(optionsOf(data, element.dataset.title ?? "", colours()), { notMerge: true });
+}
+
+function drawAll() {
+  for (const [element, chart] of charts) {
+    if (element.isConnected) continue;
+    chart.dispose();
+    charts.delete(element);
+  }
+  document.querySelectorAll("[data-chart]").forEach(draw);
+}
+
+drawAll();
+document.addEventListener("conto:theme", drawAll);
+document.addEventListener("htmx:afterSettle", drawAll);

@@ -1,0 +1,40 @@
+// Menus (<details data-menu>) close on Escape and on a click elsewhere; notes can be dismissed, good news goes by itself;
+// "conto:announce" (detail: the words) is said in the page's live region.
+const NOTE_MILLISECONDS = 7000;
+
+const openMenus = () => document.querySelectorAll("details[data-menu][open]");
+
+document.addEventListener("click", (event) => {
+  for (const menu of openMenus()) if (!menu.contains(event.target)) menu.open = false;
+  if (event.target.closest("[data-dismiss]")) event.target.closest("[data-note]").remove();
+});
+
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape") return;
+  for (const menu of openMenus()) {
+    menu.open = false;
+    menu.querySelector("summary").focus();
+  }
+});
+
+function leaveInTime(note) {
+  if (note.getAttribute("role") === "alert" || note.dataset.timed) return;
+  note.dataset.timed = "1";
+  const leave = () => (note.matches(":hover, :focus-within") ? setTimeout(leave, NOTE_MILLISECONDS) : note.remove());
+  setTimeout(leave, NOTE_MILLISECONDS);
+}
+
+const notes = document.getElementById("messages");
+if (notes) {
+  notes.querySelectorAll("[data-note]").forEach(leaveInTime);
+  new MutationObserver(() => notes.querySelectorAll("[data-note]").forEach(leaveInTime)).observe(notes, { childList: true });
+}
+
+document.addEventListener("conto:announce", (event) => {
+  const region = document.getElementById("announcements");
+  if (!region) return;
+  region.textContent = "";
+  requestAnimationFrame(() => {
+    region.textContent = event.detail;
+  });
+});

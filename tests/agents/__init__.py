@@ -1,0 +1,1 @@
+"""Who asks: authentication, keys, sealed credentials, their API and their pages."""

@@ -1,0 +1,165 @@
+"""Each kind of fault planted by raw SQL is found by its name; `check_books` exits non-zero."""
+
+from decimal import Decimal
+from io import StringIO
+from typing import Any, Final
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import transaction
+
+from approvals.selectors.books import QUESTIONS, faults
+from approvals.services.booking import Report
+from approvals.services.record import record_spend, record_unauthorized
+from core.actor import Actor, ActorKind
+from core.db import rows
+from tests.approvals.world import World, add_agent, ask, make_world, stored
+from tests.factories import NOW
+
+RULES: Final[tuple[dict[str, Any], ...]] = (
+    {"key": "limit", "type": "SPEND_LIMIT", "daily": {"USD": "100"}, "when": {"categories": ["ai"]}},
+    {"key": "hour", "type": "SPEND_LIMIT", "hourly": {"USD": "100"}, "window": "rolling"},
+    {"key": "payee", "type": "SPEND_LIMIT", "monthly": {"USD": "100"}, "per": "agent_counterparty"},
+    {"key": "run", "type": "BUDGET_ALLOCATION", "amount": {"USD": "90"}, "period": "session"},
+    {"key": "pot", "type": "BUDGET_ALLOCATION", "amount": {"USD": "80"}, "period": "month"},
+    {"key": "pace", "type": "VELOCITY", "limit": 20, "period_minutes": 60},
+)
+BACK_END: Final = Actor(ActorKind.ORGANIZATION_KEY, "key_1", "back end", None)
+A_PAYMENT: Final = "(select id from approvals_authorization where amount = 10)"
+
+PLANTED: Final[dict[str, tuple[str, ...]]] = {
+    "counter differs from its postings": (
+        "update spend_counter set used = used + 1 where subject = 'agent' and used > 0",
+        "update spend_counter set used = 0 where subject = 'pot'",
+        "delete from spend_posting where bucket is null",
+    ),
+    "bucket differs from its postings": (
+        "update spend_counter set buckets[1] = buckets[1] + 1 where head is not null",
+        "update spend_counter set buckets = array_fill(0::numeric, array[64]) where head is not null",
+        "update spend_counter set head = head - 1 where head is not null",
+    ),
+    "posting is in the wrong bucket": (
+        "update spend_posting set bucket = bucket - 1 where bucket is not null",
+        "update spend_posting set bucket = null where bucket is not null",
+        "update spend_posting set bucket = 7 where bucket is null",
+    ),
+    # The counter is made to agree, so that nothing but the one thing is wrong.
+    "posting differs from its hold": (
+        """with changed as (
+               update spend_posting p set amount = p.amount + 1 from spend_counter c
+               where c.id = p.counter_id and c.subject = 'pot' returning counter_id)
+           update spend_counter set used = used + (select count(*) from changed where counter_id = id)""",
+    ),
+    "posting is missing": (
+        """with gone as (
+               delete from spend_posting p using spend_counter c
+               where c.id = p.counter_id and c.subject = 'agent' and c.head is null returning counter_id)
+           update spend_counter c set used = 0 from gone where c.id = gone.counter_id""",
+        """update spend_counter set condition = jsonb_set(condition, '{categories}', '[]')
+           where subject = 'agent' and head is null""",
+    ),
+    "posting to a counter of the decision is missing": (
+        """with gone as (
+               delete from spend_posting p using spend_counter c
+               where c.id = p.counter_id and c.subject = 'pot' returning counter_id)
+           update spend_counter c set used = 0 from gone where c.id = gone.counter_id""",
+    ),
+    "posting is in the counter of another currency": (
+        "update spend_counter set currency = 'EUR' where subject = 'pot'",
+    ),
+    "posting is in a counter that does not count its hold": (
+        "update spend_counter set span_end = span_start where subject = 'pot' and span_end is not null",
+        "update spend_counter set session = 'other' where session is not null",
+        """update spend_counter set agent_id = (select id from agents_agent where name = 'Other')
+           where subject = 'agent'""",
+        "update spend_hold set is_ask = false",
+    ),
+    "hold is missing": (f"update spend_hold set authorization_id = null where id = {A_PAYMENT}",),
+    "hold differs from its authorization": (
+        f"update spend_hold set amount = amount + 1 where id = {A_PAYMENT}",
+        f"update spend_hold set asked_at = asked_at + interval '40 days' where id = {A_PAYMENT}",
+        f"update spend_hold set category = 'other' where id = {A_PAYMENT}",
+    ),
+    "hold is not what its authorization needs": (
+        f"update spend_hold set held = held - 1 where id = {A_PAYMENT}",
+        f"update approvals_authorization set status = 'voided' where id = {A_PAYMENT}",
+    ),
+    "hold differs from its records": (
+        "update spend_hold set spent = spent + 1 where spent > 0",
+        "update spend_hold set returned = 0 where returned > 0",
+        "update spend_hold set spent = 0, returned = 0 where authorization_id is null",
+    ),
+    "authorization is not where its records have brought it": (
+        f"update approvals_authorization set status = 'recorded' where id = {A_PAYMENT}",
+        "update approvals_authorization set status = 'in_doubt' where status = 'recorded'",
+    ),
+}
+"""By the name of the fault: statements that bring it about."""
+
+
+def set_up() -> World:
+    """A payment of 10 still to be made; one of 20 recorded as 15, of which 5 came back; 7 that nobody authorized."""
+    world = make_world(*RULES)
+    add_agent(world.cast, "Other")
+    ask(world, "10", category="ai", session="run_1")
+    paid = stored(ask(world, "20", category="ai", session="run_1"))
+    for kind, amount in (("payment", 15), ("refund", 5)):
+        record_spend(
+            paid.id,
+            Report(Decimal(amount), "USD", kind=kind),
+            organization_id=world.organization_id,
+            agent_id=None,
+            actor=BACK_END,
+            now=NOW,
+        )
+    record_unauthorized(
+        Report(Decimal(7), "USD", session="run_1", category="other"),
+        organization_id=world.organization_id,
+        agent_id=world.agent.id,
+        actor=BACK_END,
+        now=NOW,
+    )
+    return world
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_command_says_that_the_books_are_right_and_fails_where_they_are_not() -> None:
+    set_up()
+    out, err = StringIO(), StringIO()
+
+    call_command("check_books", stdout=out)
+    assert out.getvalue().startswith(f"The books are right: {len(QUESTIONS)} questions")
+    rows("update spend_counter set used = used + 1 where subject = 'pot'")
+
+    with pytest.raises(CommandError, match="2 faults in the books") as failed:
+        call_command("check_books", stderr=err)
+    assert failed.value.returncode != 0
+    assert {line.partition(":")[0] for line in err.getvalue().splitlines()} == {"counter differs from its postings"}
+
+
+@pytest.mark.django_db
+def test_a_counter_with_a_gap_is_no_fault_but_must_agree_with_what_it_has() -> None:
+    set_up()
+    rows("update spend_counter set has_gap = true where subject = 'agent'")
+    rows("delete from spend_posting p using spend_counter c where c.id = p.counter_id and c.measure = 'count'")
+
+    found = {fault.what for fault in faults()}
+
+    assert "posting is missing" not in found
+    assert "bucket differs from its postings" in found
+
+
+@pytest.mark.django_db
+def test_a_planted_fault_is_found_by_its_name() -> None:
+    set_up()
+    for what, statements in PLANTED.items():
+        for sql in statements:
+            assert faults() == []
+            with transaction.atomic():
+                rows(sql)
+                assert what in {fault.what for fault in faults()}, sql
+                transaction.set_rollback(True)
+
+
+def test_every_kind_of_fault_was_planted() -> None:
+    assert set(PLANTED) == set(QUESTIONS)

@@ -1,0 +1,136 @@
+"""The demo starts whatever was left behind, says clearly why it cannot, and leaves nothing behind."""
+
+import http.client
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from conto_admin import embedded
+from conto_admin.embedded import ROOT, command_line
+
+pytestmark = pytest.mark.process
+
+WAIT_SECONDS = 60.0
+OF_TESTS = (
+    "DATABASE_URL",
+    "BROKER_URL",
+    "SECRET_KEY",
+    "CONTO_KEKS",
+    "CONTO_KEY_PEPPER",
+    "CONTO_NAMESPACE",
+    "CONTO_DEMO",
+)
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Iterator[Path]:
+    yield tmp_path / "state"
+    assert eventually(lambda: not embedded.postgresql_answers(tmp_path / "state")), "servers were left behind"
+
+
+@pytest.fixture
+def port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        free: int = probe.getsockname()[1]
+        return free
+
+
+def eventually(condition: Callable[[], bool]) -> bool:
+    deadline = time.monotonic() + WAIT_SECONDS
+    while time.monotonic() < deadline:
+        if condition():
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def start(state: Path, port: int, *options: str) -> subprocess.Popen[str]:
+    environment = {name: value for name, value in os.environ.items() if name not in OF_TESTS}
+    return subprocess.Popen(
+        [sys.executable, "manage.py", "demo", "--no-history", "--port", str(port), *options],
+        env=environment | {"CONTO_STATE": str(state)},
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def answers(port: int, address: str = "/readyz") -> bool:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
+    try:
+        connection.request("GET", address)
+        return connection.getresponse().status == http.client.OK
+    except OSError:
+        return False
+    finally:
+        connection.close()
+
+
+def descendants(pid: int) -> list[int]:
+    children = [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    return [*children, *(inner for child in children for inner in descendants(child))]
+
+
+def wait_until_up(demo: subprocess.Popen[str], port: int) -> None:
+    assert demo.stdout is not None
+    said = []
+    for line in demo.stdout:
+        said.append(line)
+        if "Ctrl-C ends it" in line:
+            assert eventually(lambda: answers(port))
+            return
+    pytest.fail("the demo ended: " + "".join(said))
+
+
+def test_the_demo_comes_up_ends_at_a_signal_and_comes_up_again_after_a_kill(state: Path, port: int) -> None:
+    first = start(state, port)
+    wait_until_up(first, port)
+    everything = descendants(first.pid)
+    second = start(state, port + 1)
+    assert "runs from this folder already: http://localhost:" in second.communicate()[0]
+    assert second.returncode == 1
+
+    first.kill()
+    first.communicate()
+
+    assert eventually(lambda: not any(command_line(pid) for pid in everything))
+    third = start(state, port)
+    wait_until_up(third, port)
+    everything = descendants(third.pid)
+    third.send_signal(signal.SIGTERM)
+    third.communicate()
+    assert third.returncode == 0
+    assert not any(command_line(pid) for pid in everything)
+    assert not answers(port)
+
+
+def test_a_busy_port_is_named_with_a_way_out(state: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        demo = start(state, port)
+        said = demo.communicate()[0]
+
+    assert demo.returncode == 1
+    assert f"Port {port} cannot be used (Address already in use). Choose another: --port {port + 1}" in said
+
+
+def test_a_leftover_data_folder_of_another_version_is_named_with_a_way_out(state: Path, port: int) -> None:
+    (state / "postgres").mkdir(parents=True)
+    (state / "postgres" / "PG_VERSION").write_text("9.6\n")
+    demo = start(state, port)
+    said = demo.communicate()[0]
+
+    assert demo.returncode == 1
+    assert f"{state / 'postgres'} was made by PostgreSQL 9.6, and this is 18" in said
+    assert "demo --fresh" in said

@@ -1,0 +1,269 @@
+"""One key calls so often a minute, whoever of the processes it meets; a counter that is away stops nobody."""
+
+import socket
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from time import monotonic, process_time
+from uuid import uuid4
+
+import pytest
+from django.conf import settings as shipped
+from django.test import Client
+from pytest_django import Settings
+
+from conto_admin.limits import WINDOW_SECONDS, Counter, network_of
+from core.db import rows
+from tests.agents.samples import bearer
+from tests.approvals.world import World, add_agent, make_world
+from tests.examples.server import LiveConto
+
+PATIENT_SECONDS = 5.0
+"""For tests of counting: on a busy machine 20 ms may pass in which this process does not run at all."""
+
+
+@pytest.fixture
+def patient(settings: Settings) -> Settings:
+    settings.RATE_WAIT_SECONDS = PATIENT_SECONDS
+    return settings
+
+
+# --- Keys -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.django_db
+def test_every_answer_tells_the_limit_and_the_one_too_many_when_to_come_back(patient: Settings) -> None:
+    patient.RATE_PER_MINUTE = 2
+    world = make_world()
+    client = Client(headers=bearer(world.secret))
+
+    first, second, third = (client.get("/api/v1/status") for _ in range(3))
+
+    assert [answer.status_code for answer in (first, second, third)] == [200, 200, 429]
+    assert {answer["RateLimit-Policy"] for answer in (first, second, third)} == {'"key";q=2;w=60'}
+    left = [answer["RateLimit"].split(";")[:2] for answer in (first, second, third)]
+    assert left == [['"key"', "r=1"], ['"key"', "r=0"], ['"key"', "r=0"]]
+    assert 0 < int(third["Retry-After"]) <= WINDOW_SECONDS
+    assert third["RateLimit"].endswith(f";t={third['Retry-After']}")
+    assert third["Content-Type"] == "application/problem+json"
+    assert (third.json()["code"], third.json()["status"]) == ("rate_limited", 429)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("method", "path", "status"), [("get", "authorizations/nothing", 404), ("post", "authorizations", 422)]
+)
+def test_refusals_tell_the_limit_too(patient: Settings, method: str, path: str, status: int) -> None:
+    client = Client(headers=bearer(make_world().secret))
+
+    answer = getattr(client, method)(
+        f"/api/v1/{path}", **({"data": {}, "content_type": "application/json"} if method == "post" else {})
+    )
+
+    assert answer.status_code == status
+    assert answer["RateLimit-Policy"] == f'"key";q={shipped.RATE_PER_MINUTE};w=60'
+    assert "RateLimit" in answer
+
+
+@pytest.mark.django_db
+def test_keys_count_apart(patient: Settings) -> None:
+    patient.RATE_PER_MINUTE = 1
+    world = make_world()
+    other = add_agent(world.cast, "Other")
+
+    answers = [Client(headers=bearer(one.secret)).get("/api/v1/status") for one in (world, other, world, other)]
+
+    assert [answer.status_code for answer in answers] == [200, 200, 429, 429]
+
+
+@pytest.mark.django_db
+def test_what_is_refused_does_nothing(patient: Settings) -> None:
+    patient.RATE_PER_MINUTE = 1
+    client = Client(headers=bearer(make_world().secret))
+    body = {"amount": "1", "currency": "USD", "counterparty": {"domain": "a.example"}}
+
+    answers = [client.post("/api/v1/authorizations", body, content_type="application/json") for _ in range(3)]
+
+    assert [answer.status_code for answer in answers] == [201, 429, 429]
+    assert rows("select count(*) from approvals_authorization") == [(1,)]
+
+
+@pytest.mark.django_db
+def test_zero_is_no_limit(patient: Settings) -> None:
+    patient.RATE_PER_MINUTE = 0
+    answer = Client(headers=bearer(make_world().secret)).get("/api/v1/status")
+
+    assert answer.status_code == 200
+    assert "RateLimit-Policy" not in answer
+
+
+@pytest.mark.process
+@pytest.mark.django_db(transaction=True)
+def test_processes_share_the_count(patient: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("CONTO_RATE_PER_MINUTE", "6")
+    patient.RATE_PER_MINUTE = 6
+    world = make_world()
+    here = Client(headers=bearer(world.secret))
+    conto = LiveConto(tmp_path / "web.log")
+    conto.start()
+    try:
+        answers = [status_of(conto, world) if turn % 2 else here.get("/api/v1/status").status_code for turn in range(8)]
+    finally:
+        conto.supervisor.stop()
+
+    assert answers == [200] * 6 + [429] * 2
+
+
+def status_of(conto: LiveConto, world: World) -> int:
+    request = urllib.request.Request(f"{conto.url}/api/v1/status", headers=bearer(world.secret))
+    try:
+        with urllib.request.urlopen(request) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as refused:
+        with closing(refused):
+            return refused.code
+
+
+# --- Addresses --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.django_db
+def test_who_fails_again_and_again_is_told_to_wait_and_a_known_key_passes(patient: Settings) -> None:
+    patient.FAILURES_PER_MINUTE = 2
+    address, world = f"2001:db8:{uuid4().hex[:4]}:1::7", make_world()
+    stranger = Client(REMOTE_ADDR=address, headers=bearer("conto_agent_nothing"))
+
+    answers = [stranger.get("/api/v1/status") for _ in range(3)]
+
+    assert [answer.status_code for answer in answers] == [401, 401, 429]
+    assert answers[2].json()["code"] == "rate_limited"
+    assert answers[2]["RateLimit-Policy"] == '"address";q=2;w=60'
+    assert int(answers[2]["Retry-After"]) > 0
+    assert "RateLimit" not in answers[0]
+    assert Client(REMOTE_ADDR=address, headers=bearer(world.secret)).get("/api/v1/status").status_code == 200
+    assert Client(REMOTE_ADDR="203.0.113.9").get("/api/v1/status").status_code == 401
+
+
+@pytest.mark.django_db
+def test_failures_may_go_uncounted(patient: Settings) -> None:
+    patient.FAILURES_PER_MINUTE = 0
+
+    assert {Client().get("/api/v1/status").status_code for _ in range(5)} == {401}
+
+
+def test_a_network_is_counted_as_one() -> None:
+    assert network_of("2001:db8:1:2::1") == network_of("2001:db8:1:2:ffff::9") == network_of("2001:db8:1:2::1%eth0")
+    assert network_of("2001:db8:1:3::1") != network_of("2001:db8:1:2::1")
+    assert network_of("203.0.113.8") == "203.0.113.8"
+    assert network_of("") == ""
+
+
+# --- The counter ------------------------------------------------------------------------------------------------------
+
+
+def test_a_window_ends_by_itself() -> None:
+    counter, name = Counter(shipped.RATE_URL, PATIENT_SECONDS), uuid4().hex
+    first, second = counter.count(name, 0.2), counter.count(name, 0.2)
+    ends = monotonic() + PATIENT_SECONDS
+
+    assert first is not None
+    assert second is not None
+    assert (first[0], second[0]) == (1, 2)
+    assert 0 <= second[1] <= first[1] <= 200
+    while (again := counter.count(name, 0.2)) is None or again[0] != 1:
+        assert monotonic() < ends, "the window never ended"
+
+
+def test_counting_costs_little() -> None:
+    counter, name = Counter(shipped.RATE_URL, PATIENT_SECONDS), uuid4().hex
+    counter.count(name)
+    began = process_time()
+    for _ in range(300):
+        counter.count(name)
+
+    assert (process_time() - began) / 300 < 0.000_5  # about 0.000_05 on a machine that does nothing else
+
+
+@contextmanager
+def listening(*, reply_after: float | None = None, steps: bytes = b"") -> Iterator[str]:
+    """A server that takes connections, answers the handshake with `steps`, and its first question late or never."""
+    ended = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        taken: list[socket.socket] = []
+
+        def serve() -> None:
+            while not ended.is_set():
+                try:
+                    taken.append(server.accept()[0])
+                except OSError:
+                    return
+                if reply_after is not None:
+                    taken[-1].sendall(steps)
+                    ended.wait(reply_after)
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        try:
+            yield f"redis://127.0.0.1:{server.getsockname()[1]}/1"
+        finally:
+            ended.set()
+            server.shutdown(socket.SHUT_RDWR)
+            for one in taken:
+                one.close()
+            thread.join()
+
+
+def quickest(url: str) -> float:
+    """The seconds until a counter gives up, without the moments in which this machine did something else."""
+    spent = []
+    for _ in range(5):
+        counter, began = Counter(url, 0.02), monotonic()
+        assert counter.count("anybody") is None
+        spent.append(monotonic() - began)
+        assert counter.rests_until > monotonic()
+    return min(spent)
+
+
+def test_a_counter_that_is_away_costs_nothing() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+
+    assert quickest(f"redis://127.0.0.1:{port}/1") < 0.025
+    assert quickest("unix:///nowhere/valkey.sock?db=1") < 0.025
+
+
+def test_a_counter_that_does_not_answer_costs_twenty_milliseconds() -> None:
+    with listening() as url:
+        assert quickest(url) < 0.025
+    with listening(reply_after=1, steps=b"+OK\r\n") as url:
+        assert quickest(url) < 0.025
+    with listening(reply_after=1, steps=b"+OK\r\n*2\r\n:1\r") as url:
+        assert quickest(url) < 0.025
+
+
+def test_what_failed_is_left_alone_for_a_second() -> None:
+    counter = Counter("unix:///nowhere/valkey.sock?db=1", 0.02)
+    counter.count("anybody")
+    counter.url = shipped.RATE_URL
+
+    assert counter.count("anybody") is None
+    counter.rests_until = 0.0
+    counter.wait_seconds = PATIENT_SECONDS
+    assert counter.count(uuid4().hex) == (1, WINDOW_SECONDS * 1000)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("url", ["unix:///nowhere/valkey.sock?db=1", ""])
+def test_without_a_counter_every_request_passes_and_is_told_the_policy_only(settings: Settings, url: str) -> None:
+    settings.RATE_URL, settings.RATE_PER_MINUTE, settings.FAILURES_PER_MINUTE = url, 1, 1
+    client = Client(headers=bearer(make_world().secret))
+
+    answers = [client.get("/api/v1/status") for _ in range(3)]
+
+    assert [answer.status_code for answer in answers] == [200, 200, 200]
+    assert answers[2]["RateLimit-Policy"] == '"key";q=1;w=60'
+    assert "RateLimit" not in answers[2]
+    assert [Client().get("/api/v1/status").status_code for _ in range(3)] == [401, 401, 401]

@@ -1,0 +1,117 @@
+"""The API passes no middleware of pages, and every answer names the request it belongs to."""
+
+import json
+import logging
+from typing import Any
+
+import pytest
+from django.http import HttpRequest, HttpResponse
+from django.test import Client
+from django.urls import path
+from pytest_django import Settings
+
+from conto_admin import logs
+
+pytestmark = pytest.mark.urls(__name__)
+
+
+def describe(request: HttpRequest, **_: str) -> HttpResponse:
+    return HttpResponse(
+        "\n".join(
+            [request.META["REMOTE_ADDR"], *(name for name in ("session", "user", "htmx") if hasattr(request, name))]
+        )
+    )
+
+
+def fail(_request: HttpRequest) -> HttpResponse:
+    raise RuntimeError("an accident")
+
+
+urlpatterns = [
+    path("api/fail", fail),
+    path("fail", fail),
+    path("api/look", describe),
+    path("look", describe),
+    path("invitations/<secret>/", describe),
+]
+
+
+def test_an_api_request_meets_no_session(client: Client) -> None:
+    assert client.get("/api/look").text == "127.0.0.1"
+    assert client.get("/look").text.split() == ["127.0.0.1", "session", "user", "htmx"]
+
+
+def test_pages_carry_the_strict_policy_and_the_api_needs_none(client: Client) -> None:
+    policy = client.get("/look")["Content-Security-Policy"]
+
+    assert "default-src 'none'" in policy
+    assert "script-src 'self'" in policy
+    assert "unsafe" not in policy
+    assert "Content-Security-Policy" not in client.get("/api/look")
+
+
+@pytest.mark.parametrize("address", ["/api/look", "/look"])
+def test_every_answer_is_named_by_an_id_of_our_own(client: Client, address: str) -> None:
+    ids = {client.get(address, headers={"X-Request-ID": "mine\n"})["X-Request-ID"] for _ in range(3)}
+
+    assert len(ids) == 3
+    assert not any("mine" in one for one in ids)
+
+
+@pytest.mark.parametrize("address", ["/api/look", "/look"])
+def test_sniffing_is_forbidden_everywhere(client: Client, address: str) -> None:
+    assert client.get(address)["X-Content-Type-Options"] == "nosniff"
+
+
+@pytest.mark.parametrize(
+    ("proxies", "header", "seen"),
+    [
+        (0, "203.0.113.9", "127.0.0.1"),
+        (1, "198.51.100.1, 203.0.113.9", "203.0.113.9"),
+        (2, "198.51.100.1, 203.0.113.9", "198.51.100.1"),
+        (3, "198.51.100.1, 203.0.113.9", "127.0.0.1"),
+    ],
+)
+def test_the_address_is_what_the_trusted_proxies_say(
+    client: Client, settings: Settings, proxies: int, header: str, seen: str
+) -> None:
+    settings.TRUSTED_PROXIES = proxies
+
+    assert client.get("/api/look", headers={"X-Forwarded-For": header}).text == seen
+
+
+@pytest.mark.parametrize("address", ["/api/fail", "/fail"])
+def test_an_accident_is_logged_once_under_the_id_of_its_request(
+    client: Client, caplog: pytest.LogCaptureFixture, address: str
+) -> None:
+    client.raise_request_exception = False
+
+    response = client.get(address)
+
+    failures = [record.msg for record in caplog.records if "an accident" in str(record.msg)]
+    assert response.status_code == 500
+    assert len(failures) == 1
+    assert response["X-Request-ID"] in str(failures[0])
+
+
+def test_each_api_request_leaves_one_line(client: Client, caplog: pytest.LogCaptureFixture) -> None:
+    logs.ACCESS.addHandler(caplog.handler)
+    try:
+        response = client.get("/api/look?token=t0k3n")
+    finally:
+        logs.ACCESS.removeHandler(caplog.handler)
+
+    lines = [json.loads(record.msg) for record in caplog.records if record.name == logs.ACCESS.name]
+    assert [(line["request"], line["code"], line["request_id"]) for line in lines] == [
+        ("GET /api/look", 200, response["X-Request-ID"])
+    ]
+
+
+def test_logs_hold_neither_queries_nor_secrets_in_addresses(client: Client, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO):
+        client.get("/invitations/s3cr3t/?token=t0k3n")
+
+    said: list[Any] = [record.msg for record in caplog.records]
+    assert any("/invitations/***/" in str(one) for one in said)
+    assert "s3cr3t" not in str(said)
+    assert "t0k3n" not in str(said)

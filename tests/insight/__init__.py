@@ -1,0 +1,1 @@
+"""Tests of what it adds up to."""

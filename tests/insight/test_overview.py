@@ -1,0 +1,133 @@
+"""The first page: how to begin, then what needs somebody."""
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from agents.services import create_agent, freeze_agent, issue_key
+from approvals.services.booking import Report
+from approvals.services.record import record_unauthorized
+from approvals.services.void import mark_in_doubt
+from core.ids import Prefix, to_public
+from insight.selectors.overview import beginning_of, most_used_limits, needs_of
+from people.models import Member
+from tests.approvals.world import World, add_agent, ask, make_world, put_policy
+from tests.factories import NOW, actor_for, make_cast
+
+pytestmark = pytest.mark.django_db
+DAILY = {"key": "daily", "type": "SPEND_LIMIT", "daily": {"USD": "100"}}
+POT = {"key": "pot", "type": "BUDGET_ALLOCATION", "amount": {"USD": "200"}, "period": "month"}
+PEOPLE = {"key": "people", "type": "APPROVAL_THRESHOLD", "above": {"USD": "50"}}
+
+
+@pytest.fixture(autouse=True)
+def at_noon(time_machine: Any) -> None:
+    time_machine.move_to(NOW, tick=False)
+
+
+def page(member: Member, path: str = "/") -> Any:
+    client = Client()
+    client.force_login(member.person)
+    return client.get(path)
+
+
+def seen(world: World) -> None:
+    """The agent called a moment ago, as authentication notes."""
+    type(world.agent).objects.filter(pk=world.agent.pk).update(last_seen_at=NOW)
+
+
+def test_an_empty_organization_is_led_to_its_first_ask(settings: Any) -> None:
+    cast, settings.PUBLIC_URL = make_cast(), "https://conto.example"
+    actor, organization_id = actor_for(cast.olu), cast.organization.pk
+
+    html = page(cast.olu).content.decode()
+    assert 'href="/agents/new/"' in html
+    assert 'href="/policies/new/"' in html
+    assert "curl https://conto.example/api/v1/authorizations" in html
+    assert 'href="/agents/new/"' not in page(cast.vera).content.decode()
+
+    agent = create_agent(organization_id=organization_id, name="Atlas", actor=actor, now=NOW)
+    public_id = to_public(Prefix.AGENT, agent.pk)
+    assert f'href="/agents/{public_id}/keys/new/"' in page(cast.olu).content.decode()
+    assert not beginning_of(organization_id, now=NOW).has_key
+    issue_key(organization_id=organization_id, agent_id=agent.pk, name="one", expires_at=None, actor=actor, now=NOW)
+    put_policy(cast, "First", [DAILY])
+    begun = beginning_of(organization_id, now=NOW)
+    assert (begun.agent_id, begun.has_key, begun.has_policy, begun.has_asked) == (public_id, True, True, False)
+
+
+def test_what_needs_somebody_is_counted_and_led_to() -> None:
+    world = make_world(DAILY, PEOPLE)
+    ask(world, "60")
+    doubtful = ask(world, "10")
+    mark_in_doubt(
+        doubtful.answer.id,
+        organization_id=world.organization_id,
+        agent_id=world.agent.id,
+        reason="time-out",
+        actor=world.actor,
+        now=NOW,
+    )
+    reach = {"organization_id": world.organization_id, "agent_id": world.agent.id}
+    record_unauthorized(Report(Decimal(5), "USD"), actor=world.actor, now=NOW, **reach)
+    freeze_agent(reason="odd", actor=actor_for(world.cast.olu), now=NOW, **reach)
+    issue_key(name="soon", expires_at=NOW + timedelta(days=2), actor=actor_for(world.cast.olu), now=NOW, **reach)
+
+    needed = needs_of(world.organization_id, now=NOW)
+    html = page(world.cast.vera).content.decode()
+
+    assert (needed.waiting, needed.in_doubt.number, needed.flags) == (1, 1, {"unauthorized": 1})
+    assert (needed.fleet.frozen, needed.fleet.key_expiring, needed.is_quiet) == (1, 1, False)
+    for link in ("/approvals/", "/authorizations/?status=in_doubt", "/analytics/flagged/", "/agents/?state=frozen"):
+        assert f'href="{link}"' in html
+    assert needs_of(world.cast.mallory.organization_id, now=NOW).is_quiet
+
+
+def test_what_the_worker_left_lying_is_overdue() -> None:
+    world = make_world(DAILY)
+    ask(world, "10")
+    later = NOW + timedelta(hours=1)
+
+    assert needs_of(world.organization_id, now=NOW).overdue == 0
+    assert needs_of(world.organization_id, now=later).overdue == 1
+    assert needs_of(world.cast.mallory.organization_id, now=later).overdue == 0
+
+
+def test_a_quiet_organization_says_so_and_shows_its_spend() -> None:
+    world = make_world(DAILY)
+    ask(world, "10")
+
+    html = page(world.cast.vera).content.decode()
+
+    assert "Nothing needs you" in html
+    assert "Every rule allows it." in html
+
+
+def test_limits_are_compared_and_a_shared_pot_stands_once() -> None:
+    world = make_world(DAILY, POT)
+    other = add_agent(world.cast, "Buyer")
+    for one in (world, other):
+        seen(one)
+    ask(world, "80")
+    ask(other, "10")
+    organization = world.cast.organization
+    organization.refresh_from_db()
+
+    used = most_used_limits(organization, now=NOW)
+
+    assert [(one.limit.code, one.limit.used, one.agent_name) for one in used] == [
+        ("daily_limit", Decimal(80), "Research"),
+        ("budget", Decimal(90), ""),
+        ("daily_limit", Decimal(10), "Buyer"),
+    ]
+
+
+def test_nobody_of_another_organization_sees_anything() -> None:
+    world = make_world(DAILY)
+    ask(world, "10")
+
+    assert "OpenAI" not in page(world.cast.mallory).content.decode()
+    assert Client().get("/").status_code == 302

@@ -1,0 +1,50 @@
+"""`python -m tests.journeys.photos`: a photo of every page, and from them the pictures of README and docs."""
+
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+ROOT: Final = Path(__file__).resolve().parent.parent.parent
+FOLDER: Final = "CONTO_PHOTOS"
+"""The environment variable that names where photos go; without it none are taken."""
+
+DAYS: Final = 30
+IN_README: Final = {
+    "insight-overview": "overview",
+    "approvals-inbox": "approvals",
+    "agents-detail": "agent",
+    "policies-change-rule-caps": "policy-editor",
+}
+LARGEST_BYTES: Final = 250_000
+"""A README that loads within a second on a slow line."""
+
+
+def main() -> int:
+    """Look at every page with the camera on; returns what pytest returns."""
+    folder = ROOT / ".conto" / "photos"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    os.environ[FOLDER] = str(folder)
+    code = pytest.main(["-q", "-n0", "-p", "no:randomly", str(Path(__file__).with_name("test_every_page.py"))])
+    if code == pytest.ExitCode.OK:
+        choose(folder, ROOT / "docs" / "img")
+    print(f"{len(list(folder.glob('*.png')))} photos in {folder}")
+    return int(code)
+
+
+def choose(photos: Path, docs: Path) -> None:
+    """Copy what README shows; raises `ValueError` for a picture that is too heavy for it."""
+    docs.mkdir(parents=True, exist_ok=True)
+    for page, name in IN_README.items():
+        photo = photos / f"{page}.light.first.png"
+        if photo.stat().st_size > LARGEST_BYTES:
+            raise ValueError(f"{photo} has {photo.stat().st_size:,} bytes; README takes {LARGEST_BYTES:,} at most.")
+        shutil.copyfile(photo, docs / f"{name}.png")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

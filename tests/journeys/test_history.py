@@ -1,0 +1,63 @@
+"""An auditor watches what was done become sealed, by a real worker."""
+
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from audit.selectors import seal_state
+from conto_admin.embedded import ROOT
+from conto_admin.proof import GOOD_PAYEE, App
+from conto_admin.supervise import Program, Supervisor
+from core.clock import now as clock_now
+from tests.approvals.world import make_world
+from tests.journeys.conftest import WITH_SCRIPTS, OpenFor
+
+pytestmark = [pytest.mark.journey, pytest.mark.worker, WITH_SCRIPTS]
+
+PATIENCE_SECONDS = 60
+
+
+@pytest.fixture
+def worker(tmp_path: Path, transactional_db: None) -> Iterator[Supervisor]:
+    """The worker with its clock, as a process of its own."""
+    ready, supervisor = tmp_path / "ready", Supervisor()
+    pool = ["--pool", "threads", "--concurrency", "2", "--without-mingle", "--without-gossip"]
+    clock = ["-B", "--scheduler", "celery.beat:Scheduler", "--loglevel", "WARNING"]
+    program = Program(
+        name="the worker",
+        command=[sys.executable, "-m", "celery", "-A", "conto_admin", "worker", *clock, *pool],
+        environment={"CONTO_READY_FILE": str(ready)},
+        folder=ROOT,
+        log=tmp_path / "worker.log",
+        is_ready=ready.exists,
+    )
+    try:
+        supervisor.start(program)
+        yield supervisor
+    finally:
+        supervisor.stop()
+
+
+def test_what_was_done_is_sealed(open_for: OpenFor, worker: Supervisor) -> None:
+    world = make_world({"key": "all", "type": "APPROVAL_THRESHOLD", "above": {"USD": "1"}}, now=clock_now())
+    reviewer, auditor = open_for(world.cast.rui), open_for(world.cast.vera)
+    with App(reviewer.origin, world.secret) as app:
+        asked = app.ask("20", GOOD_PAYEE)
+    reviewer.open(f"/approvals/{asked['id']}/")
+    reviewer.press("Approve", within=".answer")
+    expect(reviewer.page.get_by_text("Approved. The app may pay.")).to_be_visible()
+
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while seal_state(world.organization_id).unsealed and time.monotonic() < deadline:
+        auditor.open("/audit/")
+
+    auditor.open("/audit/")
+    expect(auditor.page.get_by_text("Sealed up to event")).to_be_visible()
+    expect(auditor.page.get_by_role("table").get_by_text("Not sealed yet")).to_have_count(0)
+    auditor.open(f"/authorizations/{asked['id']}/")
+    history = auditor.page.locator("main").inner_text()
+    assert "Rui" in history

@@ -1,0 +1,46 @@
+"""The example app buys from the paid service, while a reviewer answers in the browser."""
+
+from collections.abc import Iterator
+
+import pytest
+from orders import Ending, State
+from playwright.sync_api import expect
+
+from tests.examples.market import DEAR, Market, open_market
+from tests.examples.server import LiveConto
+from tests.journeys.conftest import WITH_SCRIPTS, OpenFor
+
+pytestmark = [pytest.mark.journey, WITH_SCRIPTS]
+
+
+@pytest.fixture
+def market(conto: LiveConto) -> Iterator[Market]:
+    with open_market(conto) as found:
+        yield found
+
+
+def test_what_a_reviewer_approves_is_bought_and_what_one_rejects_is_not(open_for: OpenFor, market: Market) -> None:
+    reviewer = open_for(market.world.cast.rui)
+    page = reviewer.page
+    wanted, unwanted = market.buy(DEAR), market.buy(DEAR)
+    assert (wanted.state, unwanted.state) == (State.WAITING, State.WAITING)
+    assert market.served() == []
+
+    reviewer.open("/approvals/")
+    expect(page.locator(".queue-item")).to_have_count(2)
+    reviewer.open(f"/approvals/{wanted.authorization}/")
+    reviewer.press("Approve", within=".answer")
+    expect(page.locator(".queue-item")).to_have_count(1)
+    reviewer.press("Reject", within=".answer")
+    page.get_by_role("dialog").get_by_label("Reason").fill("One report is enough.")
+    page.get_by_role("dialog").get_by_role("button", name="Reject").click()
+    expect(page.get_by_text("Nothing waits for you")).to_be_visible()
+    market.go_on()
+
+    assert market.ending(wanted) is Ending.RECORDED
+    assert market.served() == [wanted.authorization]
+    found = market.find(unwanted)
+    assert (found.ending, found.note) == (Ending.REJECTED, "One report is enough.")
+
+    reviewer.open(f"/authorizations/{wanted.authorization}/")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Recorded")

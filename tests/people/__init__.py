@@ -1,0 +1,1 @@
+"""The people app, one file per operation."""

@@ -1,0 +1,1 @@
+"""Races: real threads and processes against committed rows."""

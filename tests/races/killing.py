@@ -1,0 +1,95 @@
+"""A process that is killed at a chosen boundary of its statements, and one that is not."""
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from typing import Any, Final, TypeVar
+
+import psycopg
+from django.db import connection
+
+from tests.races.arena import PATIENCE
+
+T = TypeVar("T")
+
+COMMITS: Final = ("commit",)
+
+
+class Fuse:
+    """Counts the boundaries between statements and kills its process at one of them.
+
+    Boundaries lie before every statement, before every commit and behind it. What was sent before a boundary has been
+    run by the server: a pipeline is brought to its end first.
+    """
+
+    def __init__(self, boundary: int) -> None:
+        self.left = boundary
+
+    def burn(self) -> None:
+        """Pass one boundary, or end here."""
+        self.left -= 1
+        if self.left:
+            return
+        server = connection.connection
+        if server is not None and server._pipeline is not None:
+            server._pipeline.sync()
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    def before_statement(self, execute: Callable[..., T], *arguments: Any) -> T:
+        """Stand in front of a statement, as Django's wrapper of executions."""
+        self.burn()
+        return execute(*arguments)
+
+    def around_commit(self, commit: Callable[[Any], None]) -> Callable[[Any], None]:
+        """Return psycopg's commit with a boundary on each side."""
+
+        def run(server: Any) -> None:
+            self.burn()
+            commit(server)
+            self.burn()
+
+        return run
+
+    def around_execute(self, execute: Callable[..., Any]) -> Callable[..., Any]:
+        """Return psycopg's plain execution with a boundary on each side of a commit that is sent as a statement."""
+
+        def run(server: Any, query: Any, *arguments: Any, **options: Any) -> Any:
+            if query not in COMMITS:
+                return execute(server, query, *arguments, **options)
+            self.burn()
+            done = execute(server, query, *arguments, **options)
+            self.burn()
+            return done
+
+        return run
+
+
+def in_new_process(work: Callable[[], T], *, killed_at: int | None = None) -> T | None:
+    """Run `work` in a process of its own and return what it returned: None where the process was killed before."""
+    connection.close()
+    context = multiprocessing.get_context("fork")
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=_live, args=(work, killed_at, sender))
+    process.start()
+    sender.close()
+    try:
+        result: T | None = receiver.recv()
+    except EOFError:
+        result = None
+    process.join(PATIENCE)
+    assert process.exitcode == (0 if result is not None else -signal.SIGKILL), f"it ended with {process.exitcode}"
+    return result
+
+
+def _live(work: Callable[[], T], killed_at: int | None, sender: "Connection[T, Any]") -> None:
+    if killed_at is not None:
+        fuse = Fuse(killed_at)
+        connection.execute_wrappers.append(fuse.before_statement)
+        commit, execute = psycopg.Connection.commit, psycopg.Connection.execute
+        psycopg.Connection.commit = fuse.around_commit(commit)  # type: ignore[assignment, method-assign]
+        psycopg.Connection.execute = fuse.around_execute(execute)  # type: ignore[method-assign]
+    sender.send(work())
+    sender.close()
+    os._exit(0)

@@ -1,0 +1,132 @@
+"""The pages of counterparties and pegs, as people of each role meet them."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from approvals.services.booking import Report
+from approvals.services.record import record_spend
+from people.models import Member
+from spend.models import Counterparty
+from spend.selectors.counterparties import counterparty_of, pegs_of
+from tests.approvals.world import ask, counterparty, make_world
+from tests.factories import NOW, Cast, make_cast
+from tests.spend.samples import DOMAIN, a_counterparty, public
+
+pytestmark = pytest.mark.django_db
+LIST = "/counterparties/"
+
+
+@pytest.fixture(autouse=True)
+def at_noon(time_machine: Any) -> None:
+    time_machine.move_to(NOW, tick=False)
+
+
+@pytest.fixture
+def people() -> Cast:
+    return make_cast()
+
+
+def page(member: Member, path: str, data: dict[str, str] | None = None, *, htmx: bool = False) -> Any:
+    client = Client()
+    client.force_login(member.person)
+    headers = {"HX-Request": "true"} if htmx else {}
+    return client.get(path, headers=headers) if data is None else client.post(path, data)
+
+
+def test_the_list_is_searched_and_exported(people: Cast) -> None:
+    a_counterparty(people.olu, "=OpenAI()", standing="trusted")
+    a_counterparty(people.olu, "GitHub", identifiers=["domain:github.com"])
+
+    html = page(people.vera, f"{LIST}?q=api.openai").content.decode()
+    csv = page(people.vera, f"{LIST}export/?standing=trusted").content.decode().splitlines()
+
+    assert "=OpenAI()" in html
+    assert "GitHub" not in html
+    assert "New counterparty" not in html
+    assert len(csv) == 2
+    assert ",'=OpenAI(),,Trusted,," in csv[1]
+
+
+def test_an_operator_creates_changes_and_judges(people: Cast) -> None:
+    form = {"name": "OpenAI", "identifiers": f"{DOMAIN}\n domain:openai.com,", "standing": "unknown"}
+    assert page(people.olu, f"{LIST}new/", form).status_code == 302
+    found = Counterparty.objects.get()
+    path = f"{LIST}{public(found.pk)}/"
+
+    page(people.olu, f"{path}edit/", {"name": "Open AI", "country": "US", "note": "LLM"})
+    page(people.olu, f"{path}standing/", {"standing": "blocked", "reason": "invoices twice"})
+    page(people.olu, f"{path}identifiers/add/", {"kind": "account", "value": "de89 3704"})
+    page(people.olu, f"{path}identifiers/remove/", {"identifier": "domain:openai.com"})
+
+    shown = counterparty_of(people.organization.pk, found.pk)
+    assert (shown.name, shown.country, shown.note, shown.standing) == ("Open AI", "US", "LLM", "blocked")
+    assert shown.identifiers == ("account:DE893704", DOMAIN)
+
+
+def test_what_was_typed_wrongly_is_shown_again(people: Cast) -> None:
+    holder = f"{LIST}{public(a_counterparty(people.olu))}/"
+    other = f"{LIST}{public(a_counterparty(people.olu, 'Other', identifiers=[]))}/"
+
+    refused = page(people.olu, f"{LIST}new/", {"name": "X", "identifiers": DOMAIN, "standing": "unknown"})
+    assert refused.status_code == 409
+    assert "names OpenAI already" in refused.content.decode()
+    taken = page(people.olu, f"{other}identifiers/add/", {"kind": "domain", "value": "api.openai.com"})
+    assert taken.status_code == 409
+    assert "names OpenAI already" in taken.content.decode()
+    assert page(people.olu, f"{holder}standing/", {"standing": "loved"}).status_code == 422
+    assert page(people.olu, f"{LIST}new/", {"name": ""}).status_code == 422
+
+
+def test_pegs_are_set_and_removed(people: Cast) -> None:
+    assert page(people.olu, f"{LIST}pegs/set/", {"currency": "USDC", "pegged_to": "USD"}).status_code == 302
+    assert pegs_of(people.organization.pk) == {"USDC": "USD"}
+    assert page(people.olu, f"{LIST}pegs/set/", {"currency": "DAI", "pegged_to": "USDC"}).status_code == 422
+    assert page(people.olu, f"{LIST}pegs/set/", {"currency": "dai", "pegged_to": "USD"}).status_code == 422
+    assert "USDC" in page(people.vera, f"{LIST}pegs/").content.decode()
+    assert page(people.olu, f"{LIST}pegs/USDC/remove/", {}).status_code == 302
+    assert pegs_of(people.organization.pk) == {}
+
+
+def test_the_page_shows_who_paid_and_what() -> None:
+    world = make_world({"key": "daily", "type": "SPEND_LIMIT", "daily": {"USD": "100"}})
+    asked = ask(world, "12.50")
+    reach = {"organization_id": world.organization_id, "agent_id": world.agent.id}
+    record_spend(asked.answer.id, Report(Decimal("12.50"), "USD"), actor=world.actor, now=NOW, **reach)
+    path = f"{LIST}{public(counterparty(world).pk)}/"
+
+    html = page(world.cast.vera, path).content.decode()
+    part = page(world.cast.vera, f"{path}activity/", htmx=True).content.decode()
+
+    assert "Research" in html
+    assert "12.50" in html
+    assert "12.50" in page(world.cast.vera, LIST).content.decode()
+    assert "<html" not in part
+    assert "Every rule allows it." in part
+    assert page(world.cast.mallory, f"{path}activity/").status_code == 404
+
+
+def test_only_those_with_the_right_change_anything(people: Cast) -> None:
+    path = f"{LIST}{public(a_counterparty(people.olu))}/"
+    writes = [
+        (f"{LIST}new/", {"name": "X"}),
+        (f"{path}edit/", {"name": "X"}),
+        (f"{path}standing/", {"standing": "trusted"}),
+        (f"{path}identifiers/add/", {"kind": "domain", "value": "x.com"}),
+        (f"{path}identifiers/remove/", {"identifier": DOMAIN}),
+        (f"{LIST}pegs/set/", {"currency": "USDC", "pegged_to": "USD"}),
+        (f"{LIST}pegs/USDC/remove/", {}),
+    ]
+    for member in (people.rui, people.vera):
+        assert page(member, path).status_code == 200
+        for address, data in writes:
+            assert page(member, address, data).status_code == 403
+    assert page(people.mallory, path).status_code == 404
+    for address, data in writes:
+        if address.startswith(path):
+            assert page(people.mallory, address, data).status_code == 404
+    assert "OpenAI" not in page(people.mallory, LIST).content.decode()
+    assert Client().get(path).status_code == 302
+    assert counterparty_of(people.organization.pk, Counterparty.objects.get().pk).name == "OpenAI"
