@@ -12,8 +12,11 @@ import environ
 
 from conto_admin import embedded
 
-PLANS: Final = "-c plan_cache_mode=force_generic_plan -c jit=off"
+PLANS: Final = "-c plan_cache_mode=force_generic_plan -c jit=off -c random_page_cost=1.1"
 """Only the hot path prepares its statements: each is planned once per connection. Planning costs as much as running."""
+NEVER: Final = 2**31
+"""Uses of a statement before it is prepared unasked. psycopg obeys `prepare=True` only where some number is set."""
+
 SECRETS_FILE: Final = embedded.STATE / "secrets.json"
 SECRET_BYTES: Final = 48
 KEY_BYTES: Final = 32
@@ -99,7 +102,8 @@ def database(url: str) -> dict[str, Any]:
     parts = urlsplit(url)
     if parts.scheme not in ("postgres", "postgresql"):
         raise ValueError(f"DATABASE_URL must begin with postgresql://, not {parts.scheme}://")
-    options = {name: values[-1] for name, values in parse_qs(parts.query).items()}
+    options: dict[str, Any] = {name: values[-1] for name, values in parse_qs(parts.query).items()}
+    options["prepare_threshold"] = NEVER
     options["options"] = f"{options.get('options', '')} {PLANS}".strip()
     return {
         "ENGINE": "django.db.backends.postgresql",

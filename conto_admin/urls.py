@@ -5,6 +5,7 @@ from django.urls import URLPattern, URLResolver, include, path
 from conto_admin import views
 
 urlpatterns: list[URLPattern | URLResolver] = [
+    path("api/v1/", include("approvals.api_urls")),  # first, for every address is compared in this order
     path("healthz", views.healthz),
     path("readyz", views.readyz),
     path("accounts/", include("allauth.account.urls")),
@@ -14,7 +15,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/", include("agents.api_urls")),
     path("api/v1/", include("audit.api_urls")),
     path("api/v1/", include("policies.api_urls")),
-    path("api/v1/", include("approvals.api_urls")),
     path("api/v1/", include("spend.api_urls")),
     path("api/v1/", include("insight.api_urls")),
     path("", include("agents.urls")),

@@ -12,6 +12,8 @@ from types import NoneType
 from typing import Any, Final
 from uuid import UUID
 
+import orjson
+
 
 def canonical_json(value: object) -> bytes:
     """Return `value` as JSON with sorted keys, no spaces and exact decimals as strings (in the manner of RFC 8785)."""
@@ -37,6 +39,20 @@ def plain(value: object) -> object:
         return value
     convert = CONVERTERS.get(kind)
     return convert(value) if convert is not None else _plain_of_class(value, kind)
+
+
+def plain_json(value: object) -> bytes:
+    """Return `plain(value)` as JSON, at a fraction of the cost; for values of our own making."""
+    return orjson.dumps(value, default=_inner, option=PASSED_ON)
+
+
+def _inner(value: object) -> object:
+    """Make `value` plain one level deep; orjson asks again for what stands in it."""
+    kind = type(value)
+    convert = CONVERTERS.get(kind)
+    if convert is not None:
+        return convert(value)
+    return {name: getattr(value, name) for name in _field_names(kind)} if is_dataclass(kind) else plain(value)
 
 
 def _plain_of_class(value: object, kind: type) -> object:
@@ -83,6 +99,8 @@ def moment_text(value: datetime) -> str:
     return value.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
+PASSED_ON: Final = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_NON_STR_KEYS
+"""What orjson has another form for than ours, or would write with the fields that a dataclass only remembers."""
 UNCHANGED: Final = frozenset({str, int, bool, NoneType})
 CONVERTERS: Final[dict[type, Callable[[Any], object]]] = {
     Decimal: decimal_text,

@@ -2,13 +2,24 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
 from functools import lru_cache, partial, wraps
 from time import monotonic
 from typing import Any, Final, ParamSpec, TypeVar
 from uuid import UUID
 
 import psycopg
-from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
+from django.db import (
+    DEFAULT_DB_ALIAS,
+    DatabaseError,
+    InterfaceError,
+    OperationalError,
+    connection,
+    connections,
+    transaction,
+)
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 from core.errors import Unavailable
 
@@ -89,49 +100,41 @@ def prepared_rows(sql: str, params: dict[str, object]) -> list[tuple[object, ...
 
     Counts as a query for Django's execute wrappers and query log, as any other does.
     """
-    connection.ensure_connection()
+    here = _connected()
     run = _run_prepared
-    for wrapper in reversed(connection.execute_wrappers):
+    for wrapper in reversed(here.execute_wrappers):
         run = partial(wrapper, run)
     started = monotonic()
-    result: list[tuple[object, ...]] = run(sql, params, ONE, {"connection": connection})
-    if connection.queries_logged:
-        connection.queries_log.append({"sql": sql, "time": f"{monotonic() - started:.3f}"})
+    result: list[tuple[object, ...]] = run(sql, params, ONE, {"connection": here})
+    if here.queries_logged:
+        here.queries_log.append({"sql": sql, "time": f"{monotonic() - started:.3f}"})
     return result
 
 
-def prepared_together(*statements: tuple[str, dict[str, object]]) -> list[list[tuple[object, ...]]]:
-    """Run statements that do not need each other's answers in one round trip; return the rows of each."""
-    connection.ensure_connection()
-    with connection.wrap_database_errors, connection.connection.pipeline():
-        cursors = [_sent(sql, params) for sql, params in statements]
-    return [_rows_of(cursor) for cursor in cursors]
-
-
 def commit_together(*statements: tuple[str, dict[str, object]]) -> None:
-    """Run statements in one durable transaction of their own, sent with their COMMIT in one round trip.
+    """Run statements in one durable transaction of their own, sent with its end in one round trip.
 
-    A statement that must not be kept raises in the database: what follows, the COMMIT included, is then not run. The
-    error
-    comes as Django's, its SQLSTATE by `sqlstate_of`. Locks are held for the writes and the commit, not for a reply.
+    A statement that must not be kept raises in the database: what follows is then not run and nothing is kept. The
+    error comes as Django's, its SQLSTATE by `sqlstate_of`. Locks are held for the writes and the commit, not
+    for a reply.
     """
-    connection.ensure_connection()
-    if connection.in_atomic_block:
+    here = _connected()
+    if here.in_atomic_block:
         # Only a test case may stand around a use case; `durable` raises for anything else.
         with transaction.atomic(durable=True):
             for sql, params in statements:
                 prepared_rows(sql, params)
         return
-    server = connection.connection
+    server = here.connection
     try:
-        with connection.wrap_database_errors, server.pipeline():
-            server.execute("begin")
+        # Between two Syncs the server runs what it gets as one transaction, which the second Sync commits.
+        with here.wrap_database_errors, server.pipeline():
             for sql, params in statements:
-                _sent(sql, params)
-            server.execute("commit")
+                _sent(here, sql, params)
     except DatabaseError:
-        if not server.closed and server.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
-            server.execute("rollback")
+        if server.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
+            # Refused at the commit itself: psycopg has lost count of the answers. A new connection begins anew.
+            here.close()
         raise
 
 
@@ -145,14 +148,21 @@ def shared_gates_statement(organization_id: UUID, agent_id: UUID) -> tuple[str, 
     return SHARE_GATES, {"organization": gate_number(organization_id), "agent": gate_number(agent_id)}
 
 
-def _sent(sql: str, params: dict[str, object]) -> "psycopg.RawCursor[tuple[object, ...]]":
+def _connected() -> BaseDatabaseWrapper:
+    """Return this thread's connection itself, opened: the name that Django gives it asks anew at each attribute."""
+    here = connections[DEFAULT_DB_ALIAS]
+    here.ensure_connection()
+    return here
+
+
+def _sent(here: BaseDatabaseWrapper, sql: str, params: dict[str, object]) -> "psycopg.RawCursor[tuple[object, ...]]":
     """Send one prepared statement inside a pipeline, as a query that wrappers count."""
     run = _send
-    for wrapper in reversed(connection.execute_wrappers):
+    for wrapper in reversed(here.execute_wrappers):
         run = partial(wrapper, run)
-    if connection.queries_logged:
-        connection.queries_log.append({"sql": sql, "time": "0"})
-    cursor: psycopg.RawCursor[tuple[object, ...]] = run(sql, params, ONE, {"connection": connection})
+    if here.queries_logged:
+        here.queries_log.append({"sql": sql, "time": "0"})
+    cursor: psycopg.RawCursor[tuple[object, ...]] = run(sql, params, ONE, {"connection": here})
     return cursor
 
 
@@ -160,16 +170,42 @@ def _send(
     sql: str,
     params: dict[str, object],
     _many: object,
-    _context: dict[str, Any],
+    context: dict[str, Any],
 ) -> "psycopg.RawCursor[tuple[object, ...]]":
     native, names = native_statement(sql)
-    cursor: psycopg.RawCursor[tuple[object, ...]] = psycopg.RawCursor(connection.connection)
-    cursor.execute(native, [params[name] for name in names], prepare=True)
+    cursor: psycopg.RawCursor[tuple[object, ...]] = psycopg.RawCursor(context["connection"].connection)
+    cursor.execute(native, [text_of(params[name]) for name in names], prepare=True)
     return cursor
 
 
+def text_of(value: object) -> str | None:
+    """Return a parameter as text, whose type the statement's own casts and columns say.
+
+    psycopg prepares a statement anew for each combination of types that its parameters come in, `None` and the size of
+    an integer among them; with one type for all, each statement is planned once per connection.
+    """
+    kind = type(value)
+    if value is None or kind is str:
+        return value  # type: ignore[return-value]
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, list):
+        return "{" + ",".join(_element(member) for member in value) + "}"
+    if isinstance(value, bool | int | Decimal | UUID | str):
+        return str(value)
+    raise TypeError(f"no text for a parameter of class {kind.__name__}")
+
+
+def _element(value: object) -> str:
+    text = text_of(value)
+    if text is None:
+        return "NULL"
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"' if isinstance(value, str) else text
+
+
 def _rows_of(cursor: "psycopg.RawCursor[tuple[object, ...]]") -> list[tuple[object, ...]]:
-    return cursor.fetchall() if cursor.description else []
+    # Whether there are columns is a question of a few nanoseconds; `description` would describe each of them.
+    return cursor.fetchall() if cursor.pgresult and cursor.pgresult.nfields else []
 
 
 def _run_prepared(
@@ -178,7 +214,7 @@ def _run_prepared(
     many: object,
     context: dict[str, Any],
 ) -> list[tuple[object, ...]]:
-    with connection.wrap_database_errors:
+    with context["connection"].wrap_database_errors:
         return _rows_of(_send(sql, params, many, context))
 
 

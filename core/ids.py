@@ -3,6 +3,7 @@
 import secrets
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final
 from uuid import UUID
 
@@ -11,6 +12,8 @@ from core.errors import NotFound
 ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
 VALUES: Final = {letter: number for number, letter in enumerate(ALPHABET)}
 SUFFIX_LENGTH: Final = 26
+IDS_KEPT: Final = 10_000
+"""Public forms kept per process: those of agents, policies and counterparties are asked for again and again."""
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -44,6 +47,7 @@ def new_id(now: datetime) -> UUID:
     return UUID(int=number)
 
 
+@lru_cache(maxsize=IDS_KEPT)
 def to_public(prefix: Prefix, value: UUID) -> str:
     """Return the TypeID of `value`: `atz_01k…`."""
     number = value.int

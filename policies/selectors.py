@@ -22,6 +22,8 @@ from policies.models import REFERENCE_LENGTH, Assignment, Policy, PolicyVersion
 
 SITUATIONS_KEPT: Final = 20_000
 """Answers of `policies_for` kept per process: one per agent, labels and epoch; a tuple of a few references each."""
+ORGANIZATIONS_KEPT: Final = 500
+"""Epochs of organizations whose policies in force are kept per process, each read at once."""
 VERSIONS_KEPT: Final = 2_000
 """Compiled versions kept per process; one with fifty rules takes some 50 KB."""
 LARGEST_LIST: Final = 500
@@ -30,52 +32,87 @@ LONGEST_PAGE: Final = 200
 DEFAULT_PAGE: Final = 50
 
 IN_FORCE: Final = """
-    select p.id, p.name, v.id, v.number, v.id = p.enforced_id, v.document::text
+    select p.id, p.name, v.id, v.number, v.id = p.enforced_id, v.document::text,
+           array(select a.agent_id from policies_assignment a where a.policy_id = p.id and a.agent_id is not null),
+           array(select a.label from policies_assignment a where a.policy_id = p.id and a.label is not null),
+           exists (select from policies_assignment a
+                    where a.policy_id = p.id and a.agent_id is null and a.label is null)
       from policies_policy p
       join policies_policyversion v on v.id in (p.enforced_id, p.shadow_id)
      where p.organization_id = %(organization)s and p.retired_at is null
-       and (%(agent)s::uuid is null or exists (
-           select from policies_assignment a
-            where a.policy_id = p.id
-              and (a.agent_id = %(agent)s or a.label = any(%(labels)s::text[])
-                   or (a.agent_id is null and a.label is null))))
      order by p.id, v.number
 """
 
 
+@dataclass(frozen=True, slots=True)
+class _Assigned:
+    """One version in force, and for whom; its document is compiled only for those."""
+
+    policy_id: UUID
+    name: str
+    version_id: UUID
+    number: int
+    mode: Mode
+    document: str
+    agents: frozenset[UUID]
+    labels: frozenset[str]
+    is_for_all: bool
+
+    def is_for(self, agent_id: UUID, labels: tuple[str, ...]) -> bool:
+        return self.is_for_all or agent_id in self.agents or not self.labels.isdisjoint(labels)
+
+    def compiled(self) -> PolicyInForce:
+        return PolicyInForce(
+            policy=to_public(Prefix.POLICY, self.policy_id),
+            name=self.name,
+            version_id=to_public(Prefix.VERSION, self.version_id),
+            version=self.number,
+            mode=self.mode,
+            rules=compiled(self.version_id, self.document),
+        )
+
+
 @lru_cache(maxsize=SITUATIONS_KEPT)
 def policies_for(
-    organization_id: UUID,
-    agent_id: UUID,
-    labels: tuple[str, ...],
-    epoch: int,  # noqa: ARG001  part of the key under which the answer is kept
+    organization_id: UUID, agent_id: UUID, labels: tuple[str, ...], epoch: int
 ) -> tuple[PolicyInForce, ...]:
     """Return every policy in force for an agent, enforced and shadow ones, oldest policy first.
 
     Kept in the process under all four: whatever changes the answer raises the `epoch` or changes the labels. One read
-    where it is not known yet. Raises `Unavailable` where a stored version cannot be read: nothing is decided then.
+    for the whole organization, where none of its agents asked in this epoch yet. Raises `Unavailable` where a stored
+    version cannot be read: nothing is decided then.
     """
-    return _in_force(organization_id, agent_id, labels)
+    return tuple(each.compiled() for each in _in_epoch(organization_id, epoch) if each.is_for(agent_id, labels))
 
 
 def current_policies(organization_id: UUID) -> tuple[PolicyInForce, ...]:
     """Return every published policy of the organization that is not retired, whoever it is assigned to; one read."""
-    return _in_force(organization_id, None, ())
+    return tuple(each.compiled() for each in _in_force(organization_id))
 
 
-def _in_force(organization_id: UUID, agent_id: UUID | None, labels: tuple[str, ...]) -> tuple[PolicyInForce, ...]:
-    parameters: dict[str, object] = {"organization": organization_id, "agent": agent_id, "labels": list(labels)}
-    found = cast(list[tuple[UUID, str, UUID, int, bool, str]], prepared_rows(IN_FORCE, parameters))
+@lru_cache(maxsize=ORGANIZATIONS_KEPT)
+def _in_epoch(organization_id: UUID, epoch: int) -> tuple[_Assigned, ...]:  # noqa: ARG001 - part of the cache's key
+    return _in_force(organization_id)
+
+
+def _in_force(organization_id: UUID) -> tuple[_Assigned, ...]:
+    found = cast(
+        list[tuple[UUID, str, UUID, int, bool, str, list[UUID], list[str], bool]],
+        prepared_rows(IN_FORCE, {"organization": organization_id}),
+    )
     return tuple(
-        PolicyInForce(
-            policy=to_public(Prefix.POLICY, policy_id),
-            name=name,
-            version_id=to_public(Prefix.VERSION, version_id),
-            version=number,
-            mode=Mode.ENFORCED if is_enforced else Mode.SHADOW,
-            rules=compiled(version_id, document),
+        _Assigned(
+            policy_id,
+            name,
+            version_id,
+            number,
+            Mode.ENFORCED if is_enforced else Mode.SHADOW,
+            document,
+            frozenset(agents),
+            frozenset(labels),
+            is_for_all,
         )
-        for policy_id, name, version_id, number, is_enforced, document in found
+        for policy_id, name, version_id, number, is_enforced, document, agents, labels, is_for_all in found
     )
 
 

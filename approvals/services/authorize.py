@@ -18,7 +18,7 @@ from approvals.services.expire import expire_overdue_in
 from audit.catalogue import Action
 from audit.services import NewEvent, event_clause, events_json
 from core.actor import Actor
-from core.canonical import plain
+from core.canonical import plain, plain_json
 from core.db import (
     commit_together,
     hold_gate_exclusively,
@@ -31,7 +31,6 @@ from core.errors import Conflict, NotAuthenticated, Unavailable
 from core.ids import Prefix, from_public, new_id, to_public
 from core.money import amount_text
 from policies.engine.evaluate import evaluate
-from policies.engine.stored import decision_to_plain
 from policies.engine.types import Decision, Outcome
 from spend.selectors.tallies import used_now
 from spend.services.counterparties import register_counterparty
@@ -233,8 +232,9 @@ def has_room_come_free(situation: Situation, breached: Collection[str]) -> bool:
 
 def _statement(commit: _Commit) -> tuple[str, dict[str, object], dict[str, Any]]:
     moves = [] if commit.decision.outcome is Outcome.DENY else _moves(commit)
-    shown = decision_to_plain(commit.decision)
-    return STATEMENT_OF[commit.decision.outcome], _params(commit, shown) | move_params(moves, commit.now), shown
+    decision = plain_json(commit.decision).decode()
+    params = _params(commit, decision) | move_params(moves, commit.now)
+    return STATEMENT_OF[commit.decision.outcome], params, orjson.loads(decision)
 
 
 def _moves(commit: _Commit) -> Sequence[Move]:
@@ -242,7 +242,7 @@ def _moves(commit: _Commit) -> Sequence[Move]:
     return [Move(ids[move.key.digest], move.amount, move.cap) for move in commit.decision.moves]
 
 
-def _params(commit: _Commit, shown: dict[str, Any]) -> dict[str, object]:
+def _params(commit: _Commit, shown: str) -> dict[str, object]:
     ask, situation, decision, now = (
         commit.ask,
         commit.situation,
@@ -264,7 +264,7 @@ def _params(commit: _Commit, shown: dict[str, Any]) -> dict[str, object]:
         "currency": ask.currency,
         "counting_currency": payment.counting_currency,
         "counterparty": situation.payee.counterparty,
-        "payee": orjson.dumps(plain(ask.payee)).decode(),
+        "payee": plain_json(ask.payee).decode(),
         "payee_digest": situation.payee_digest,
         "category": ask.category,
         "rail": ask.rail,
@@ -274,8 +274,8 @@ def _params(commit: _Commit, shown: dict[str, Any]) -> dict[str, object]:
         "context": orjson.dumps(plain(ask.context)).decode(),
         "outcome": decision.outcome.value,
         "reasons": list(decision.reasons),
-        "decision": orjson.dumps(shown).decode(),
-        "facts": orjson.dumps(stored_facts(situation)).decode(),
+        "decision": shown,
+        "facts": stored_facts(situation).decode(),
         "versions": [from_public(Prefix.VERSION, policy.version_id) for policy in situation.policies],
         "twin": situation.possible_duplicate_of,
         "status": status.value,
@@ -285,15 +285,15 @@ def _params(commit: _Commit, shown: dict[str, Any]) -> dict[str, object]:
         "closed_at": now if status is Status.DECLINED else None,
         "decided_in_us": commit.decided_in_ns // 1000,
         "request": new_id(now),
-        "requirements": orjson.dumps(plain(decision.requirements)).decode(),
+        "requirements": plain_json(decision.requirements).decode(),
         "fingerprint": situation.fingerprint,
         "fingerprint_seen": situation.fingerprint_seen,
         "events": events_json([_event(commit, authorization)]),
     }
 
 
-def stored_facts(situation: Situation) -> object:
-    """Return what the decision was made from, as it is stored for replay: payment, facts and the versions in force."""
+def stored_facts(situation: Situation) -> bytes:
+    """Return what the decision was made from as it is stored for replay, in JSON: payment, facts, versions in force."""
     policies = [
         {
             "policy": policy.policy,
@@ -304,7 +304,7 @@ def stored_facts(situation: Situation) -> object:
         }
         for policy in situation.policies
     ]
-    return plain({"payment": situation.payment, "facts": situation.facts, "policies": policies})
+    return plain_json({"payment": situation.payment, "facts": situation.facts, "policies": policies})
 
 
 def _expiry(decision: Decision, asker: Asker, now: datetime) -> datetime | None:

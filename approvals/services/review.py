@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
+import orjson
+
 from approvals.lifecycle import Status
 from approvals.models import ApprovalRequest, Authorization, Review
 from approvals.routing import Reviewer, is_asked, is_quorum_met, requirements_from
@@ -201,7 +203,7 @@ def _decline(authorization: Authorization, actor: Actor, now: datetime) -> Revie
 
 def _keep(authorization: Authorization, situation: Situation, decision: Decision) -> None:
     authorization.redecision = decision_to_plain(decision)
-    authorization.redecision_facts = stored_facts(situation)
+    authorization.redecision_facts = orjson.loads(stored_facts(situation))
 
 
 def approvals_of(request: ApprovalRequest) -> Sequence[Reviewer]:

@@ -5,7 +5,9 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from core.canonical import canonical_json, plain
+import orjson
+
+from core.canonical import canonical_json, plain_json
 from core.span import Condition, CounterKey, Measure, Span, Subject, Tally
 from policies.engine.types import (
     Check,
@@ -116,7 +118,7 @@ def counter_key_from_plain(stored: Plain) -> CounterKey:
 
 
 def _object(value: object) -> dict[str, Any]:
-    made = plain(value)
+    made = orjson.loads(plain_json(value))
     assert isinstance(made, dict), "a dataclass is an object"
     return made
 

@@ -2,10 +2,11 @@
 
 import multiprocessing
 import os
+import select
 import signal
 from collections.abc import Callable
 from multiprocessing.connection import Connection
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 import psycopg
 from django.db import connection
@@ -14,14 +15,12 @@ from tests.races.arena import PATIENCE
 
 T = TypeVar("T")
 
-COMMITS: Final = ("commit",)
-
 
 class Fuse:
     """Counts the boundaries between statements and kills its process at one of them.
 
     Boundaries lie before every statement, before every commit and behind it. What was sent before a boundary has been
-    run by the server: a pipeline is brought to its end first.
+    run by the server: it is waited for.
     """
 
     def __init__(self, boundary: int) -> None:
@@ -33,8 +32,8 @@ class Fuse:
         if self.left:
             return
         server = connection.connection
-        if server is not None and server._pipeline is not None:
-            server._pipeline.sync()
+        if server is not None and server._pipeline is not None and server._pipeline.result_queue:
+            wait_for_what_was_sent(server)
         os.kill(os.getpid(), signal.SIGKILL)
 
     def before_statement(self, execute: Callable[..., T], *arguments: Any) -> T:
@@ -52,18 +51,23 @@ class Fuse:
 
         return run
 
-    def around_execute(self, execute: Callable[..., Any]) -> Callable[..., Any]:
-        """Return psycopg's plain execution with a boundary on each side of a commit that is sent as a statement."""
+    def around_end(self, leave: Callable[..., None]) -> Callable[..., None]:
+        """Return the end of a pipeline, which commits what stands in it, with a boundary on each side."""
 
-        def run(server: Any, query: Any, *arguments: Any, **options: Any) -> Any:
-            if query not in COMMITS:
-                return execute(server, query, *arguments, **options)
+        def run(pipeline: Any, *arguments: Any) -> None:
             self.burn()
-            done = execute(server, query, *arguments, **options)
+            leave(pipeline, *arguments)
             self.burn()
-            return done
 
         return run
+
+
+def wait_for_what_was_sent(server: Any) -> None:
+    """Let the server run everything that a pipeline has sent, without the Sync that would commit it."""
+    server.pgconn.send_flush_request()
+    while server.pgconn.flush():
+        pass
+    select.select([server.pgconn.socket], [], [], PATIENCE)
 
 
 def in_new_process(work: Callable[[], T], *, killed_at: int | None = None) -> T | None:
@@ -87,9 +91,9 @@ def _live(work: Callable[[], T], killed_at: int | None, sender: "Connection[T, A
     if killed_at is not None:
         fuse = Fuse(killed_at)
         connection.execute_wrappers.append(fuse.before_statement)
-        commit, execute = psycopg.Connection.commit, psycopg.Connection.execute
+        commit, leave = psycopg.Connection.commit, psycopg.Pipeline.__exit__
         psycopg.Connection.commit = fuse.around_commit(commit)  # type: ignore[assignment, method-assign]
-        psycopg.Connection.execute = fuse.around_execute(execute)  # type: ignore[method-assign]
+        psycopg.Pipeline.__exit__ = fuse.around_end(leave)  # type: ignore[method-assign]
     sender.send(work())
     sender.close()
     os._exit(0)
