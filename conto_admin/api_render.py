@@ -1,14 +1,16 @@
 """JSON in and out of the API: amounts keep their digits, and what is too long, too deep or ambiguous is refused."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import IO, Any, Final
 
 import orjson
 from django.utils.functional import Promise
+from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.parsers import BaseParser
 from rest_framework.renderers import BaseRenderer
+from rest_framework.request import Request
 
 from core.errors import Malformed, TooLarge
 
@@ -18,6 +20,7 @@ LARGEST_BODY_BYTES: Final = 1_048_576
 DEEPEST_NESTING: Final = 20
 LONGEST_NUMBER: Final = 64
 """Characters; also the most digits that an exponent may stand for."""
+ANYTHING: Final = "*/*"
 OPTIONS: Final = orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS
 
 
@@ -32,6 +35,20 @@ class JsonRenderer(BaseRenderer):
     def render(self, data: Any, _media_type: str | None = None, _context: Mapping[str, Any] | None = None) -> bytes:
         """Return `data` as JSON; nothing at all for `None`."""
         return b"" if data is None else orjson.dumps(data, default=plain, option=OPTIONS)
+
+
+class FirstRenderer(DefaultContentNegotiation):
+    """Answers in the first form of the view where the caller takes any, without weighing them."""
+
+    def select_renderer(
+        self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
+    ) -> tuple[BaseRenderer, str]:
+        """Return the renderer and its media type; raises DRF's `NotAcceptable`."""
+        if request.META.get("HTTP_ACCEPT", ANYTHING) == ANYTHING:
+            first = next(iter(renderers))
+            return first, str(first.media_type)
+        chosen: tuple[BaseRenderer, str] = super().select_renderer(request, renderers, format_suffix)
+        return chosen
 
 
 class JsonParser(BaseParser):

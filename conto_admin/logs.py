@@ -68,4 +68,6 @@ def as_json(event: dict[str, Any], **_: object) -> str:
 def access(**event: object) -> None:
     """Write the line of one finished request; structlog's processors would cost more than they add."""
     if ACCESS.isEnabledFor(logging.INFO):
-        ACCESS.info(orjson.dumps({"event": "request_finished", "level": "info", **event, "timestamp": now()}).decode())
+        line = orjson.dumps({"event": "request_finished", "level": "info", **event, "timestamp": now()}).decode()
+        # Made here, for `info` would look up who called it.
+        ACCESS.handle(logging.LogRecord(ACCESS.name, logging.INFO, __file__, 0, line, None, None))

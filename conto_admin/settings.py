@@ -222,6 +222,7 @@ REST_FRAMEWORK = {
     "DEFAULT_THROTTLE_CLASSES": ["conto_admin.limits.KeyRate"],
     "DEFAULT_RENDERER_CLASSES": ["conto_admin.api_render.JsonRenderer"],
     "DEFAULT_PARSER_CLASSES": ["conto_admin.api_render.JsonParser"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "conto_admin.api_render.FirstRenderer",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "conto_admin.api_errors.handle",
     "UNAUTHENTICATED_USER": None,

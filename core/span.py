@@ -5,13 +5,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import Final
 
 from core.canonical import decimal_text, moment_text
 
 ROLLING_BUCKETS: Final = 60
 """A rolling window is cut in sixty; the partial oldest bucket counts whole, so it may refuse a sixtieth early."""
+REMEMBERED: Final = "_remembered"
+"""Where a key keeps its digest: the underscore keeps it out of the JSON that orjson makes of dataclasses."""
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND: Final = timedelta(microseconds=1)
 
@@ -102,9 +104,15 @@ class CounterKey:
     span: Span = Span(None, None)
     rolling_seconds: int | None = None
 
-    @cached_property
+    @property
     def digest(self) -> str:
         """The key under which the counter is stored: SHA-256 in hex of every field, each framed by its length."""
+        known: str | None = self.__dict__.get(REMEMBERED)
+        if known is None:
+            known = self.__dict__[REMEMBERED] = self._digest()
+        return known
+
+    def _digest(self) -> str:
         texts = (
             self.organization,
             self.measure.value,

@@ -20,6 +20,7 @@ class Reach:
 
     organization_id: UUID
     agent_id: UUID | None
+    key_id: UUID
     actor: Actor
 
 
@@ -56,8 +57,8 @@ def reach_of(request: Request, *scopes: Scope) -> Reach:
     """
     caller = request.auth
     if isinstance(caller, AgentCaller):
-        return Reach(caller.organization_id, caller.agent_id, actor_of(request))
+        return Reach(caller.organization_id, caller.agent_id, caller.key_id, actor_of(request))
     assert isinstance(caller, OrganizationCaller), "every call is authenticated"
     if not any(scope in caller.scopes for scope in scopes):
         caller.demand(scopes[0])
-    return Reach(caller.organization_id, None, actor_of(request))
+    return Reach(caller.organization_id, None, caller.key_id, actor_of(request))

@@ -168,6 +168,7 @@ class CredentialView(APIView):
             from_public(Prefix.AUTHORIZATION, authorization_id),
             organization_id=reach.organization_id,
             agent_id=reach.agent_id,
+            key_id=reach.key_id,
             wanted=parse_release(request.data),
             idempotency_key=parse_key(request.headers.get("Idempotency-Key"), None),
             actor=reach.actor,

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from agents.models import SealedCredential
+from agents.models import AgentKey, SealedCredential
 from agents.services import open_sealed
 from approvals.models import Authorization, CredentialRelease
 from approvals.selectors.answers import may_pay
@@ -14,8 +14,9 @@ from audit.catalogue import Action
 from audit.services import append
 from core.actor import Actor
 from core.db import use_case
-from core.errors import Conflict, NotAllowed
+from core.errors import Conflict, NotAllowed, NotAuthenticated
 from core.ids import Prefix, to_public
+from people.models import OrganizationKey
 
 REPEATABLE_FOR: Final = timedelta(seconds=60)
 """A lost answer may be asked for again with the same idempotency key; longer would make a release a store."""
@@ -40,6 +41,7 @@ def release_credential(
     *,
     organization_id: UUID,
     agent_id: UUID | None,
+    key_id: UUID,
     wanted: str | None,
     idempotency_key: str | None,
     actor: Actor,
@@ -48,11 +50,14 @@ def release_credential(
     """Open the credential that matches the authorization's counterparty and rail and hand it out, once.
 
     `agent_id` is given where the agent's own key asks: then the credential must allow that. `wanted` names it by id
-    or name where several match. Raises `Conflict`: `may_not_pay`, `already_released`, `no_matching_credential`,
+    or name where several match. `key_id` is the key that asks. Raises `NotAuthenticated` (`key_revoked`) where it was
+    revoked meanwhile, `Conflict`: `may_not_pay`, `already_released`, `no_matching_credential`,
     `several_credentials`; `NotAllowed` (`executor_only`); `NotFound`.
     """
     authorization = lock_authorization(authorization_id, organization_id=organization_id, agent_id=agent_id)
-    # Read after the gates: a freeze that has committed is seen.
+    # Read after the gates: a freeze or a revocation that has committed is seen.
+    if not _is_live(key_id, agent_id):
+        raise NotAuthenticated("key_revoked", "The key was revoked while the request was under way.")
     agent, organization = authorization.agent, authorization.organization
     is_frozen = any(moment is not None for moment in (agent.frozen_at, agent.retired_at, organization.frozen_at))
     if not may_pay(authorization.status, authorization.expires_at, is_frozen=is_frozen, now=now):
@@ -66,6 +71,11 @@ def release_credential(
     if earlier is None:
         _note(authorization, credential, idempotency_key, actor, now)
     return Released(credential.id, credential.name, credential.kind, open_sealed(credential))
+
+
+def _is_live(key_id: UUID, agent_id: UUID | None) -> bool:
+    keys = OrganizationKey.objects.all() if agent_id is None else AgentKey.objects.filter(agent_id=agent_id)
+    return keys.filter(pk=key_id, revoked_at__isnull=True).exists()
 
 
 def _chosen(authorization: Authorization, wanted: str | None) -> SealedCredential:
