@@ -112,9 +112,9 @@ def prepared_rows(sql: str, params: dict[str, object]) -> list[tuple[object, ...
 
 
 def commit_together(*statements: tuple[str, dict[str, object]]) -> None:
-    """Run statements in one durable transaction of their own, sent with its end in one round trip.
+    """Run statements in one durable transaction of their own, sent with their COMMIT in one round trip.
 
-    A statement that must not be kept raises in the database: what follows is then not run and nothing is kept. The
+    A statement that must not be kept raises in the database: what follows, the COMMIT included, is then not run. The
     error comes as Django's, its SQLSTATE by `sqlstate_of`. Locks are held for the writes and the commit, not
     for a reply.
     """
@@ -127,15 +127,24 @@ def commit_together(*statements: tuple[str, dict[str, object]]) -> None:
         return
     server = here.connection
     try:
-        # Between two Syncs the server runs what it gets as one transaction, which the second Sync commits.
+        # Without a COMMIT of its own the transaction would end with the pipeline's Sync, whose error psycopg cannot tell.
         with here.wrap_database_errors, server.pipeline():
+            server.execute("begin", prepare=True)
             for sql, params in statements:
                 _sent(here, sql, params)
+            server.execute("commit", prepare=True)
     except DatabaseError:
         if server.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
-            # Refused at the commit itself: psycopg has lost count of the answers. A new connection begins anew.
-            here.close()
+            _roll_back(here)
         raise
+
+
+def _roll_back(here: BaseDatabaseWrapper) -> None:
+    """End the transaction that an error has left open; a connection that cannot is thrown away."""
+    try:
+        here.connection.execute("rollback")
+    except psycopg.Error:
+        here.close()
 
 
 def sqlstate_of(error: DatabaseError) -> str:

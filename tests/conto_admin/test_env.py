@@ -11,13 +11,17 @@ def test_a_database_address_is_read_whole() -> None:
     assert found["NAME"] == "money"
     assert (found["USER"], found["PASSWORD"]) == ("conto", "p@ss")
     assert (found["HOST"], found["PORT"]) == ("db.example.com", "5433")
-    assert found["OPTIONS"] == {"sslmode": "verify-full", "options": env.PLANS}
+    assert found["OPTIONS"] == {
+        "sslmode": "verify-full",
+        "options": env.PLANS,
+        "prepare_threshold": env.NEVER,
+    }
 
 
 def test_a_socket_folder_may_stand_for_the_host() -> None:
     found = env.database("postgresql://postgres@/conto?host=/run/postgresql")
 
-    assert (found["HOST"], found["PORT"], found["OPTIONS"]) == ("/run/postgresql", "", {"options": env.PLANS})
+    assert (found["HOST"], found["PORT"], found["OPTIONS"]) == ("/run/postgresql", "", {"options": env.PLANS, "prepare_threshold": env.NEVER})
 
 
 def test_another_database_is_refused() -> None:
