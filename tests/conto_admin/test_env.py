@@ -21,7 +21,11 @@ def test_a_database_address_is_read_whole() -> None:
 def test_a_socket_folder_may_stand_for_the_host() -> None:
     found = env.database("postgresql://postgres@/conto?host=/run/postgresql")
 
-    assert (found["HOST"], found["PORT"], found["OPTIONS"]) == ("/run/postgresql", "", {"options": env.PLANS, "prepare_threshold": env.NEVER})
+    assert (found["HOST"], found["PORT"], found["OPTIONS"]) == (
+        "/run/postgresql",
+        "",
+        {"options": env.PLANS, "prepare_threshold": env.NEVER},
+    )
 
 
 def test_another_database_is_refused() -> None:
