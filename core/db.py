@@ -127,7 +127,7 @@ def commit_together(*statements: tuple[str, dict[str, object]]) -> None:
         return
     server = here.connection
     try:
-        # Without a COMMIT of its own the transaction would end with the pipeline's Sync, whose error psycopg cannot tell.
+        # The error of a transaction that ends by the pipeline's Sync alone is one that psycopg cannot tell.
         with here.wrap_database_errors, server.pipeline():
             server.execute("begin", prepare=True)
             for sql, params in statements:
