@@ -225,6 +225,7 @@ def limit_json(limit: Limit) -> dict[str, object]:
         "currency": limit.currency or None,
         "limit": shown(limit.limit),
         "used": shown(limit.used),
+        "held": shown(limit.held),
         "remaining": shown(limit.remaining),
         "window_ends_at": None if limit.ends_at is None else moment_text(limit.ends_at),
         "rolling": limit.is_rolling,

@@ -1,6 +1,6 @@
 """What an agent may still spend, per rule that counts."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -22,8 +22,8 @@ from policies.engine.rules import (
 )
 from policies.engine.types import Mode, Payment
 from policies.selectors import policies_for
-from spend.selectors.matching import sum_of_holds
-from spend.selectors.tallies import tally
+from spend.selectors.matching import held_of_holds, sum_of_holds
+from spend.selectors.tallies import Room, rooms_now
 
 CENT: Final = Decimal("0.01")
 PER_PAYEE: Final = frozenset({Subject.AGENT_COUNTERPARTY})
@@ -33,8 +33,9 @@ PER_PAYEE: Final = frozenset({Subject.AGENT_COUNTERPARTY})
 class Limit:
     """One counted cap with what is used of it. Amounts are in `currency`, plain counts where that is empty.
 
-    `used` counts holds and records; `remaining` may be negative. `ends_at` is when the window begins anew, None for
-    rolling windows and for ever. `is_soft` says that people are asked above it instead of a refusal.
+    `used` counts holds and records, `held` is the part of it that is set aside; `remaining` may be negative. `ends_at`
+    is when the window begins anew, None for rolling windows and for ever. `is_soft` says that people are asked above it
+    instead of a refusal.
     """
 
     policy: str
@@ -47,10 +48,16 @@ class Limit:
     currency: str
     limit: Decimal
     used: Decimal
+    held: Decimal
     remaining: Decimal
     ends_at: datetime | None
     is_rolling: bool
     is_soft: bool
+
+    @property
+    def spent(self) -> Decimal:
+        """What of `used` is not merely set aside."""
+        return self.used - self.held
 
 
 def limits_of(asker: Asker, *, now: datetime, session: str | None = None) -> tuple[Limit, ...]:
@@ -67,12 +74,16 @@ def limits_of(asker: Asker, *, now: datetime, session: str | None = None) -> tup
         for rule in policy.rules
         for look in _looks(asker, policy, rule, now, session)
     ]
-    tallies = tally(list({look.key.digest: look.key for _, _, look in found}.values()), now)
-    used = {digest: one.used for digest, one in tallies.used.items()}
-    for key in tallies.missing:
-        used[key.digest] = sum_of_holds(asker.organization_id, asker.agent_id, key, now)
-    limits = [_limit(policy, rule, look, used) for policy, rule, look in found]
+    keys = {look.key.digest: look.key for _, _, look in found}
+    rooms = rooms_now(asker.organization_id, list(keys), now)
+    summed = {digest: _summed(asker, key, now) for digest, key in keys.items() if digest not in rooms}
+    limits = [_limit(policy, rule, look, {**rooms, **summed}[look.key.digest]) for policy, rule, look in found]
     return tuple(sorted(limits, key=lambda limit: (limit.mode != Mode.ENFORCED, -_share(limit))))
+
+
+def _summed(asker: Asker, key: CounterKey, now: datetime) -> Room:
+    owner = asker.organization_id, asker.agent_id
+    return Room(sum_of_holds(*owner, key, now), held_of_holds(*owner, key, now))
 
 
 def _share(limit: Limit) -> Decimal:
@@ -111,8 +122,7 @@ def _currencies(rule: Rule) -> tuple[str, ...]:
     return tuple(sorted({currency for one in maps for currency, _ in one}))
 
 
-def _limit(policy: PolicyInForce, rule: Rule, look: Look, used: Mapping[str, Decimal]) -> Limit:
-    spent = used.get(look.key.digest, Decimal(0))
+def _limit(policy: PolicyInForce, rule: Rule, look: Look, room: Room) -> Limit:
     key: CounterKey = look.key
     return Limit(
         policy=policy.policy,
@@ -124,8 +134,9 @@ def _limit(policy: PolicyInForce, rule: Rule, look: Look, used: Mapping[str, Dec
         code=look.code.value,
         currency=key.currency,
         limit=look.cap,
-        used=spent,
-        remaining=look.cap - spent,
+        used=room.used,
+        held=room.held,
+        remaining=look.cap - room.used,
         ends_at=key.span.end,
         is_rolling=key.rolling_seconds is not None,
         is_soft=look.above.value == "review",

@@ -111,3 +111,16 @@ def sum_of_holds(
         counted += f" and {BUCKET} >= %(first)s and (%(last)s::bigint is null or {BUCKET} <= %(last)s)"
     found = rows(f"select coalesce(sum({COUNTED}), 0) {MATCHING} {counted}", params)
     return cast(Decimal, found[0][0])
+
+
+def held_of_holds(organization_id: UUID, agent_id: UUID, key: CounterKey, now: datetime) -> Decimal:
+    """Return what of `sum_of_holds` is set aside and not spent; counts and pots that are not open hold nothing."""
+    if key.subject is Subject.POT or key.measure is Measure.COUNT:
+        return ZERO
+    params = counter_params(organization_id, agent_id, key, now)
+    counted = "and held > 0"
+    if key.rolling_seconds is not None:
+        params["first"] = first_counted_bucket(now, key.rolling_seconds)
+        counted += f" and {BUCKET} >= %(first)s"
+    found = rows(f"select coalesce(sum(held), 0) {MATCHING} {counted}", params)
+    return cast(Decimal, found[0][0])

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Final, cast
 from uuid import UUID
 
-from core.db import prepared_rows
+from core.db import prepared_rows, rows
 from core.span import CounterKey, Tally, bucket_of
 
 TALLY: Final = """
@@ -25,6 +25,34 @@ select c.key, c.id,
     end
 from spend_counter c where c.key = any(%(keys)s::text[]) and not c.has_gap
 """
+
+TALLY_WITH_HELD: Final = """
+with still_open as materialized (
+    select h.id, h.held from spend_hold h join agents_agent a on a.id = h.agent_id
+    where a.organization_id = %(organization)s::uuid and h.held > 0
+), set_aside as (
+    select p.counter_id, p.bucket, sum(o.held) as held
+    from still_open o cross join lateral (select * from spend_posting where hold_id = o.id offset 0) p
+    group by p.counter_id, p.bucket
+)
+select c.key,
+    case when c.rolling_seconds is null then c.used
+        else conto_ring_used(c.buckets, c.head, %(bucket)s::bigint / c.rolling_seconds) end,
+    case when c.measure = 'count' then 0 else coalesce((
+        select sum(s.held) from set_aside s
+        where s.counter_id = c.id and (s.bucket is null or s.bucket >= %(bucket)s::bigint / c.rolling_seconds - 60)
+    ), 0) end
+from spend_counter c where c.key = any(%(keys)s::text[]) and not c.has_gap
+"""
+"""Begins with the open holds, which are few, and asks each for its postings: a counter's own grow with history."""
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What of a counter is taken: `used` counts holds and records, `held` is the part of it that is set aside."""
+
+    used: Decimal
+    held: Decimal
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +87,9 @@ def tally_query(
 
 def tallies_in(found: Sequence[tuple[object, ...]], keys: Sequence[CounterKey]) -> Tallies:
     """Return what the rows of `tally_query` say."""
-    rows = cast(Sequence[tuple[str, int, Decimal]], found)
-    used = {digest: Tally(amount) for digest, _, amount in rows}
-    ids = {digest: number for digest, number, _ in rows}
+    told = cast(Sequence[tuple[str, int, Decimal]], found)
+    used = {digest: Tally(amount) for digest, _, amount in told}
+    ids = {digest: number for digest, number, _ in told}
     return Tallies(used, ids, tuple(key for key in keys if key.digest not in ids))
 
 
@@ -71,6 +99,19 @@ def used_now(digests: Sequence[str], asked_at: datetime) -> Mapping[str, Decimal
         return {}
     found = prepared_rows(TALLY, {"keys": list(digests), "bucket": bucket_clock(asked_at)})
     return {digest: used for digest, _, used in cast(Sequence[tuple[str, int, Decimal]], found)}
+
+
+def rooms_now(organization_id: UUID, digests: Sequence[str], now: datetime) -> Mapping[str, Room]:
+    """Return what of the counters with these digests is taken by now, where they are open."""
+    if not digests:
+        return {}
+    params: dict[str, object] = {
+        "organization": organization_id,
+        "keys": list(digests),
+        "bucket": bucket_clock(now),
+    }
+    found = rows(TALLY_WITH_HELD, params)
+    return {digest: Room(used, held) for digest, used, held in cast(Sequence[tuple[str, Decimal, Decimal]], found)}
 
 
 def bucket_clock(moment: datetime) -> int:
