@@ -16,6 +16,7 @@ class Action(StrEnum):
     AUTHORIZATION_VOIDED = "authorization.voided"
     AUTHORIZATION_IN_DOUBT = "authorization.in_doubt"
     AUTHORIZATION_RECORDED = "authorization.recorded"
+    AUTHORIZATION_CREDENTIAL_RELEASED = "authorization.credential_released"
 
     APPROVAL_REQUEST_OPENED = "approval_request.opened"
     APPROVAL_REQUEST_CLOSED = "approval_request.closed"
@@ -87,6 +88,7 @@ SENTENCES: Final[dict[Action, str]] = {
     Action.AUTHORIZATION_VOIDED: "{actor} gave up authorization {subject}",
     Action.AUTHORIZATION_IN_DOUBT: "{actor} does not know whether authorization {subject} went through",
     Action.AUTHORIZATION_RECORDED: "{actor} recorded what authorization {subject} cost",
+    Action.AUTHORIZATION_CREDENTIAL_RELEASED: "{actor} was given a secret to pay authorization {subject}",
     Action.APPROVAL_REQUEST_OPENED: "Approval request {subject} was put to people",
     Action.APPROVAL_REQUEST_CLOSED: "Approval request {subject} was closed",
     Action.RECORD_STORED: "{actor} reported spending {subject}",

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from agents.models import AgentKey, SealedCredential
@@ -11,7 +11,7 @@ from approvals.models import Authorization, CredentialRelease
 from approvals.selectors.answers import may_pay
 from approvals.services.transition import lock_authorization
 from audit.catalogue import Action
-from audit.services import append
+from audit.services import NewEvent, append_all
 from core.actor import Actor
 from core.db import use_case
 from core.errors import Conflict, NotAllowed, NotAuthenticated
@@ -50,14 +50,13 @@ def release_credential(
     """Open the credential that matches the authorization's counterparty and rail and hand it out, once.
 
     `agent_id` is given where the agent's own key asks: then the credential must allow that. `wanted` names it by id
-    or name where several match. `key_id` is the key that asks. Raises `NotAuthenticated` (`key_revoked`) where it was
-    revoked meanwhile, `Conflict`: `may_not_pay`, `already_released`, `no_matching_credential`,
+    or name where several match. `key_id` is the key that asks. Raises `NotAuthenticated` (`key_revoked`,
+    `key_expired`) where it ended meanwhile, `Conflict`: `may_not_pay`, `already_released`, `no_matching_credential`,
     `several_credentials`; `NotAllowed` (`executor_only`); `NotFound`.
     """
     authorization = lock_authorization(authorization_id, organization_id=organization_id, agent_id=agent_id)
     # Read after the gates: a freeze or a revocation that has committed is seen.
-    if not _is_live(key_id, agent_id):
-        raise NotAuthenticated("key_revoked", "The key was revoked while the request was under way.")
+    _demand_live_key(key_id, agent_id, now)
     agent, organization = authorization.agent, authorization.organization
     is_frozen = any(moment is not None for moment in (agent.frozen_at, agent.retired_at, organization.frozen_at))
     if not may_pay(authorization.status, authorization.expires_at, is_frozen=is_frozen, now=now):
@@ -65,24 +64,30 @@ def release_credential(
             "may_not_pay", "This authorization does not allow a payment now.", status_now=authorization.status
         )
     earlier = CredentialRelease.objects.filter(authorization=authorization).first()
-    credential = _chosen(authorization, wanted) if earlier is None else _released_before(earlier, idempotency_key, now)
+    if earlier is not None:
+        _demand_repeat(earlier, idempotency_key, actor, now)
+    credential = _chosen(authorization, wanted) if earlier is None else _released_before(earlier, authorization, wanted)
     if agent_id is not None and not credential.may_agent_release:
         raise NotAllowed("executor_only", "This credential is released to an organization key of scope release only.")
     if earlier is None:
-        _note(authorization, credential, idempotency_key, actor, now)
+        _store(authorization, credential, idempotency_key, actor, now)
+    _tell(authorization, credential, actor, now, is_repeat=earlier is not None)
     return Released(credential.id, credential.name, credential.kind, open_sealed(credential))
 
 
-def _is_live(key_id: UUID, agent_id: UUID | None) -> bool:
+def _demand_live_key(key_id: UUID, agent_id: UUID | None, now: datetime) -> None:
     keys = OrganizationKey.objects.all() if agent_id is None else AgentKey.objects.filter(agent_id=agent_id)
-    return keys.filter(pk=key_id, revoked_at__isnull=True).exists()
+    key = keys.filter(pk=key_id).values_list("revoked_at", "expires_at").first()
+    revoked_at, expires_at = key or (now, None)
+    if revoked_at is not None:
+        raise NotAuthenticated("key_revoked", "The key was revoked while the request was under way.")
+    if expires_at is not None and expires_at <= now:
+        raise NotAuthenticated("key_expired", "The key expired while the request was under way.")
 
 
 def _chosen(authorization: Authorization, wanted: str | None) -> SealedCredential:
     live = SealedCredential.objects.filter(agent_id=authorization.agent_id, revoked_at__isnull=True)
-    matching = [one for one in live if _matches(one, authorization)]
-    if wanted is not None:
-        matching = [one for one in matching if wanted in (one.name, to_public(Prefix.CREDENTIAL, one.id))]
+    matching = [one for one in live if _matches(one, authorization) and _is_called(one, wanted)]
     if not matching:
         raise Conflict("no_matching_credential", "No sealed credential of the agent is meant for this payee and rail.")
     if len(matching) > 1:
@@ -92,23 +97,35 @@ def _chosen(authorization: Authorization, wanted: str | None) -> SealedCredentia
     return matching[0]
 
 
+def _is_called(credential: SealedCredential, wanted: str | None) -> bool:
+    return wanted in (None, credential.name, to_public(Prefix.CREDENTIAL, credential.id))
+
+
 def _matches(credential: SealedCredential, authorization: Authorization) -> bool:
     is_payee = not credential.counterparties or authorization.counterparty_id in credential.counterparties
     is_rail = not credential.rails or authorization.rail in credential.rails
     return is_payee and is_rail
 
 
-def _released_before(earlier: CredentialRelease, idempotency_key: str | None, now: datetime) -> SealedCredential:
-    is_repeat = idempotency_key is not None and idempotency_key == earlier.idempotency_key
-    if not is_repeat or now - earlier.released_at > REPEATABLE_FOR:
+def _demand_repeat(earlier: CredentialRelease, idempotency_key: str | None, actor: Actor, now: datetime) -> None:
+    """Only who got the secret may ask for it again; another key that knows the idempotency key is another caller."""
+    is_same = idempotency_key is not None and idempotency_key == earlier.idempotency_key
+    if not is_same or actor.id != earlier.released_to or now - earlier.released_at > REPEATABLE_FOR:
         raise Conflict("already_released", "The credential was released for this authorization already.")
-    credential = SealedCredential.objects.get(id=earlier.credential_id)
-    if credential.revoked_at is not None:
-        raise Conflict("no_matching_credential", "The credential was revoked.")
+
+
+def _released_before(earlier: CredentialRelease, authorization: Authorization, wanted: str | None) -> SealedCredential:
+    """Return the credential of the earlier release while it is still the same one, meant for the same payment."""
+    credential = earlier.credential
+    is_changed = credential.replaced_at is not None and credential.replaced_at > earlier.released_at
+    if credential.revoked_at is not None or not _matches(credential, authorization):
+        raise Conflict("no_matching_credential", "The credential was revoked or is meant for other payments now.")
+    if is_changed or not _is_called(credential, wanted):
+        raise Conflict("already_released", "Another secret was released for this authorization already.")
     return credential
 
 
-def _note(
+def _store(
     authorization: Authorization,
     credential: SealedCredential,
     idempotency_key: str | None,
@@ -123,12 +140,23 @@ def _note(
         released_to=actor.id,
         released_at=now,
     )
-    append(
-        organization_id=authorization.organization_id,
-        actor=actor,
-        action=Action.CREDENTIAL_RELEASED,
-        subject_kind="authorization",
-        subject_id=to_public(Prefix.AUTHORIZATION, authorization.id),
-        after={"credential": to_public(Prefix.CREDENTIAL, credential.id), "name": credential.name},
-        now=now,
+
+
+def _tell(
+    authorization: Authorization, credential: SealedCredential, actor: Actor, now: datetime, *, is_repeat: bool
+) -> None:
+    """Write each hand-out into both histories: who got this secret, and what this payment was given."""
+    paid_for, secret_of = to_public(Prefix.AUTHORIZATION, authorization.id), to_public(Prefix.CREDENTIAL, credential.id)
+    facts = {"authorization": paid_for, "credential": secret_of, "name": credential.name, "is_repeat": is_repeat}
+    whose: dict[str, Any] = {"organization_id": authorization.organization_id, "actor": actor, "now": now}
+    release = NewEvent(
+        action=Action.CREDENTIAL_RELEASED, subject_kind="sealed_credential", subject_id=secret_of, after=facts, **whose
     )
+    use = NewEvent(
+        action=Action.AUTHORIZATION_CREDENTIAL_RELEASED,
+        subject_kind="authorization",
+        subject_id=paid_for,
+        after=facts,
+        **whose,
+    )
+    append_all([release, use])
