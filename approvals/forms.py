@@ -18,6 +18,7 @@ class ReasonForm(forms.Form):
         max_length=REASON_LENGTH,
         widget=forms.Textarea(attrs={"rows": 2}),
         help_text="The app and the auditor read it.",
+        error_messages={"required": "Say why, so that the app and the auditor can read it."},
     )
 
 

@@ -1,8 +1,9 @@
-"""Who must say yes: the people a review rule asks for, and whether they have."""
+"""Who must say yes: the people a review rule asks for, whether they have, and when a yes has to be confirmed."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Final
 
 from policies.engine.types import Requirement
@@ -42,6 +43,14 @@ def missing_approvals(requirement: Requirement, approvals: Sequence[Reviewer]) -
 def is_quorum_met(requirements: Sequence[Requirement], approvals: Sequence[Reviewer]) -> bool:
     """Say whether every rule has the yeses it asks for; one person's yes counts for each rule that asks for them."""
     return all(missing_approvals(requirement, approvals) == 0 for requirement in requirements)
+
+
+def asks_for_confirmation(amount: Decimal, counts_as: str, *, above: Decimal | None, currency: str) -> bool:
+    """Say whether a yes has to be confirmed: above the organization's amount, which is in its `currency`.
+
+    `counts_as` is the currency that the amount counts in. One that cannot be compared is confirmed whatever the amount.
+    """
+    return above is not None and (counts_as != currency or amount > above)
 
 
 def requirements_from(stored: object) -> tuple[Requirement, ...]:

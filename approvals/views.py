@@ -2,34 +2,37 @@
 
 from datetime import datetime, time, timedelta
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
 from agents.selectors import agent_of
 from approvals.forms import FilterForm, ReasonForm
-from approvals.lifecycle import Status
+from approvals.lifecycle import MOVES, Status
 from approvals.models import Authorization
 from approvals.selectors.inbox import Detail, detail, queue, waiting, why_here
 from approvals.selectors.limits import limits_of
-from approvals.selectors.lists import Chosen, authorizations_page
+from approvals.selectors.lists import Chosen, Page, agents_to_choose, authorizations_page
 from approvals.selectors.situation import read_asker
 from approvals.services import review as reviews
 from approvals.services.void import void_authorization
 from core.clock import now as clock_now
-from core.errors import Conflict, ContoError, NotAllowed
+from core.errors import Conflict, ContoError, Invalid, NotAllowed
 from core.ids import Prefix, from_public, to_public
 from core.paging import text_in
 from people.permissions import MemberRequest, actor_of, needs
 from people.roles import Right
-from policies.selectors import agents_to_assign
 
-SHOWN_ON_AGENT = 10
+SHOWN_ON_AGENT: Final = 10
+UNPROCESSABLE: Final = HTTPStatus.UNPROCESSABLE_ENTITY
+REJECT_IDS: Final = "reject_%s"
+VOID_IDS: Final = "void_%s"
+"""Both forms may stand on one page."""
 
 
 @require_GET
@@ -76,9 +79,12 @@ def approve(request: MemberRequest, public_id: str) -> HttpResponse:
             reason=request.POST.get("reason", ""),
             actor=actor_of(request),
             now=clock_now(),
+            is_confirmed="confirmed" in request.POST,
         )
     except (Conflict, NotAllowed) as error:
         return _again(request, public_id, error)
+    except Invalid as error:
+        return _page(request, _detail(request, public_id), is_confirming=True, status=error.status)
     words = {
         Status.APPROVED: "Approved. The app may pay.",
         Status.DECLINED: "Decided again on the policies of now, and declined.",
@@ -92,9 +98,9 @@ def approve(request: MemberRequest, public_id: str) -> HttpResponse:
 @needs(Right.REVIEW)
 def reject(request: MemberRequest, public_id: str) -> HttpResponse:
     """Store a no, with its reason."""
-    form = ReasonForm(request.POST)
+    form = ReasonForm(request.POST, auto_id=REJECT_IDS)
     if not form.is_valid():
-        return _page(request, _detail(request, public_id), form=form, status=HTTPStatus.UNPROCESSABLE_ENTITY)
+        return _page(request, _detail(request, public_id), reject_form=form, fault=_fault(form), status=UNPROCESSABLE)
     try:
         reviews.reject(
             from_public(Prefix.AUTHORIZATION, public_id),
@@ -113,11 +119,11 @@ def reject(request: MemberRequest, public_id: str) -> HttpResponse:
 @needs(Right.READ)
 def authorizations(request: MemberRequest) -> HttpResponse:
     """List authorizations, filtered by the address."""
-    organization_id = request.member.organization_id
-    names = [(to_public(Prefix.AGENT, agent_id), name) for agent_id, name in agents_to_assign(organization_id)]
-    form = FilterForm(request.GET, agents=names)
-    chosen = _chosen(organization_id, form.cleaned_data if form.is_valid() else {})
-    page = authorizations_page(chosen, cursor=text_in(request.GET, "cursor"))
+    organization_id, form = request.member.organization_id, _filter_form(request)
+    # What cannot be understood shows nothing: everything would pass for what was asked for.
+    page = Page([], "")
+    if form.is_valid():
+        page = authorizations_page(_chosen(organization_id, form.cleaned_data), cursor=text_in(request.GET, "cursor"))
     context = {"form": form, "rows": _rows(page.rows), "next_cursor": page.next_cursor}
     return render(request, "approvals/authorizations.html", context)
 
@@ -133,9 +139,9 @@ def authorization(request: MemberRequest, public_id: str) -> HttpResponse:
 @needs(Right.MANAGE_AGENTS)
 def void(request: MemberRequest, public_id: str) -> HttpResponse:
     """Give up an authorization on the app's behalf, with a reason."""
-    form = ReasonForm(request.POST)
+    form = ReasonForm(request.POST, auto_id=VOID_IDS)
     if not form.is_valid():
-        return _page(request, _detail(request, public_id), form=form, status=HTTPStatus.UNPROCESSABLE_ENTITY)
+        return _page(request, _detail(request, public_id), void_form=form, fault=_fault(form), status=UNPROCESSABLE)
     try:
         void_authorization(
             from_public(Prefix.AUTHORIZATION, public_id),
@@ -171,6 +177,11 @@ def agent_authorizations(request: MemberRequest, public_id: str) -> HttpResponse
     return render(request, _fragment(request, "approvals/agent_authorizations.html"), context)
 
 
+def _filter_form(request: MemberRequest) -> FilterForm:
+    agents = agents_to_choose(request.member.organization_id, text_in(request.GET, "agent"))
+    return FilterForm(request.GET, agents=agents)
+
+
 def _fragment(request: MemberRequest, template: str) -> str:
     return f"{template}#section" if request.htmx else template
 
@@ -184,15 +195,23 @@ def _again(request: MemberRequest, public_id: str, error: ContoError) -> HttpRes
     return _page(request, _detail(request, public_id), fault=error.detail, status=error.status)
 
 
+def _fault(form: ReasonForm) -> str:
+    """Return what is wrong with a reason, for the page itself: its field stands in a dialog that is closed."""
+    return " ".join(map(str, form.errors["reason"]))
+
+
 def _page(
-    request: HttpRequest, shown: Detail, *, form: ReasonForm | None = None, fault: str = "", status: int = 200
+    request: MemberRequest, shown: Detail, *, fault: str = "", status: int = 200, **forms_and_steps: Any
 ) -> HttpResponse:
     context = {
         "shown": shown,
         "why": why_here(shown.authorization),
-        "reason_form": form or ReasonForm(),
+        "reject_form": ReasonForm(auto_id=REJECT_IDS),
+        "void_form": ReasonForm(auto_id=VOID_IDS),
         "fault": fault,
-        "may_void": shown.authorization.status in ("approved", "pending_review", "in_doubt"),
+        "may_void": request.member.may(Right.MANAGE_AGENTS) and request.member.may(Right.MANAGE_AGENTS)
+        and Status.VOIDED in MOVES[Status(shown.authorization.status)],
+        **forms_and_steps,
     }
     return render(request, "approvals/authorization.html", context, status=status)
 
@@ -202,7 +221,7 @@ def _inbox_context(rows: list[Authorization], shown: Detail | None) -> dict[str,
         "rows": _rows(rows),
         "shown": shown,
         "why": why_here(shown.authorization) if shown else "",
-        "reason_form": ReasonForm(),
+        "reject_form": ReasonForm(auto_id=REJECT_IDS),
     }
 
 

@@ -1,17 +1,17 @@
 """What reviewers see: the queue, and one request with everything that a yes or no rests on."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Final, cast
+from typing import Any, Final, cast
 from uuid import UUID
 
 from django.db.models import Count, Q, QuerySet
 
 from approvals.lifecycle import Status
 from approvals.models import ApprovalRequest, Authorization, Review
-from approvals.routing import Reviewer, is_asked, missing_approvals, requirements_from
+from approvals.routing import Reviewer, asks_for_confirmation, is_asked, missing_approvals, requirements_from
 from approvals.selectors.evidence import present_evidence
 from core.errors import NotFound
 from core.ids import Prefix, to_public
@@ -54,7 +54,8 @@ class Detail:
     """One authorization with what stands around it.
 
     `checks` are those of now while people decide, else those it was decided by. `digest` is the evidence shown.
-    `refusal` says why this viewer cannot answer, empty where they can.
+    `refusal` says why this viewer cannot answer, empty where they can. `as_asked` are the checks of the first decision
+    where `checks` are later ones.
     """
 
     authorization: Authorization
@@ -64,6 +65,7 @@ class Detail:
     reasons: tuple[str, ...]
     checks: tuple[ShownCheck, ...]
     shadow_checks: tuple[ShownCheck, ...]
+    as_asked: tuple[ShownCheck, ...]
     digest: str
     hold: HoldState | None
     records: tuple[RecordState, ...]
@@ -71,6 +73,7 @@ class Detail:
     reviews: Sequence[Review]
     needs: tuple[Need, ...]
     refusal: str
+    is_to_be_confirmed: bool
     paid: tuple[tuple[str, Decimal, int], ...]
     last_payments: Sequence[Authorization]
 
@@ -125,8 +128,7 @@ def detail(organization_id: UUID, authorization_id: UUID, *, member: Member, now
     )
     evidence = present_evidence(authorization_id, organization_id=organization_id, now=now) if is_waiting else None
     stored = authorization.redecision or authorization.decision
-    checks = evidence.decision.checks if evidence else tuple(check_from_plain(one) for one in stored["checks"])
-    shown = tuple(ShownCheck(check, check_sentence(check)) for check in sorted(checks, key=_weight))
+    shown = _shown(evidence.decision.checks) if evidence else _shown_stored(stored)
     request = ApprovalRequest.objects.filter(authorization=authorization).first()
     reviews = list(request.reviews.select_related("person").order_by("at")) if request else []
     needs = _needs(request, reviews, organization_id)
@@ -139,6 +141,7 @@ def detail(organization_id: UUID, authorization_id: UUID, *, member: Member, now
         reasons=tuple(sentence(code) for code in (evidence.decision.reasons if evidence else stored["reasons"])),
         checks=tuple(one for one in shown if one.check.mode.value == "enforced"),
         shadow_checks=tuple(one for one in shown if one.check.mode.value == "shadow"),
+        as_asked=_shown_stored(authorization.decision) if evidence or authorization.redecision else (),
         digest=evidence.digest if evidence else "",
         hold=hold_of(authorization.id),
         records=records_of(authorization.id),
@@ -146,9 +149,29 @@ def detail(organization_id: UUID, authorization_id: UUID, *, member: Member, now
         reviews=reviews,
         needs=needs,
         refusal=_refusal(authorization, reviews, needs, member) if is_waiting else "",
+        is_to_be_confirmed=is_waiting and is_to_be_confirmed(authorization),
         paid=paid_to(organization_id, counterparty) if counterparty else (),
         last_payments=_last_payments(authorization),
     )
+
+
+def is_to_be_confirmed(authorization: Authorization) -> bool:
+    """Say whether the organization wants a yes to this payment confirmed."""
+    organization = authorization.organization
+    return asks_for_confirmation(
+        authorization.amount,
+        authorization.counting_currency,
+        above=organization.confirmation_amount,
+        currency=organization.currency,
+    )
+
+
+def _shown(checks: Sequence[Check]) -> tuple[ShownCheck, ...]:
+    return tuple(ShownCheck(check, check_sentence(check)) for check in sorted(checks, key=_weight))
+
+
+def _shown_stored(decision: Mapping[str, Any]) -> tuple[ShownCheck, ...]:
+    return _shown([check_from_plain(one) for one in decision["checks"]])
 
 
 def _weight(check: Check) -> int:

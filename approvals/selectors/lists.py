@@ -6,8 +6,12 @@ from uuid import UUID
 
 from django.db.models import Q, QuerySet
 
+from agents.selectors import agent_of
 from approvals.models import Authorization
+from core.errors import NotFound
+from core.ids import Prefix, from_public, to_public
 from core.paging import DEFAULT_PAGE, LARGEST_PAGE, decode_cursor, encode_cursor
+from policies.selectors import agents_to_assign
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +51,18 @@ def authorizations_page(chosen: Chosen, *, cursor: str = "", limit: int = DEFAUL
     has_more = len(rows) > limit
     rows = rows[:limit]
     return Page(rows, encode_cursor(rows[-1].asked_at, rows[-1].id) if has_more else "")
+
+
+def agents_to_choose(organization_id: UUID, asked: str) -> list[tuple[str, str]]:
+    """Return public ids and names of agents to filter by, and the one asked for where those lack it."""
+    names = [(to_public(Prefix.AGENT, agent_id), name) for agent_id, name in agents_to_assign(organization_id)]
+    if not asked or asked in dict(names):
+        return names
+    try:
+        agent = agent_of(organization_id, from_public(Prefix.AGENT, asked))
+    except NotFound:
+        return names
+    return [*names, (asked, f"{agent.name} (retired)" if agent.retired_at else agent.name)]
 
 
 def chosen_authorizations(chosen: Chosen) -> QuerySet[Authorization]:

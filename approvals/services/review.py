@@ -12,6 +12,7 @@ from approvals.lifecycle import Status
 from approvals.models import ApprovalRequest, Authorization, Review
 from approvals.routing import Reviewer, is_asked, is_quorum_met, requirements_from
 from approvals.selectors.evidence import evidence_of
+from approvals.selectors.inbox import is_to_be_confirmed
 from approvals.selectors.situation import Situation, ask_of_authorization, look, read_asker
 from approvals.services.authorize import stored_facts
 from approvals.services.transition import (
@@ -65,16 +66,18 @@ def approve(
     reason: str,
     actor: Actor,
     now: datetime,
+    is_confirmed: bool = False,
 ) -> Reviewed:
     """Store this member's yes; at quorum decide again, and approve only if that still lets people say so.
 
     `evidence_digest` is that of the evidence shown. Raises `Conflict`: `evidence_changed` (amount, payee, outcome or
     room are not as shown; look again), `frozen`, `agent_retired`, `not_pending`, `already_reviewed`; `NotAllowed`
-    (`own_agent`, `not_a_reviewer`).
+    (`own_agent`, `not_a_reviewer`); `Invalid` (`confirmation_required`) above the organization's confirmation amount
+    where the member has not said so twice.
     """
     for _ in range(ATTEMPTS):
         try:
-            return _approve(authorization_id, member, evidence_digest, reason, actor, now)
+            return _approve(authorization_id, member, evidence_digest, reason, actor, now, is_confirmed=is_confirmed)
         except _Missing as missing:
             asker = missing.situation.asker
             open_counters(
@@ -123,6 +126,8 @@ def _approve(
     reason: str,
     actor: Actor,
     now: datetime,
+    *,
+    is_confirmed: bool,
 ) -> Reviewed:
     authorization, request = _open_question(authorization_id, member, now)
     asker = read_asker(authorization.agent_id)
@@ -142,6 +147,10 @@ def _approve(
         raise Conflict(
             "evidence_changed",
             "The payment, its payee or the room under a limit is not as shown. Look again.",
+        )
+    if not is_confirmed and is_to_be_confirmed(authorization):
+        raise Invalid(
+            "confirmation_required", "The amount is one that is confirmed before it counts.", field="confirmed"
         )
     _store_review(request, member, "approve", reason, evidence_digest, actor, now)
     return _settle(authorization, request, situation, decision, actor, now)
