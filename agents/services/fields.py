@@ -42,14 +42,19 @@ def reference_of(text: str) -> str:
 
 def labels_of(labels: Collection[str]) -> list[str]:
     """Return labels sorted, each once; raises `Invalid` (`label_invalid`, `too_many_labels`)."""
-    for index, label in enumerate(labels):
-        if len(label) > LABEL_LENGTH or LABEL_PATTERN.fullmatch(label) is None:
-            detail = f"A label has 1 to {LABEL_LENGTH} of a-z, 0-9 and . _ - : / and begins with a letter or digit."
-            raise Invalid("label_invalid", detail, field=f"labels[{index}]")
+    demand_labels(labels, field="labels")
     wanted = sorted(set(labels))
     if len(wanted) > MOST_LABELS:
         raise Invalid("too_many_labels", f"An agent has at most {MOST_LABELS} labels.", field="labels")
     return wanted
+
+
+def demand_labels(labels: Collection[str], *, field: str) -> None:
+    """Raise `Invalid` (`label_invalid`) for what is no label; policies that go by labels ask the same."""
+    for index, label in enumerate(labels):
+        if len(label) > LABEL_LENGTH or LABEL_PATTERN.fullmatch(label) is None:
+            detail = f"A label has 1 to {LABEL_LENGTH} of a-z, 0-9 and . _ - : / and begins with a letter or digit."
+            raise Invalid("label_invalid", detail, field=f"{field}[{index}]")
 
 
 def owner_of(organization_id: UUID, owner_id: UUID | None) -> UUID | None:

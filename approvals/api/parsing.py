@@ -13,6 +13,7 @@ from core.errors import Invalid, InvalidMany, Malformed, NotFound
 from core.ids import Prefix, from_public
 from core.money import parse_amount, parse_currency
 from policies.engine.types import Rail
+from policies.engine.values import normal_category
 from spend.payee import COUNTRY, LONGEST_NAME, PayeeClaim, normal_identifier
 
 LONGEST_LABEL: Final = 100
@@ -47,7 +48,7 @@ def parse_ask(value: object) -> tuple[Ask, str | None]:
         amount=fields.read("amount", parse_amount, is_required=True),
         currency=fields.read("currency", parse_currency, is_required=True),
         payee=fields.read("counterparty", _payee, is_required=True),
-        category=fields.read("category", _label),
+        category=fields.read("category", _category),
         rail=fields.read("rail", _rail),
         session=fields.read("session", _text(LONGEST_SESSION)),
         purpose=fields.read("purpose", _text(LONGEST_PURPOSE)) or "",
@@ -71,7 +72,7 @@ def parse_report(value: object, *, has_authorization: bool) -> Report:
         occurred_at=fields.read("occurred_at", _moment),
         note=fields.read("note", _text(LONGEST_NOTE)) or "",
         refund_of=fields.read("refund_of", _record_id),
-        category=fields.read("category", _label),
+        category=fields.read("category", _category),
         rail=fields.read("rail", _rail),
         session=fields.read("session", _text(LONGEST_SESSION)),
     )
@@ -179,8 +180,8 @@ def _is_storable(text: str) -> bool:
     return "\0" not in text and not any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
-def _label(value: object, *, field: str) -> str:
-    return str(_text(LONGEST_LABEL)(value, field=field)).lower()
+def _category(value: object, *, field: str) -> str:
+    return normal_category(str(_text(LONGEST_LABEL)(value, field=field)))
 
 
 def _rail(value: object, *, field: str) -> str:

@@ -29,6 +29,7 @@ from policies.engine.rules import (
     WindowKind,
 )
 from policies.engine.shapes import (
+    CATEGORIES,
     DATE_RANGE,
     HOLIDAYS,
     HOURS_LIST,
@@ -37,7 +38,6 @@ from policies.engine.shapes import (
     RAILS,
     REVIEW,
     WHEN,
-    WORDS,
     Parameter,
     Shape,
 )
@@ -202,8 +202,8 @@ SHAPES: Final[Mapping[RuleType, Shape]] = {
         (
             _KEY,
             _WHEN,
-            Parameter("allowed", WORDS, "Only these categories."),
-            Parameter("blocked", WORDS, "Any category but these."),
+            Parameter("allowed", CATEGORIES, "Only these categories."),
+            Parameter("blocked", CATEGORIES, "Any category but these."),
             _ON_BREACH,
             _REVIEW,
         ),

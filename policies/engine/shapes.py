@@ -120,7 +120,7 @@ def _check_hours(made: Hours, path: str) -> None:
 
 
 RAILS: Final = Many(Choice(tuple(Rail)), least=1, most=len(Rail))
-WORDS: Final = Many(values.TEXT, least=1, most=MAX_WORDS)
+CATEGORIES: Final = Many(values.CATEGORY, least=1, most=MAX_WORDS)
 HOURS: Final = Shape(
     Hours,
     "Recurring hours; past midnight where `to` is before `from`.",
@@ -185,7 +185,7 @@ WHEN: Final = Shape(
     Condition,
     "Which payments the rule judges and counts; a field that the payment lacks counts as matching.",
     (
-        Parameter("categories", WORDS, "Only payments of these categories."),
+        Parameter("categories", CATEGORIES, "Only payments of these categories."),
         Parameter("rails", RAILS, "Only payments on these rails."),
         Parameter(
             "counterparties",

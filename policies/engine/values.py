@@ -1,6 +1,7 @@
 """Kinds of value in a rule document: each is read with its path in every error, and written back."""
 
 import re
+import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -104,15 +105,23 @@ def read_boolean(value: object, path: str) -> bool:
     return value
 
 
-def read_text(value: object, path: str) -> str:
-    """Read a short text without control characters and without spaces at its ends."""
+def normal_category(text: str) -> str:
+    """Return a category in the one form in which asks and rules carry it: letter case and outer spaces mean nothing."""
+    return unicodedata.normalize("NFC", text.strip().lower())
+
+
+def read_category(value: object, path: str) -> str:
+    """Read a category, a short text without control characters, in the form in which payments carry it."""
     if not isinstance(value, str):
         raise Invalid("type_wrong", "Must be a text.", field=path)
-    if not 1 <= len(value) <= MAX_TEXT_LENGTH:
-        raise Invalid("too_long" if value else "too_short", f"Must have 1 to {MAX_TEXT_LENGTH} characters.", field=path)
-    if value != value.strip() or not value.isprintable():
-        raise Invalid("text_invalid", "Must not have control characters, nor spaces at its ends.", field=path)
-    return value
+    normal = normal_category(value)
+    if not 1 <= len(normal) <= MAX_TEXT_LENGTH:
+        raise Invalid(
+            "too_long" if normal else "too_short", f"Must have 1 to {MAX_TEXT_LENGTH} characters.", field=path
+        )
+    if not normal.isprintable():
+        raise Invalid("text_invalid", "Must not have control characters.", field=path)
+    return normal
 
 
 def read_key(value: object, path: str) -> str:
@@ -241,7 +250,12 @@ def read_public_id(prefix: Prefix, noun: str, value: object, path: str) -> str:
 
 
 BOOLEAN: Final = Leaf("true or false", read_boolean, bool, {"type": "boolean"})
-TEXT: Final = Leaf("a text", read_text, str, {"type": "string", "minLength": 1, "maxLength": MAX_TEXT_LENGTH})
+CATEGORY: Final = Leaf(
+    "a category; letter case means nothing",
+    read_category,
+    str,
+    {"type": "string", "minLength": 1, "maxLength": MAX_TEXT_LENGTH},
+)
 KEY: Final = Leaf("a name of a-z, 0-9 and _", read_key, str, {"type": "string", "pattern": f"^{KEY_PATTERN.pattern}$"})
 CURRENCY: Final = Leaf(
     "a currency code", read_currency, str, {"type": "string", "pattern": f"^{CURRENCY_PATTERN.pattern}$"}

@@ -5,13 +5,14 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
+from agents.services.fields import demand_labels
 from audit.catalogue import Action
 from core.actor import Actor
 from core.db import hold_gate_exclusively, must_be_in_transaction, use_case
 from core.errors import Invalid
 from core.ids import Prefix, new_id, to_public
 from people.services import raise_epoch
-from policies.models import LABEL_LENGTH, Assignment, Policy
+from policies.models import Assignment, Policy
 from policies.selectors import agent_ids
 from policies.services.steps import locked_policy, tell
 
@@ -117,11 +118,7 @@ def checked_targets(organization_id: UUID, targets: AssignTo) -> AssignTo:
     """Return the targets in their normal form; raises `Invalid` where one is not the organization's or cannot be."""
     if len(targets.labels) + len(targets.agents) > MOST_TARGETS:
         raise Invalid("too_many", f"A policy names at most {MOST_TARGETS} labels and agents.", field="assigned_to")
-    for index, label in enumerate(targets.labels):
-        if not label or len(label) > LABEL_LENGTH or label != label.strip() or not label.isprintable():
-            raise Invalid(
-                "label_invalid", f"A label has 1 to {LABEL_LENGTH} characters.", field=f"assigned_to.labels[{index}]"
-            )
+    demand_labels(targets.labels, field="assigned_to.labels")
     known = agent_ids(organization_id, targets.agents, ()) if targets.agents else {}
     for index, agent in enumerate(targets.agents):
         if agent not in known:

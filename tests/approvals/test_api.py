@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
 
 from tests.approvals.world import World, add_agent, make_world
@@ -61,6 +62,39 @@ def test_ask_then_record() -> None:
     assert recorded.json()["authorization"]["status"] == "recorded"
     assert recorded.json()["record"]["flags"] == []
     assert get(world, "limits").json()["data"][0]["used"] == "12.00"
+
+
+@pytest.mark.parametrize("written", ["Gambling", " GAMBLING ", "gambling"])
+@pytest.mark.parametrize("asked", ["gambling", " Gambling", "GAMBLING"])
+def test_letter_case_does_not_carry_a_category_past_a_rule(written: str, asked: str) -> None:
+    world = make_world(DAILY, {"key": "what", "type": "CATEGORY", "blocked": [written]})
+
+    answer = post(world, "authorizations", BODY | {"category": asked}).json()
+
+    assert (answer["status"], answer["decision"]["reasons"]) == ("declined", ["category_blocked"])
+
+
+@pytest.mark.parametrize("written", ["Cafés", "CAFÉS", "Cafe\u0301s"])
+def test_a_condition_covers_its_categories_however_they_are_written(written: str) -> None:
+    travel = {"key": "travel", "type": "SPEND_LIMIT", "daily": {"USD": "20"}, "when": {"categories": [written]}}
+    world = make_world(DAILY, travel)
+
+    first, second = (post(world, "authorizations", BODY | {"category": "Cafés"}).json() for _ in range(2))
+
+    assert (first["status"], second["status"]) == ("approved", "declined")
+    assert get(world, "limits").json()["data"][1]["used"] == "12.50"
+
+
+def test_a_version_stored_with_capitals_blocks_all_the_same() -> None:
+    world = make_world(DAILY, {"key": "what", "type": "CATEGORY", "blocked": ["gambling"]})
+    with connection.cursor() as cursor:
+        cursor.execute("set session_replication_role = replica")
+        cursor.execute(
+            "update policies_policyversion set document = replace(document::text, 'gambling', 'Gambling')::jsonb"
+        )
+        cursor.execute("set session_replication_role = origin")
+
+    assert post(world, "authorizations", BODY | {"category": "gambling"}).json()["status"] == "declined"
 
 
 def test_a_replay_has_the_same_decision_and_the_present_status() -> None:

@@ -49,7 +49,7 @@ def test_the_agent_of_another_organization_is_unknown(people: Cast) -> None:
     assert (refused.value.code, refused.value.field) == ("agent_unknown", "assigned_to.agents[1]")
 
 
-@pytest.mark.parametrize("label", ["", " eu", "x" * 61, "a\nb"])
+@pytest.mark.parametrize("label", ["", " eu", "x" * 61, "a\nb", "Prod"])
 def test_a_label_that_no_agent_can_have_is_refused(people: Cast, label: str) -> None:
     olu, organization = actor_for(people.olu), people.organization
     policy = make_policy(organization, olu)

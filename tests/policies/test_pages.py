@@ -216,7 +216,7 @@ def test_assignments_are_edited_and_faults_stand_at_their_field(people: Cast) ->
     assert sent["organization"] == "on"
     refused = olu.post(at, {"more_labels": "x" * 61})
     assert refused.status_code == 422
-    assert "A label has 1 to 60 characters." in text_of(refused.content)
+    assert "A label has 1 to 60 of a-z" in text_of(refused.content)
     olu.post(at, {"more_labels": "eu"})
     assert [one.label for one in Assignment.objects.filter(policy=policy)] == ["eu"]
 

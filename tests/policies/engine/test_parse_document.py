@@ -161,7 +161,7 @@ def test_sets_are_sorted_and_told_once() -> None:
             limit(
                 daily={"USD": "5", "EUR": Decimal("4.5")},
                 when={
-                    "categories": ["b", "a", "b"],
+                    "categories": ["b", " A", "b"],
                     "rails": ["x402", "card"],
                     "minimum_amount": {"USD": 1, "CHF": "2"},
                 },
