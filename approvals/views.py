@@ -209,7 +209,7 @@ def _page(
         "reject_form": ReasonForm(auto_id=REJECT_IDS),
         "void_form": ReasonForm(auto_id=VOID_IDS),
         "fault": fault,
-        "may_void": request.member.may(Right.MANAGE_AGENTS) and request.member.may(Right.MANAGE_AGENTS)
+        "may_void": request.member.may(Right.MANAGE_AGENTS)
         and Status.VOIDED in MOVES[Status(shown.authorization.status)],
         **forms_and_steps,
     }

@@ -54,6 +54,9 @@ def change_rule(request: MemberRequest, policy_id: str, key: str) -> HttpRespons
     """Change one rule of the draft, or of what is in force where there is no draft yet."""
     policy = editable(request, policy_id)
     rule = next((one for one in draft_rules(policy) if one["key"] == key), None)
+    if rule is None and policy.enforced and key in {one["key"] for one in policy.enforced.document["rules"]}:
+        messages.info(request, f"The draft has taken the rule {key} out. It counts until you publish the draft.")
+        return redirect("policies:draft", policy_id)
     if rule is None:
         raise Http404
     return rule_page(request, policy, RULE_FORMS[RuleType(str(rule["type"]))], rule=rule)

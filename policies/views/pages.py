@@ -17,6 +17,7 @@ from policies.engine.types import Mode
 from policies.forms import AssignmentForm, NewPolicyForm, PolicyForm
 from policies.forms.starters import STARTERS, starter
 from policies.models import Policy, PolicyVersion
+from policies.services.drafts import draft_rules
 from policies.views import shown
 
 UNPROCESSABLE: Final = 422
@@ -232,6 +233,7 @@ def detail_context(request: MemberRequest, policy: Policy) -> dict[str, Any]:
         "status": shown.status_of(policy),
         "enforced": version_context(policy.enforced, people),
         "shadow": version_context(policy.shadow, people),
+        "changeable": [rule["key"] for rule in draft_rules(policy)],
         "targets": shown.targets_in_words(selectors.targets_of((policy,))[policy.pk]),
         "versions": selectors.versions_of(policy),
         **named(policy),

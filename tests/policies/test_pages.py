@@ -154,6 +154,20 @@ def test_rules_are_added_under_keys_of_their_own_and_removed(people: Cast) -> No
     assert olu.post(f"/policies/{public(policy)}/draft/rules/daily/remove/").status_code == 404
 
 
+def test_a_rule_that_the_draft_took_out_says_so_where_it_still_counts(people: Cast) -> None:
+    policy, olu = make_policy(people.organization, actor_for(people.olu)), signed_in(people.olu)
+    form_at = f"/policies/{public(policy)}/draft/rules/daily/"
+    olu.post(f"{form_at}remove/")
+
+    page = olu.get(f"/policies/{public(policy)}/").content.decode()
+
+    assert form_at not in page
+    assert "Taken out in the draft" in text_of(page.encode())
+    led = olu.get(form_at, follow=True)
+    assert led.redirect_chain == [(f"/policies/{public(policy)}/draft/", 302)]
+    assert "has taken the rule daily out" in text_of(led.content)
+
+
 def test_one_more_row_is_asked_for_without_judging_or_losing_anything(people: Cast) -> None:
     policy, olu = make_policy(people.organization, actor_for(people.olu)), signed_in(people.olu)
     form_at = f"/policies/{public(policy)}/draft/rules/daily/"
