@@ -7,7 +7,7 @@ import sys
 
 from django.core.management import execute_from_command_line
 
-from conto_admin import embedded
+from conto_admin import env
 from conto_admin.supervise import ProgramFailed
 
 WITHOUT_SERVERS = {
@@ -33,7 +33,7 @@ def main(arguments: list[str]) -> None:
         os.environ["CONTO_DEMO"] = "1"
     with contextlib.ExitStack() as running:
         if name not in WITHOUT_SERVERS and not name.startswith("-"):
-            running.enter_context(embedded.use_unless_given())
+            running.enter_context(env.use_servers())
         execute_from_command_line(arguments)
 
 

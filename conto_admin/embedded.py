@@ -87,22 +87,16 @@ def use(folder: Path, settings: Mapping[str, str] | None = None) -> Iterator[Add
         yield addresses(folder)
 
 
-@contextlib.contextmanager
-def use_unless_given() -> Iterator[None]:
-    """Keep the embedded servers running while the block runs, unless the environment names others."""
-    if os.environ.get("DATABASE_URL") and os.environ.get("BROKER_URL"):
-        yield
-        return
-    with use(STATE):
-        yield
-
-
 def throw_away(folder: Path) -> None:
-    """Remove the database of `folder`; raise `ProgramFailed` if some process uses it."""
+    """Remove the database of `folder`, all of it even if broken off; raise `ProgramFailed` if some process uses it."""
     folder.mkdir(parents=True, exist_ok=True)
+    data, discarded = folder / "postgres", folder / "postgres.discarded"
     with (folder / "users.lock").open("a") as users:
         hold(users, fcntl.LOCK_EX, folder)
-        shutil.rmtree(folder / "postgres", ignore_errors=True)
+        shutil.rmtree(discarded, ignore_errors=True)
+        if data.exists():
+            data.rename(discarded)
+        shutil.rmtree(discarded, ignore_errors=True)
 
 
 def hold(lock: IO[str], how: int, folder: Path) -> None:

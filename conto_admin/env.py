@@ -1,9 +1,11 @@
 """The one place that reads the environment: every setting from outside, typed, with its default."""
 
+import contextlib
 import json
 import os
 import secrets
 from base64 import b64encode
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -75,6 +77,16 @@ def demo_secrets() -> dict[str, str]:
         unfinished.rename(SECRETS_FILE)
     found: dict[str, str] = json.loads(SECRETS_FILE.read_text())
     return found
+
+
+@contextlib.contextmanager
+def use_servers() -> Iterator[None]:
+    """Keep the embedded servers running while the block runs, unless the environment or `.env` names others."""
+    if text("DATABASE_URL") and text("BROKER_URL"):
+        yield
+        return
+    with embedded.use(embedded.STATE):
+        yield
 
 
 def database_url() -> str:

@@ -1,23 +1,31 @@
 """The programs that Conto consists of at run time: the web server, and the worker with its clock."""
 
+import argparse
 import contextlib
+import errno
 import http.client
-import os
 import socket
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
 from conto_admin import embedded
-from conto_admin.supervise import Program, ProgramFailed
+from conto_admin.supervise import LOOK_EVERY_SECONDS, Program, ProgramFailed
 
 LOGS: Final = embedded.STATE / "logs"
 WORKER_READY: Final = embedded.STATE / "worker.ready"
 """The worker makes this file when it takes tasks."""
 
+ORDERS: Final = embedded.STATE / "orders.sqlite3"
+"""What the example app wants to buy and how far it has come; of no use with another database."""
+
 EVERY_ADDRESS: Final = ("", "0.0.0.0", "::")  # noqa: S104 - compared with, not bound to
 DEFAULT_PORT: Final = 8000
+LAST_PORT: Final = 65_535
+PORT_WAIT_SECONDS: Final = 3.0
+"""How long a web server may take to give its port back after whoever started it was killed."""
 DEFAULT_PROCESSES: Final = 4
 """With one blocking thread each: more threads made the slowest answers slower, fewer processes the rate lower."""
 
@@ -55,9 +63,10 @@ def worker(environment: Mapping[str, str]) -> Program:
 
 def example_app(demo_file: Path) -> Program:
     """The example app, which goes on asking, paying and recording until it is ended."""
+    options: list[str | Path] = ["--demo", demo_file, "--orders", ORDERS]
     return Program(
         name="the example app",
-        command=[sys.executable, "-u", embedded.ROOT / "examples" / "agents_app.py", "--demo", demo_file],
+        command=[sys.executable, "-u", embedded.ROOT / "examples" / "agents_app.py", *options],
         folder=embedded.ROOT,
         log=LOGS / "example.log",
     )
@@ -71,12 +80,45 @@ def web_answers(host: str, port: int) -> bool:
     return False
 
 
+def port(text: str) -> int:
+    """Read a port of the command line."""
+    if not (text.isascii() and text.isdecimal() and 1 <= int(text) <= LAST_PORT):
+        raise argparse.ArgumentTypeError(f"{text} is no port: they go from 1 to {LAST_PORT}.")
+    return int(text)
+
+
+def in_address(host: str) -> str:
+    """A host as it stands in a URL."""
+    return f"[{host}]" if ":" in host else host
+
+
 def must_be_free(host: str, port: int) -> None:
-    """Raise `ProgramFailed` if something listens there already."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    """Raise `ProgramFailed` if nobody can listen there, or something does and goes on to."""
+    deadline = time.monotonic() + PORT_WAIT_SECONDS
+    while True:
         try:
-            probe.bind((host, port))
+            listen_once(host, port)
         except OSError as error:
-            reason = os.strerror(error.errno or 0)
-            raise ProgramFailed(f"Port {port} cannot be used ({reason}). Choose another: --port {port + 1}") from None
+            if error.errno == errno.EADDRINUSE and time.monotonic() < deadline:
+                time.sleep(LOOK_EVERY_SECONDS)
+                continue
+            raise ProgramFailed(remedy(host, port, error)) from None
+        return
+
+
+def listen_once(host: str, port: int) -> None:
+    """Take the address and give it back; raises `OSError`."""
+    for family, kind, protocol, _, place in socket.getaddrinfo(
+        host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    ):
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(place)
+
+
+def remedy(host: str, port: int, error: OSError) -> str:
+    """Say why an address cannot be used, and what to do."""
+    if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+        return f"The address {host} cannot be used ({error.strerror}). Choose another: --host 127.0.0.1"
+    other = port + 1 if port < LAST_PORT else DEFAULT_PORT
+    return f"Port {port} cannot be used ({error.strerror}). Choose another: --port {other}"

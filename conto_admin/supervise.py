@@ -180,6 +180,17 @@ def signals() -> Iterator[Signals]:
             signal.signal(one, handler)
 
 
+@contextlib.contextmanager
+def interrupted_by_signals() -> Iterator[None]:
+    """Let SIGTERM and a closed terminal break off what goes on in the block as Ctrl-C does: by `KeyboardInterrupt`."""
+    before = {one: signal.signal(one, signal.default_int_handler) for one in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)
+
+
 def tail(log: Path) -> str:
     """The end of a log, for a person."""
     lines = log.read_text(errors="replace").splitlines()[-TAIL_LINES:] if log.exists() else []

@@ -1,6 +1,7 @@
 """The demo starts whatever was left behind, says clearly why it cannot, and leaves nothing behind."""
 
 import http.client
+import json
 import os
 import signal
 import socket
@@ -10,7 +11,9 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
+from psycopg import sql
 
 from conto_admin import embedded
 from conto_admin.embedded import ROOT, command_line
@@ -55,7 +58,7 @@ def eventually(condition: Callable[[], bool]) -> bool:
 def start(state: Path, port: int, *options: str) -> subprocess.Popen[str]:
     environment = {name: value for name, value in os.environ.items() if name not in OF_TESTS}
     return subprocess.Popen(
-        [sys.executable, "manage.py", "demo", "--no-history", "--port", str(port), *options],
+        [sys.executable, "manage.py", "demo", "--port", str(port), *options],
         env=environment | {"CONTO_STATE": str(state)},
         cwd=ROOT,
         stdout=subprocess.PIPE,
@@ -75,6 +78,19 @@ def answers(port: int, address: str = "/readyz") -> bool:
         connection.close()
 
 
+def is_filled(state: Path) -> bool:
+    """Whether seeding is under way: the organization is there."""
+    return embedded.postgresql_answers(state) and (state / "seeding").exists() and number_of(state, "agents_agent") > 0
+
+
+def number_of(state: Path, table: str) -> int:
+    address = embedded.addresses(state).database_url
+    with psycopg.connect(address) as connection:
+        found = connection.execute(sql.SQL("select count(*) from {}").format(sql.Identifier(table))).fetchone()
+        assert found is not None
+        return int(found[0])
+
+
 def descendants(pid: int) -> list[int]:
     children = [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
     return [*children, *(inner for child in children for inner in descendants(child))]
@@ -92,7 +108,7 @@ def wait_until_up(demo: subprocess.Popen[str], port: int) -> None:
 
 
 def test_the_demo_comes_up_ends_at_a_signal_and_comes_up_again_after_a_kill(state: Path, port: int) -> None:
-    first = start(state, port)
+    first = start(state, port, "--no-history")
     wait_until_up(first, port)
     everything = descendants(first.pid)
     second = start(state, port + 1)
@@ -100,17 +116,64 @@ def test_the_demo_comes_up_ends_at_a_signal_and_comes_up_again_after_a_kill(stat
     assert second.returncode == 1
 
     first.kill()
-    first.communicate()
-
-    assert eventually(lambda: not any(command_line(pid) for pid in everything))
     third = start(state, port)
     wait_until_up(third, port)
+    first.communicate()
+    assert not any(command_line(pid) for pid in everything)
     everything = descendants(third.pid)
     third.send_signal(signal.SIGTERM)
     third.communicate()
     assert third.returncode == 0
     assert not any(command_line(pid) for pid in everything)
     assert not answers(port)
+
+
+def test_a_start_broken_off_while_it_seeds_is_begun_anew_by_the_next_one(state: Path, port: int) -> None:
+    killed = start(state, port)
+    assert eventually(lambda: is_filled(state))
+    killed.kill()
+    killed.communicate()
+    assert (state / "seeding").exists()
+
+    ended = start(state, port)
+    assert ended.stdout is not None
+    assert "broken off while it made the example company: beginning anew" in ended.stdout.readline()
+    assert eventually(lambda: is_filled(state))
+    ended.send_signal(signal.SIGTERM)
+    said = ended.communicate()[0]
+    assert ended.returncode == 1
+    assert "Ended before it was done." in said
+    assert "Traceback" not in said
+
+    whole = start(state, port, "--no-history", "--once")
+    said = whole.communicate()[0]
+    assert whole.returncode == 0, said
+    assert "beginning anew" in said
+    assert not (state / "seeding").exists()
+
+
+def test_the_proof_ends_well_or_says_what_is_wrong_and_a_fresh_start_makes_up_for_it(state: Path, port: int) -> None:
+    first = start(state, port, "--no-history", "--once")
+    said = first.communicate()[0]
+    assert first.returncode == 0, said
+    assert "The main job works." in said
+
+    file = state / "demo.json"
+    demo = json.loads(file.read_text())
+    forged = [agent | {"key": agent["key"][:-1] + "!"} for agent in demo["agents"]]
+    file.write_text(json.dumps(demo | {"agents": forged}))
+    second = start(state, port, "--once")
+    said = second.communicate()[0]
+    assert second.returncode == 1
+    assert "GET /api/v1/status answered 401" in said
+    assert "The main job works." not in said
+
+    third = start(state, port, "--no-history", "--once", "--fresh")
+    said = third.communicate()[0]
+    assert third.returncode == 0, said
+    assert "The main job works." in said
+    fresh = json.loads(file.read_text())
+    assert {agent["id"] for agent in fresh["agents"]}.isdisjoint(agent["id"] for agent in demo["agents"])
 
 
 def test_a_busy_port_is_named_with_a_way_out(state: Path) -> None:

@@ -11,11 +11,13 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection
 
-from conto_admin import embedded, programs, proof, supervise, views
+from conto_admin import embedded, env, programs, proof, supervise, views
+from conto_admin.seeding import place
 
 HOST: Final = "127.0.0.1"
 DEMO_FILE: Final = embedded.STATE / "demo.json"
 LOCK: Final = embedded.STATE / "demo.lock"
+MARK: Final = embedded.STATE / place.MARK
 CURL: Final = """
 curl {url}/api/v1/authorizations -H 'Authorization: Bearer {key}' -H 'Content-Type: application/json' \\
      -d '{{"amount": "1.20", "currency": "USD", "counterparty": {{"name": "OpenAI", "domain": "api.openai.com"}},
@@ -30,7 +32,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Name the options that README explains."""
-        parser.add_argument("--port", type=int, default=programs.DEFAULT_PORT)
+        parser.add_argument("--port", type=programs.port, default=programs.DEFAULT_PORT)
         parser.add_argument("--fresh", action="store_true", help="throw away the data of earlier runs first")
         parser.add_argument("--no-history", action="store_true", help="start without the month of history")
         parser.add_argument("--once", action="store_true", help="start, prove the main job over HTTP, stop")
@@ -39,18 +41,28 @@ class Command(BaseCommand):
         """Start everything and stay until told to end, or until the proof is done."""
         url = f"http://localhost:{port}"
         try:
-            with alone(url):
+            with supervise.interrupted_by_signals(), alone(url):
                 programs.must_be_free(HOST, port)
-                if fresh:
-                    throw_away()
-                with embedded.use_unless_given():
+                self.make_room(fresh=fresh)
+                with env.use_servers():
                     self.prepare(url, no_history=no_history)
                     self.run(url, port, once=once)
         except (supervise.ProgramFailed, proof.ProofFailed) as failure:
             raise CommandError(str(failure)) from None
+        except KeyboardInterrupt:
+            raise CommandError("Ended before it was done.") from None
+
+    def make_room(self, *, fresh: bool) -> None:
+        """Throw away the embedded database if told to, or if an earlier start was broken off while it filled it."""
+        if fresh:
+            throw_away()
+        elif place.is_marked(MARK) and not env.text("DATABASE_URL"):
+            self.stdout.write("An earlier start was broken off while it made the example company: beginning anew.")
+            throw_away()
 
     def prepare(self, url: str, *, no_history: bool) -> None:
         """Bring the database up to date and put the example data in, if it is not there yet."""
+        must_be_ours()
         if views.migrations() != views.READY:
             call_command("migrate", verbosity=0, interactive=False)
         call_command("seed_demo", url=url, no_history=no_history)
@@ -64,6 +76,8 @@ class Command(BaseCommand):
             children.append(programs.example_app(DEMO_FILE))
         with contextlib.suppress(Proven):
             supervise.run(children, when_ready=lambda: self.prove(url) if once else self.tell(url))
+            if once:
+                raise supervise.ProgramFailed("Ended before the main job was proven.")
 
     def prove(self, url: str) -> None:
         """Do the main job over HTTP once, then end everything."""
@@ -101,9 +115,23 @@ def alone(url: str) -> Iterator[None]:
         yield
 
 
+def must_be_ours() -> None:
+    """Raise `ProgramFailed` before anything is written into a database that others use."""
+    if views.database() != views.READY:
+        raise supervise.ProgramFailed(f"The database {place.address()} does not answer.")
+    others = place.other_organizations()
+    if others and (env.text("DATABASE_URL") or not place.holds_the_company()):
+        whose = f"{place.address()} holds another organization ({', '.join(others)})"
+        remedy = "the demo fills a database of its own only. Name an empty one in DATABASE_URL, or none."
+        raise supervise.ProgramFailed(f"{whose}: {remedy}")
+
+
 def throw_away() -> None:
-    """Remove the embedded servers' data, the demo's keys."""
-    if os.environ.get("DATABASE_URL"):
+    """Remove the embedded servers' data, the demo's keys and what the example app was about to buy."""
+    if env.text("DATABASE_URL"):
         raise supervise.ProgramFailed("--fresh throws away the embedded database, and DATABASE_URL names another one.")
     embedded.throw_away(embedded.STATE)
-    DEMO_FILE.unlink(missing_ok=True)
+    for leftover in (DEMO_FILE, programs.ORDERS):
+        leftover.unlink(missing_ok=True)
+    if place.is_marked(MARK):
+        MARK.unlink()

@@ -5,13 +5,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from agents.models import Agent
 from audit.services.sealing import seal
 from conto_admin import embedded
 from conto_admin.seeding import company as companies
-from conto_admin.seeding import month, payees, rules, stories
+from conto_admin.seeding import month, payees, place, rules, stories
 from conto_admin.seeding.company import Company
 from conto_admin.seeding.market import KNOWN, MET
 from core.clock import now as clock_now
@@ -35,6 +35,12 @@ class Command(BaseCommand):
 
     def handle(self, *_: Any, url: str, no_history: bool, file: Path, **__: Any) -> None:
         """Seed an empty database; issue new keys where those of an earlier start are lost; else note the address."""
+        mark = file.with_name(place.MARK)
+        if place.is_marked(mark) and place.holds_the_company():
+            raise CommandError(
+                f"An earlier start was broken off while it filled {place.address()}: empty that database, or let "
+                "`demo` begin anew with its own."
+            )
         known = read_demo_file(file)
         if known is not None:
             write_demo_file(file, known | {"url": url})
@@ -44,8 +50,13 @@ class Command(BaseCommand):
         if company is None:
             self.stdout.write("Making the example company" + (" ..." if no_history else " and its last month ..."))
             self.stdout.flush()
-            company = make(now, days=0 if no_history else month.DAYS)
-        write_demo_file(file, contents(company, url))
+            with place.marked(mark):
+                company = make(now, days=0 if no_history else month.DAYS)
+                write_demo_file(file, contents(company, url))
+        elif company.bots:
+            write_demo_file(file, contents(company, url))
+        else:
+            raise CommandError("The example company has no agent left: begin anew with `demo --fresh`.")
 
 
 def make(now: datetime, *, days: int) -> Company:
@@ -92,7 +103,7 @@ def read_demo_file(file: Path) -> dict[str, Any] | None:
         return None
     found: dict[str, Any] = json.loads(file.read_text())
     agents = [from_public(Prefix.AGENT, agent["id"]) for agent in found["agents"]]
-    return found if Agent.objects.filter(pk__in=agents).count() == len(agents) else None
+    return found if agents and Agent.objects.filter(pk__in=agents).count() == len(agents) else None
 
 
 def write_demo_file(file: Path, found: dict[str, object]) -> None:

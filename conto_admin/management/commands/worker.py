@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from conto_admin import embedded, programs, supervise
+from conto_admin import env, programs, supervise
 
 
 class Command(BaseCommand):
@@ -15,7 +15,7 @@ class Command(BaseCommand):
     def handle(self, *_: Any, **__: Any) -> None:
         """Work until told to end."""
         try:
-            with embedded.use_unless_given():
+            with env.use_servers():
                 supervise.run(
                     [programs.worker({})],
                     when_ready=lambda: self.stdout.write(f"The worker looks for what is due; log in {programs.LOGS}."),
