@@ -4,6 +4,7 @@ import argparse
 import contextlib
 import errno
 import http.client
+import ipaddress
 import socket
 import sys
 import time
@@ -21,7 +22,7 @@ WORKER_READY: Final = embedded.STATE / "worker.ready"
 ORDERS: Final = embedded.STATE / "orders.sqlite3"
 """What the example app wants to buy and how far it has come; of no use with another database."""
 
-EVERY_ADDRESS: Final = ("", "0.0.0.0", "::")  # noqa: S104 - compared with, not bound to
+EVERY_ADDRESS: Final = ("0.0.0.0", "::")  # noqa: S104 - compared with, not bound to
 DEFAULT_PORT: Final = 8000
 LAST_PORT: Final = 65_535
 PORT_WAIT_SECONDS: Final = 3.0
@@ -87,6 +88,17 @@ def port(text: str) -> int:
     return int(text)
 
 
+def host(text: str) -> str:
+    """Read a network address of the command line; the web server knows no names."""
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        message = (
+            f"{text} is no network address: 127.0.0.1 and ::1 are this machine alone, 0.0.0.0 and :: every network."
+        )
+        raise argparse.ArgumentTypeError(message) from None
+
+
 def in_address(host: str) -> str:
     """A host as it stands in a URL."""
     return f"[{host}]" if ":" in host else host
@@ -108,17 +120,14 @@ def must_be_free(host: str, port: int) -> None:
 
 def listen_once(host: str, port: int) -> None:
     """Take the address and give it back; raises `OSError`."""
-    for family, kind, protocol, _, place in socket.getaddrinfo(
-        host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-    ):
-        with socket.socket(family, kind, protocol) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(place)
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind((host, port))
 
 
 def remedy(host: str, port: int, error: OSError) -> str:
     """Say why an address cannot be used, and what to do."""
-    if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+    if error.errno in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
         return f"The address {host} cannot be used ({error.strerror}). Choose another: --host 127.0.0.1"
     other = port + 1 if port < LAST_PORT else DEFAULT_PORT
     return f"Port {port} cannot be used ({error.strerror}). Choose another: --port {other}"

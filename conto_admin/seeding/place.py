@@ -17,7 +17,7 @@ NAMED: Final = 3
 """How many organizations a refusal names."""
 
 IS_THERE: Final = "select to_regclass('people_organization') is not null"
-OTHERS: Final = "select name from people_organization where name <> %(own)s order by id limit %(limit)s"
+OTHERS: Final = "select name from people_organization where name <> %(own)s order by name limit %(limit)s"
 OWN: Final = "select exists (select from people_organization where name = %(own)s)"
 
 

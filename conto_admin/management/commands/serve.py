@@ -14,7 +14,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Say where to listen and how wide."""
-        parser.add_argument("--host", default="127.0.0.1")
+        parser.add_argument("--host", type=programs.host, default="127.0.0.1")
         parser.add_argument("--port", type=programs.port, default=programs.DEFAULT_PORT)
         parser.add_argument("--processes", type=int, default=programs.DEFAULT_PROCESSES)
 
