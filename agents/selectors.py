@@ -13,6 +13,7 @@ from core.db import rows
 from core.errors import Invalid, NotFound
 from core.ids import Prefix, from_public, to_public
 from core.sealing import is_wrapped_by_known_key, keyring
+from people.selectors import unfit_factor_keks
 
 PAGE_SIZE: Final = 50
 LARGEST_PAGE: Final = 100
@@ -170,10 +171,14 @@ def count_stale_credentials() -> int:
 
 
 def unfit_keks() -> tuple[str, ...]:
-    """Return the names of the key-encryption keys that stored credentials need and that are missing or wrong."""
+    """Return the names of the key-encryption keys that are missing or wrong, of those that stored secrets need.
+
+    Of sealed credentials and of people's second factors.
+    """
     sealed = SealedCredential.objects.filter(revoked_at=None)
     names = sealed.order_by("kek").values_list("kek", flat=True).distinct()
-    return tuple(name for name in names if not _opens_some(sealed.filter(kek=name)))
+    unfit = {name for name in names if not _opens_some(sealed.filter(kek=name))}
+    return tuple(sorted(unfit | unfit_factor_keks()))
 
 
 def _opens_some(credentials: QuerySet[SealedCredential]) -> bool:

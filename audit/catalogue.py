@@ -76,6 +76,9 @@ class Action(StrEnum):
     PERSON_SIGNED_IN = "person.signed_in"
     PERSON_SIGNED_OUT = "person.signed_out"
     PERSON_PASSWORD_CHANGED = "person.password_changed"  # noqa: S105 - the name of an event
+    PERSON_SECOND_FACTOR_ADDED = "person.second_factor_added"
+    PERSON_SECOND_FACTOR_REMOVED = "person.second_factor_removed"
+    PERSON_SECOND_FACTOR_REWRAPPED = "person.second_factor_rewrapped"
 
 
 SENTENCES: Final[dict[Action, str]] = {
@@ -138,6 +141,9 @@ SENTENCES: Final[dict[Action, str]] = {
     Action.PERSON_SIGNED_IN: "{actor} signed in",
     Action.PERSON_SIGNED_OUT: "{actor} signed out",
     Action.PERSON_PASSWORD_CHANGED: "{actor} changed the password of {subject}",
+    Action.PERSON_SECOND_FACTOR_ADDED: "{actor} added a second factor of {subject}",
+    Action.PERSON_SECOND_FACTOR_REMOVED: "{actor} removed a second factor of {subject}",
+    Action.PERSON_SECOND_FACTOR_REWRAPPED: "{actor} wrapped a second factor of {subject} with another key",
 }
 
 

@@ -2,7 +2,7 @@
 
 import binascii
 import secrets
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -19,6 +19,7 @@ NONCE_BYTES: Final = 12
 FORM: Final = b"\x01"
 """The first byte of everything sealed; another algorithm would get another number."""
 KEK_NAME_LENGTH: Final = 40
+SEPARATOR, URL_SAFE = ".", b"-_"
 
 
 class CannotOpen(Unavailable):
@@ -47,6 +48,23 @@ class Sealed:
     text: bytes
     wrapped_key: bytes
     kek: str
+
+    def written(self) -> str:
+        """Return all of it as one text, for where a column of text is all there is."""
+        parts = (b64encode(part, altchars=URL_SAFE).decode() for part in (self.text, self.wrapped_key))
+        return SEPARATOR.join((*parts, self.kek))
+
+    @classmethod
+    def read(cls, written: str) -> "Sealed":
+        """Return what was `written`; raises `CannotOpen` for any other text, such as one that was never sealed."""
+        parts = written.split(SEPARATOR, 2)
+        if len(parts) != 3:
+            raise CannotOpen()
+        try:
+            text, wrapped_key = (b64decode(part, altchars=URL_SAFE, validate=True) for part in parts[:2])
+        except ValueError:
+            raise CannotOpen() from None
+        return cls(text, wrapped_key, parts[2])
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,9 @@ from typing import Any, Final
 from uuid import UUID
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.mfa.adapter import DefaultMFAAdapter
 from django.http import HttpRequest, HttpResponseBase
+from django.views.decorators.debug import sensitive_variables
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
@@ -19,8 +21,10 @@ from core.db import prepared_rows
 from core.errors import NotAllowed, NotAuthenticated
 from core.http import person_actor
 from core.ids import Prefix, to_public
+from core.sealing import Sealed, seal, unseal
 from people.models import Person
 from people.roles import Scope
+from people.selectors import FACTOR_PLACE
 from people.services import change_password, note_key_used, note_signed_in, note_signed_out
 
 SCHEME: Final = "bearer"
@@ -162,6 +166,19 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     def set_password(self, user: Person, password: str) -> None:
         """Store a password together with the event that tells of it."""
         change_password(person=user, password=password, actor=person_actor(self.request, user), now=clock_now())
+
+
+class SecondFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]
+    """How allauth stores the secrets of second factors: sealed, as providers' secrets are."""
+
+    @sensitive_variables("text")
+    def encrypt(self, text: str) -> str:
+        """Return what is stored of a secret."""
+        return seal(text, FACTOR_PLACE).written()
+
+    def decrypt(self, encrypted_text: str) -> str:
+        """Return the secret; raises `CannotOpen` for what is not sealed, and where the keys do not fit."""
+        return unseal(Sealed.read(encrypted_text), FACTOR_PLACE)
 
 
 def keep_theme(response: HttpResponseBase, theme: str, *, is_secure: bool) -> None:

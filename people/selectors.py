@@ -1,6 +1,7 @@
-"""Questions about people: memberships, members, invitations and organization keys."""
+"""Questions about people: memberships, members, invitations, organization keys and second factors."""
 
 import hashlib
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -8,12 +9,19 @@ from uuid import UUID
 from allauth.mfa.models import Authenticator
 
 from core.errors import NotFound
+from core.sealing import CannotOpen, Place, Sealed, is_wrapped_by_known_key
 from people.models import Invitation, Member, OrganizationKey, Person
 
 LARGEST_LIST: Final = 500
 """Members, invitations or keys on one page; an organization with more needs paging first."""
 MOST_MEMBERSHIPS: Final = 100
 """Organizations that one person can switch between."""
+FACTOR_PLACE: Final = Place("mfa_authenticator", UUID(int=0), "data")
+"""allauth seals before there is a row and opens without saying which: a secret is bound to the table only."""
+FACTOR_SECRETS: Final = ("secret", "seed")
+"""What is sealed of an authenticator app and of recovery codes; a security key gives its public key only."""
+KEK_SAMPLES: Final = 3
+"""Second factors tried for each key-encryption key: one damaged row is not a wrong key."""
 
 
 def memberships_of(person: Person) -> tuple[Member, ...]:
@@ -83,3 +91,22 @@ def keys_of(organization_id: UUID) -> tuple[OrganizationKey, ...]:
 def invitation_hash(secret: str) -> str:
     """Return the SHA-256 of a link's secret, in hex: 256 random bits need no pepper."""
     return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def unfit_factor_keks() -> frozenset[str]:
+    """Return the names of the key-encryption keys that second factors need and that are missing or wrong."""
+    tried: dict[str, list[bool]] = {}
+    for data in Authenticator.objects.order_by("pk").values_list("data", flat=True):
+        for sealed in _sealed_in(data):
+            seen = tried.setdefault(sealed.kek, [])
+            if len(seen) < KEK_SAMPLES:
+                seen.append(is_wrapped_by_known_key(sealed, FACTOR_PLACE))
+    return frozenset(name for name, opened in tried.items() if not any(opened))
+
+
+def _sealed_in(data: Mapping[str, str]) -> Iterator[Sealed]:
+    for name in FACTOR_SECRETS:
+        try:
+            yield Sealed.read(data.get(name, ""))
+        except CannotOpen:
+            continue

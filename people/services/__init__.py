@@ -1,6 +1,7 @@
 """What changes people's tables: each use case is one durable transaction with its audit event."""
 
 from people.services.epoch import raise_epoch
+from people.services.factors import change_second_factors, rewrap_factors
 from people.services.invitations import (
     IssuedInvitation,
     accept_invitation,
@@ -39,6 +40,7 @@ __all__ = [
     "change_account",
     "change_password",
     "change_roles",
+    "change_second_factors",
     "change_settings",
     "create_organization",
     "freeze_organization",
@@ -50,6 +52,7 @@ __all__ = [
     "raise_epoch",
     "remove_member",
     "revoke_organization_key",
+    "rewrap_factors",
     "thaw_organization",
     "withdraw_invitation",
 ]

@@ -17,7 +17,7 @@ from people.models import Invitation, Member, Person
 from people.selectors import invitation_hash
 from people.services.epoch import lock_organization, stop_and_lock_organization
 from people.services.members import append_member_event, demand_right_over, enroll, known_roles, member_facts
-from people.services.persons import NewPerson, create_person
+from people.services.persons import NewPerson, create_person, tell_created
 
 INVITATION_LIFE: Final = timedelta(days=7)
 SECRET_BYTES: Final = 32
@@ -62,7 +62,7 @@ def invite(
         created_at=now,
         expires_at=now + INVITATION_LIFE,
     )
-    _append(Action.MEMBER_INVITED, invitation, actor=actor, now=now)
+    _append(Action.MEMBER_INVITED, invitation, before=None, actor=actor, now=now)
     return IssuedInvitation(invitation, secret)
 
 
@@ -105,6 +105,7 @@ def accept_invitation_as_new_person(
         request_id=request_id,
         address=address,
     )
+    tell_created(person, organization_id=invitation.organization_id, actor=actor, now=now)
     return _accept(invitation, person, actor=actor, now=now)
 
 
@@ -139,18 +140,31 @@ def _accept(invitation: Invitation, person: Person, *, actor: Actor, now: dateti
 
 
 def _withdraw(invitation: Invitation, *, actor: Actor, now: datetime) -> None:
+    before = _facts(invitation)
     invitation.withdrawn_at = now
     invitation.save(update_fields=["withdrawn_at"])
-    _append(Action.MEMBER_INVITATION_WITHDRAWN, invitation, actor=actor, now=now)
+    _append(Action.MEMBER_INVITATION_WITHDRAWN, invitation, before=before, actor=actor, now=now)
 
 
-def _append(action: Action, invitation: Invitation, *, actor: Actor, now: datetime) -> None:
+def _facts(invitation: Invitation) -> dict[str, object]:
+    return {
+        "email": invitation.email,
+        "roles": list(invitation.roles),
+        "expires_at": invitation.expires_at,
+        "withdrawn": invitation.withdrawn_at is not None,
+    }
+
+
+def _append(
+    action: Action, invitation: Invitation, *, before: dict[str, object] | None, actor: Actor, now: datetime
+) -> None:
     append(
         organization_id=invitation.organization_id,
         actor=actor,
         action=action,
         subject_kind="invitation",
         subject_id=to_public(Prefix.INVITATION, invitation.id),
-        after={"email": invitation.email, "roles": list(invitation.roles), "expires_at": invitation.expires_at},
+        before=before,
+        after=_facts(invitation),
         now=now,
     )

@@ -13,7 +13,7 @@ from core.ids import Prefix, new_id, to_public
 from people.models import Member, Person
 from people.roles import Right, Role
 from people.services.epoch import raise_epoch, stop_and_lock_organization
-from people.services.persons import NewPerson, create_person
+from people.services.persons import NewPerson, create_person, tell_created
 
 
 @use_case
@@ -34,7 +34,9 @@ def add_new_member(
     Raises `Conflict` (`person_exists`) where the mail address has an account.
     """
     stop_and_lock_organization(organization_id)
-    member = enroll(organization_id=organization_id, person=create_person(new, now=now), roles=roles, now=now)
+    person = create_person(new, now=now)
+    tell_created(person, organization_id=organization_id, actor=actor, now=now)
+    member = enroll(organization_id=organization_id, person=person, roles=roles, now=now)
     append_member_event(Action.MEMBER_ADDED, member, after=member_facts(member), actor=actor, now=now)
     return member
 

@@ -17,7 +17,7 @@ from people.models import LONGEST_APPROVAL_TTL_SECONDS, NAME_LENGTH, REASON_LENG
 from people.roles import Role
 from people.services.epoch import raise_epoch, stop_and_lock_organization
 from people.services.members import append_member_event, enroll, member_facts
-from people.services.persons import NewPerson, create_person
+from people.services.persons import NewPerson, create_person, tell_created
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,8 @@ def create_organization(
     """
     name, currency = _name(name), parse_currency(currency)
     _demand_time_zone(time_zone)
-    person = Person.objects.filter(email=owner.email.strip().lower()).first() or create_person(owner, now=now)
+    known = Person.objects.filter(email=owner.email.strip().lower()).first()
+    person = known or create_person(owner, now=now)
     owned = Member.objects.filter(person=person, removed_at=None, roles__contains=[Role.OWNER])
     if owned.filter(organization__name=name).exists():
         raise Conflict("organization_exists", f"{person.email} already owns an organization named {name}.")
@@ -51,6 +52,8 @@ def create_organization(
     _append(
         Action.ORGANIZATION_CREATED, organization, before=None, after=settings_facts(organization), actor=actor, now=now
     )
+    if known is None:
+        tell_created(person, organization_id=organization.id, actor=actor, now=now)
     member = enroll(organization_id=organization.id, person=person, roles=[Role.OWNER], now=now)
     append_member_event(Action.MEMBER_ADDED, member, after=member_facts(member), actor=actor, now=now)
     return organization

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 from audit.catalogue import Action
 from audit.services import append
@@ -32,7 +33,10 @@ class AccountSettings:
 
 
 def create_person(new: NewPerson, *, now: datetime) -> Person:
-    """Store an account; a step. Raises `Conflict` (`person_exists`) where the mail address has one already."""
+    """Store an account; a step, `tell_created` is the next, once it is known who made it.
+
+    Raises `Conflict` (`person_exists`) where the mail address has an account already.
+    """
     must_be_in_transaction()
     email = new.email.strip().lower()
     if Person.objects.filter(email=email).exists():
@@ -43,16 +47,34 @@ def create_person(new: NewPerson, *, now: datetime) -> Person:
     return person
 
 
+def tell_created(person: Person, *, organization_id: UUID, actor: Actor, now: datetime) -> None:
+    """Tell the organization for which an account was created; a step."""
+    append(
+        organization_id=organization_id,
+        actor=actor,
+        action=Action.PERSON_CREATED,
+        subject_kind="person",
+        subject_id=to_public(Prefix.PERSON, person.id),
+        after={"name": person.name, "email": person.email},
+        now=now,
+    )
+
+
 @use_case
 def change_account(*, person: Person, settings: AccountSettings, actor: Actor, now: datetime) -> None:
-    """Store what a person set about themselves; a new name is told, for others know the person by it."""
+    """Store what a person set about themselves; a new name is told, for others know the person by it.
+
+    Theme, shortcuts and the zone in which they read times are not: nobody's money or rights follow from them.
+    """
     stored = Person.objects.select_for_update().get(pk=person.pk)
     before: dict[str, object] = {"name": stored.name}
     stored.name, stored.time_zone, stored.theme = settings.name, settings.time_zone, settings.theme
     stored.has_single_key_shortcuts = settings.has_single_key_shortcuts
     stored.save(update_fields=["name", "time_zone", "theme", "has_single_key_shortcuts"])
     if stored.name != before["name"]:
-        _tell(Action.PERSON_CHANGED, stored, before=before, after={"name": stored.name}, actor=actor, now=now)
+        tell_organizations(
+            Action.PERSON_CHANGED, stored, before=before, after={"name": stored.name}, actor=actor, now=now
+        )
 
 
 @use_case
@@ -60,22 +82,22 @@ def change_password(*, person: Person, password: str, actor: Actor, now: datetim
     """Store the hash of a new password, which ends the person's other sessions."""
     person.set_password(password)
     person.save(update_fields=["password"])
-    _tell(Action.PERSON_PASSWORD_CHANGED, person, actor=actor, now=now)
+    tell_organizations(Action.PERSON_PASSWORD_CHANGED, person, actor=actor, now=now)
 
 
 @use_case
 def note_signed_in(*, person: Person, actor: Actor, now: datetime) -> None:
     """Tell that a person signed in."""
-    _tell(Action.PERSON_SIGNED_IN, person, actor=actor, now=now)
+    tell_organizations(Action.PERSON_SIGNED_IN, person, actor=actor, now=now)
 
 
 @use_case
 def note_signed_out(*, person: Person, actor: Actor, now: datetime) -> None:
     """Tell that a person signed out."""
-    _tell(Action.PERSON_SIGNED_OUT, person, actor=actor, now=now)
+    tell_organizations(Action.PERSON_SIGNED_OUT, person, actor=actor, now=now)
 
 
-def _tell(
+def tell_organizations(
     action: Action,
     person: Person,
     *,
@@ -84,7 +106,8 @@ def _tell(
     actor: Actor,
     now: datetime,
 ) -> None:
-    """Write the event into the history of each organization that the person is a member of."""
+    """Write the event into the history of each organization that the person is a member of; a step."""
+    must_be_in_transaction()
     memberships = person.memberships.filter(removed_at=None)
     for organization_id in memberships.order_by("organization_id").values_list("organization_id", flat=True):
         append(

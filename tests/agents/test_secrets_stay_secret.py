@@ -6,15 +6,25 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from allauth.mfa.models import Authenticator
+from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
+from allauth.mfa.totp.internal.auth import (
+    SECRET_SESSION_KEY,
+    format_hotp_value,
+    hotp_value,
+    yield_hotp_counters_from_time,
+)
 from django.db import connection
 from django.test import Client
 from pytest_django import Settings
 
 from agents.models import Agent, SealedCredential
+from agents.selectors import unfit_keks
 from core.db import rows
 from core.ids import Prefix, to_public
+from people.authentication import SecondFactorAdapter
 from tests.agents.samples import a_key, an_agent, back_end
-from tests.factories import Cast, make_cast
+from tests.factories import PASSWORD, Cast, make_cast
 
 pytestmark = pytest.mark.django_db
 SECRET = "sk_provider_4f9d1c7eb2a84c0fa5d0"
@@ -137,3 +147,36 @@ def test_no_statement_carries_a_secret(people: Cast, agent: Agent) -> None:
     assert len(sent) > 10
     assert_nowhere(SECRET, *sent)
     assert not any(issued in text for text in sent)
+
+
+def test_a_session_is_stored_under_another_name_than_the_browser_holds(people: Cast, settings: Settings) -> None:
+    console = Client()
+    console.force_login(people.olu.person)
+    held = console.cookies[settings.SESSION_COOKIE_NAME].value
+    assert console.get("/agents/").status_code == 200
+    assert_nowhere(held, database())
+    (stored,) = (str(key) for (key,) in rows("select session_key from django_session"))
+    thief = Client()
+    thief.cookies[settings.SESSION_COOKIE_NAME] = stored
+    assert thief.get("/agents/").status_code == 302
+    console.post("/accounts/logout/")
+    assert rows("select session_key from django_session") == []
+
+
+def test_the_secret_of_a_second_factor_is_readable_nowhere(people: Cast, settings: Settings) -> None:
+    console, page = Client(), "/accounts/2fa/totp/activate/"
+    person = people.olu.person
+    person.set_password(PASSWORD)
+    person.save()
+    console.post("/accounts/login/", {"login": person.email, "password": PASSWORD})
+    console.post("/accounts/reauthenticate/", {"password": PASSWORD})
+    console.get(page)
+    secret = console.session[SECRET_SESSION_KEY]
+    (now,) = yield_hotp_counters_from_time()
+    console.post(page, {"code": format_hotp_value(hotp_value(secret, now))})
+    assert_nowhere(secret, database())
+    codes = RecoveryCodes(Authenticator.objects.get(type="recovery_codes"))
+    assert_nowhere(SecondFactorAdapter().decrypt(codes.instance.data["seed"]), database())
+    assert codes.generate_codes()
+    settings.CONTO_KEKS = {settings.CONTO_KEK_CURRENT: b64encode(b"w" * 16 + bytes(range(16))).decode()}
+    assert unfit_keks() == (settings.CONTO_KEK_CURRENT,)

@@ -27,8 +27,8 @@ CORE: Final = {
 }  # fmt: skip
 HOUSE: Final = {
     "api_errors", "api_render", "apps", "asgi", "celery", "checks", "embedded", "env", "limits", "logs",
-    "management", "middleware", "openapi", "programs", "proof", "seeding", "settings", "supervise", "urls", "views",
-    "wsgi",
+    "management", "middleware", "openapi", "programs", "proof", "seeding", "sessions", "settings", "supervise",
+    "urls", "views", "wsgi",
 }  # fmt: skip
 NAMELESS: Final = {"common", "functions", "helpers", "misc", "stuff", "tools", "util", "utils"}
 """Names that say nothing of what is inside."""

@@ -40,7 +40,7 @@ def test_an_organization_begins_with_its_owner() -> None:
     assert member.person.email == "oona@example.com"
     assert not member.person.has_usable_password()
     actions = Event.objects.filter(organization_id=organization.id).values_list("action", flat=True)
-    assert set(actions) == {"organization.created", "member.added"}
+    assert set(actions) == {"organization.created", "person.created", "member.added"}
 
 
 def test_an_owner_with_an_account_keeps_it_and_its_password() -> None:

@@ -1,4 +1,4 @@
-"""`manage.py rotate_keys`: wrap every sealed credential with the current key-encryption key."""
+"""`manage.py rotate_keys`: wrap every sealed credential and second factor with the current key-encryption key."""
 
 from argparse import ArgumentParser
 from typing import Final
@@ -11,6 +11,7 @@ from agents.services import rewrap_batch
 from core.clock import now
 from core.errors import ContoError
 from core.ids import Prefix, to_public
+from people.services import rewrap_factors
 
 BATCH: Final = 100
 """Credentials per transaction: an interruption loses the work of one batch at most, and no credential."""
@@ -19,7 +20,10 @@ BATCH: Final = 100
 class Command(BaseCommand):
     """Re-wraps data keys in batches; secrets are not opened. May be interrupted and run again."""
 
-    help = "Wrap every sealed credential with the key named by CONTO_KEK_CURRENT. May be interrupted and run again."
+    help = (
+        "Wrap every sealed credential and second factor with the key named by CONTO_KEK_CURRENT. "
+        "May be interrupted and run again."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the options."""
@@ -37,8 +41,15 @@ class Command(BaseCommand):
                 break
             last, total, unreadable = done.last, total + done.wrapped, [*unreadable, *done.unreadable]
             self.stdout.write(f"{total} credentials wrapped")
+        self._wrap_factors()
         self._refuse_leftovers(total, unreadable)
         self.stdout.write(f"Done: {total} credentials wrapped, none left under another key.")
+
+    def _wrap_factors(self) -> None:
+        wrapped, unreadable = rewrap_factors(now=now())
+        self.stdout.write(f"{wrapped} second factors wrapped")
+        if unreadable:
+            raise CommandError(f"{unreadable} second factors open with none of CONTO_KEKS. Put the key back.")
 
     def _refuse_leftovers(self, total: int, unreadable: list[UUID]) -> None:
         if unreadable:

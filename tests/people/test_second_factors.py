@@ -1,0 +1,165 @@
+"""Second factors, through allauth's own pages: each change is told with it, and no copy of the data opens one."""
+
+from http import HTTPStatus
+
+import pytest
+from allauth.mfa.models import Authenticator
+from allauth.mfa.totp.internal.auth import (
+    SECRET_SESSION_KEY,
+    format_hotp_value,
+    hotp_value,
+    yield_hotp_counters_from_time,
+)
+from django.db import DatabaseError, connection
+from django.test import Client
+from pytest_django import Settings
+
+from audit.models import Event
+from core.sealing import CannotOpen
+from people.models import Person
+from people.services import rewrap_factors
+from tests.factories import NOW, PASSWORD, make_member, make_organization, make_person
+
+pytestmark = pytest.mark.django_db
+
+HOME: str = "/accounts/2fa/"
+ACTIVATE, DEACTIVATE = f"{HOME}totp/activate/", f"{HOME}totp/deactivate/"
+GENERATE = f"{HOME}recovery-codes/generate/"
+ADDED, REMOVED = "person.second_factor_added", "person.second_factor_removed"
+NEXT = "bmV4dCBrZXkgb2YgZXhhY3RseSAzMiBieXRlcy4uLiE="
+
+
+@pytest.fixture
+def vera() -> Person:
+    person = make_person("Vera", password=PASSWORD)
+    make_member(person, make_organization("Acme"), ["viewer"])
+    return person
+
+
+@pytest.fixture
+def signed_in(client: Client, vera: Person) -> Client:
+    """Vera, who has just given her password once more, as these pages demand."""
+    client.post("/accounts/login/", {"login": vera.email, "password": PASSWORD})
+    client.post("/accounts/reauthenticate/", {"password": PASSWORD})
+    return client
+
+
+def code_of(secret: str) -> str:
+    """What the person's app shows now."""
+    (now,) = yield_hotp_counters_from_time()
+    return str(format_hotp_value(hotp_value(secret, now)))
+
+
+def set_up(client: Client) -> str:
+    """Set up an authenticator app; return the secret it holds."""
+    client.get(ACTIVATE)
+    secret: str = client.session[SECRET_SESSION_KEY]
+    assert client.post(ACTIVATE, {"code": code_of(secret)}).status_code == HTTPStatus.FOUND
+    return secret
+
+
+def changes() -> list[tuple[str, str]]:
+    events = Event.objects.filter(action__in=[ADDED, REMOVED]).order_by("id")
+    return [(event.action, (event.after or {})["second_factor"]) for event in events]
+
+
+def stored(kind: str) -> Authenticator:
+    return Authenticator.objects.get(type=kind)
+
+
+def test_setting_one_up_is_told_with_its_recovery_codes(signed_in: Client) -> None:
+    set_up(signed_in)
+    assert changes() == [(ADDED, "totp"), (ADDED, "recovery_codes")]
+    event = Event.objects.filter(action=ADDED).latest("id")
+    assert (event.actor_name, event.address, event.subject_kind) == ("Vera", "127.0.0.1", "person")
+
+
+def test_new_recovery_codes_are_told(signed_in: Client) -> None:
+    set_up(signed_in)
+    signed_in.post(GENERATE)
+    assert changes()[2:] == [(REMOVED, "recovery_codes"), (ADDED, "recovery_codes")]
+
+
+def test_switching_it_off_is_told(signed_in: Client) -> None:
+    set_up(signed_in)
+    signed_in.post(DEACTIVATE)
+    assert changes()[2:] == [(REMOVED, "totp"), (REMOVED, "recovery_codes")]
+    assert not Authenticator.objects.exists()
+
+
+def test_a_wrong_code_changes_and_tells_nothing(signed_in: Client) -> None:
+    signed_in.get(ACTIVATE)
+    assert signed_in.post(ACTIVATE, {"code": "000000"}).status_code == HTTPStatus.OK
+    assert changes() == []
+    assert not Authenticator.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_cannot_be_told_is_not_changed(signed_in: Client) -> None:
+    signed_in.get(ACTIVATE)
+    code = code_of(signed_in.session[SECRET_SESSION_KEY])
+
+    def fail(execute, sql, params, many, context):  # type: ignore[no-untyped-def]
+        if "insert into audit_event" in sql:
+            raise DatabaseError("the disk is full")
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(fail), pytest.raises(DatabaseError):
+        signed_in.post(ACTIVATE, {"code": code})
+    assert not Authenticator.objects.exists()
+
+
+def test_the_secrets_are_sealed_and_still_let_their_owner_in(signed_in: Client, vera: Person) -> None:
+    secret = set_up(signed_in)
+    codes = stored("recovery_codes").wrap().get_unused_codes()
+    for factor in Authenticator.objects.all():
+        assert not any(one in str(factor.data) for one in (secret, *codes))
+    visitor = Client()
+    asked = visitor.post("/accounts/login/", {"login": vera.email, "password": PASSWORD})
+    assert asked.headers["Location"].startswith(f"{HOME}authenticate/")
+    assert visitor.get("/settings/").status_code == HTTPStatus.FOUND
+    visitor.post(f"{HOME}authenticate/", {"code": codes[0]})
+    assert visitor.get("/settings/").status_code == HTTPStatus.OK
+
+
+def test_an_unsealed_secret_put_into_the_table_opens_nothing(signed_in: Client) -> None:
+    set_up(signed_in)
+    factor = stored("totp")
+    factor.data["secret"] = "JBSWY3DPEHPK3PXP"
+    factor.save()
+    with pytest.raises(CannotOpen):
+        factor.wrap().validate_code(code_of("JBSWY3DPEHPK3PXP"))
+
+
+def test_they_come_under_the_current_key(signed_in: Client, settings: Settings) -> None:
+    secret = set_up(signed_in)
+    old = settings.CONTO_KEKS
+    settings.CONTO_KEKS, settings.CONTO_KEK_CURRENT = {**old, "next": NEXT}, "next"
+    assert rewrap_factors(now=NOW) == (2, 0)
+    assert Event.objects.filter(action="person.second_factor_rewrapped").count() == 2
+    assert rewrap_factors(now=NOW) == (0, 0)
+    settings.CONTO_KEKS = {"next": NEXT}
+    assert stored("totp").wrap().validate_code(code_of(secret))
+
+
+def test_without_their_key_they_are_counted_and_left(signed_in: Client, settings: Settings) -> None:
+    set_up(signed_in)
+    before = stored("totp").data
+    settings.CONTO_KEKS, settings.CONTO_KEK_CURRENT = {"next": NEXT}, "next"
+    assert rewrap_factors(now=NOW) == (0, 2)
+    assert stored("totp").data == before
+
+
+@pytest.mark.parametrize("page", ["email/", "confirm-email/", "confirm-email/x:y:z/", "login/code/confirm/"])
+def test_there_is_no_page_with_which_a_stolen_session_could_add_a_mail_address(signed_in: Client, page: str) -> None:
+    answer = signed_in.post(f"/accounts/{page}", {"email": "mallory@evil.example", "action_add": ""})
+    assert answer.status_code == HTTPStatus.NOT_FOUND
+
+
+def test_a_session_without_the_password_changes_no_second_factor(signed_in: Client, vera: Person) -> None:
+    set_up(signed_in)
+    stolen = Client()
+    stolen.force_login(vera)
+    for page in (DEACTIVATE, GENERATE, f"{HOME}webauthn/add/"):
+        assert "reauthenticate" in stolen.post(page).headers["Location"]
+    assert changes() == [(ADDED, "totp"), (ADDED, "recovery_codes")]
