@@ -1,5 +1,6 @@
 """The life of an authorization: one table of allowed moves drives the code, the tests and the docs."""
 
+from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
@@ -31,15 +32,33 @@ MOVES: Final[dict[Status | None, frozenset[Status]]] = {
     ),
     Status.APPROVED: frozenset({Status.RECORDED, Status.VOIDED, Status.EXPIRED, Status.IN_DOUBT}),
     Status.IN_DOUBT: frozenset({Status.RECORDED, Status.VOIDED}),
-    Status.EXPIRED: frozenset({Status.RECORDED}),
+    Status.EXPIRED: frozenset({Status.RECORDED, Status.IN_DOUBT}),
     Status.DECLINED: frozenset(),
     Status.VOIDED: frozenset(),
     Status.RECORDED: frozenset(),
 }
-"""`None` is before the ask. Voided and declined keep their status when a record comes; recorded is final."""
+"""`None` is before the ask. Voided and declined keep their status when a record comes; recorded is final.
+
+A settlement that times out near the end of an approval is told when it has expired: money may have moved, so the doubt
+is heard and what the clock let go is held again. Only what was approved once can be in doubt.
+"""
 
 HOLDING: Final = frozenset({Status.PENDING_REVIEW, Status.APPROVED, Status.IN_DOUBT})
 """Statuses in which money may be set aside."""
+
+
+TIMED: Final = frozenset({Status.PENDING_REVIEW, Status.APPROVED})
+"""Statuses that a clock ends."""
+
+
+def status_at(status: Status, expires_at: datetime | None, *, has_parts: bool, now: datetime) -> Status:
+    """Return where an authorization stands by the clock, whether somebody has come to store that or not.
+
+    With `has_parts`, payments recorded that were not the final one, it ends `recorded` (specification §3).
+    """
+    if status not in TIMED or expires_at is None or now < expires_at:
+        return status
+    return Status.RECORDED if has_parts else Status.EXPIRED
 
 
 def demand_move(before: Status, after: Status) -> None:

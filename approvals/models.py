@@ -22,7 +22,8 @@ class Authorization(models.Model):
     """The stored request together with its answer and its life.
 
     `decision` is the answer as given; `facts` hold the payment and the world it was decided in; `redecision` is the
-    answer given again at quorum. `expires_at` is the clock of the present status.
+    answer given again at quorum. `expires_at` is the clock of the present status. `given_up_as` says that it was voided
+    or has expired once, whatever became of it then: a record that comes later is flagged by it.
     """
 
     id = models.UUIDField(primary_key=True)
@@ -53,6 +54,7 @@ class Authorization(models.Model):
     possible_duplicate_of = models.UUIDField(null=True)
     status = models.CharField(max_length=20)
     status_reason = models.CharField(max_length=REASON_LENGTH, blank=True)
+    given_up_as = models.CharField(max_length=10, null=True)
     asked_at = models.DateTimeField()
     approved_at = models.DateTimeField(null=True)
     expires_at = models.DateTimeField(null=True)
@@ -108,6 +110,10 @@ class Authorization(models.Model):
             models.CheckConstraint(
                 condition=~Q(outcome="deny") | Q(status="declined"),
                 name="denied_authorization_is_declined",
+            ),
+            models.CheckConstraint(
+                condition=Q(given_up_as__isnull=True) | Q(given_up_as__in=["voided", "expired"]),
+                name="authorization_is_given_up_with_a_word",
             ),
         ]
 

@@ -64,6 +64,7 @@ class RecordView(APIView):
             parse_report(request.data, has_authorization=True),
             organization_id=reach.organization_id,
             agent_id=reach.agent_id,
+            key_id=reach.key_id,
             actor=reach.actor,
             now=clock_now(),
         )
@@ -123,6 +124,7 @@ class VoidView(APIView):
             reason=parse_reason(request.data),
             actor=reach.actor,
             now=clock_now(),
+            key_id=reach.key_id,
         )
         return Response(_present(reach, found))
 
@@ -145,6 +147,7 @@ class InDoubtView(APIView):
             reason=parse_reason(request.data),
             actor=reach.actor,
             now=clock_now(),
+            key_id=reach.key_id,
         )
         return Response(_present(reach, found))
 
@@ -210,7 +213,12 @@ def _record(reach: Reach, body: object) -> Recorded:
     report = parse_report(body, has_authorization=False)
     agent_id = reach.agent_id or _agent_in(reach, body)
     return record_unauthorized(
-        report, organization_id=reach.organization_id, agent_id=agent_id, actor=reach.actor, now=clock_now()
+        report,
+        organization_id=reach.organization_id,
+        agent_id=agent_id,
+        key_id=reach.key_id,
+        actor=reach.actor,
+        now=clock_now(),
     )
 
 

@@ -52,6 +52,7 @@ class Migration(migrations.Migration):
                 ("possible_duplicate_of", models.UUIDField(null=True)),
                 ("status", models.CharField(max_length=20)),
                 ("status_reason", models.CharField(blank=True, max_length=1000)),
+                ("given_up_as", models.CharField(max_length=10, null=True)),
                 ("asked_at", models.DateTimeField()),
                 ("approved_at", models.DateTimeField(null=True)),
                 ("expires_at", models.DateTimeField(null=True)),
@@ -258,6 +259,15 @@ class Migration(migrations.Migration):
                     models.Q(("outcome", "deny"), _negated=True), ("status", "declined"), _connector="OR"
                 ),
                 name="denied_authorization_is_declined",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="authorization",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("given_up_as__isnull", True), ("given_up_as__in", ["voided", "expired"]), _connector="OR"
+                ),
+                name="authorization_is_given_up_with_a_word",
             ),
         ),
         migrations.AddIndex(

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import orjson
 
-from approvals.lifecycle import Status
+from approvals.lifecycle import Status, status_at
 from approvals.selectors.situation import Situation
 from core.canonical import moment_text
 from core.db import prepared_rows
@@ -23,7 +23,8 @@ select a.id, a.agent_id, a.status, a.status_reason, a.amount, a.currency, a.coun
     a.session, a.purpose, a.decision::text, a.asked_at, a.expires_at, a.changed_at, a.possible_duplicate_of,
     g.frozen_at is not null or g.retired_at is not null or o.frozen_at is not null, h.held, h.spent, h.returned,
     r.id, r.expires_at, r.requirements,
-    (select count(*) from approvals_review v where v.request_id = r.id and v.verdict = 'approve'), a.body_digest
+    (select count(*) from approvals_review v where v.request_id = r.id and v.verdict = 'approve'), a.body_digest,
+    exists (select from spend_spendrecord s where s.authorization_id = a.id and s.kind = 'payment')
 from approvals_authorization a
 join agents_agent g on g.id = a.agent_id
 join people_organization o on o.id = a.organization_id
@@ -240,12 +241,15 @@ def _public(prefix: Prefix, value: UUID | None) -> str | None:
 def _answer(row: tuple[object, ...], now: datetime) -> Stored:
     # The columns are those of ANSWER, in its order.
     values = row
-    status, expires_at = cast(str, values[2]), cast(datetime | None, values[14])
+    stored, expires_at = Status(cast(str, values[2])), cast(datetime | None, values[14])
+    status = status_at(stored, expires_at, has_parts=cast(bool, values[26]), now=now)
+    # What the clock has not come to store yet is told as it will be stored.
+    is_over = status is not stored
     one = Answer(
         id=cast(UUID, values[0]),
         agent_id=cast(UUID, values[1]),
-        status=status,
-        status_reason=cast(str, values[3]),
+        status=status.value,
+        status_reason="expired" if is_over else cast(str, values[3]),
         may_pay=may_pay(status, expires_at, is_frozen=cast(bool, values[17]), now=now),
         amount=cast(Decimal, values[4]),
         currency=cast(str, values[5]),
@@ -257,10 +261,10 @@ def _answer(row: tuple[object, ...], now: datetime) -> Stored:
         purpose=cast(str, values[11]),
         decision=_json(values[12]),
         asked_at=cast(datetime, values[13]),
-        expires_at=expires_at,
+        expires_at=None if is_over else expires_at,
         changed_at=cast(datetime, values[15]),
         possible_duplicate_of=cast(UUID | None, values[16]),
-        held=cast(Decimal | None, values[18]),
+        held=Decimal(0) if is_over else cast(Decimal | None, values[18]),
         spent=cast(Decimal | None, values[19]) or Decimal(0),
         returned=cast(Decimal | None, values[20]) or Decimal(0),
         request_id=cast(UUID | None, values[21]),

@@ -5,15 +5,8 @@ from datetime import datetime
 from typing import Final, cast
 from uuid import UUID
 
-from approvals.lifecycle import Status
-from approvals.services.transition import (
-    lock_authorization,
-    move_to,
-    release_rest,
-)
-from core.actor import SYSTEM
+from approvals.services.transition import lock_authorization, settle_clock
 from core.db import prepared_rows, use_case
-from spend.selectors.holds import hold_of
 
 BATCH_SIZE: Final = 200
 """Authorizations expired by one look of the worker; the next look takes the next ones."""
@@ -38,21 +31,7 @@ def expire_authorization(authorization_id: UUID, *, organization_id: UUID, now: 
 
     After parts were recorded the rest is released and it ends `recorded` (specification §3).
     """
-    authorization = lock_authorization(authorization_id, organization_id=organization_id)
-    is_due = authorization.expires_at is not None and authorization.expires_at <= now
-    if authorization.status not in (Status.APPROVED, Status.PENDING_REVIEW) or not is_due:
-        return False
-    hold = hold_of(authorization.id)
-    assert hold is not None, "a waiting authorization has a hold"
-    release_rest(hold)
-    move_to(
-        authorization,
-        Status.RECORDED if hold.spent else Status.EXPIRED,
-        actor=SYSTEM,
-        now=now,
-        reason="expired",
-    )
-    return True
+    return settle_clock(lock_authorization(authorization_id, organization_id=organization_id), now=now)
 
 
 def expire_due(*, now: datetime, limit: int = BATCH_SIZE) -> int:

@@ -24,15 +24,24 @@ from approvals.services.booking import (
     store_record,
 )
 from approvals.services.transition import (
+    demand_live_key,
     lock_authorization,
     move_to,
     release_rest,
+    settle_clock,
 )
-from core.actor import SYSTEM, Actor
+from core.actor import Actor, ActorKind
 from core.db import share_gates, use_case
 from core.errors import NotFound, Unavailable
 from core.ids import new_id
-from spend.selectors.holds import HoldState, hold_of, last_payment_on, locked_hold, payment_of_agent
+from spend.selectors.holds import (
+    HoldState,
+    hold_of,
+    is_final_recorded,
+    last_payment_on,
+    locked_hold,
+    payment_of_agent,
+)
 from spend.selectors.payees import resolve_payee
 from spend.services.counters import open_counters
 from spend.services.holds import move_hold
@@ -40,13 +49,8 @@ from spend.services.holds import move_hold
 ATTEMPTS: Final = 5
 """A counter may have to be opened, and a policy may be published meanwhile; beyond that the caller tries again."""
 ZERO: Final = Decimal(0)
-FLAG_OF: Final = {
-    Status.PENDING_REVIEW: Flag.UNAPPROVED,
-    Status.EXPIRED: Flag.LATE,
-    Status.RECORDED: Flag.AFTER_FINAL,
-    Status.VOIDED: Flag.VOIDED,
-    Status.DECLINED: Flag.DECLINED,
-}
+FLAG_OF: Final = {Status.EXPIRED.value: Flag.LATE, Status.VOIDED.value: Flag.VOIDED}
+"""By the word with which it was given up, whatever became of it then."""
 
 
 def record_spend(
@@ -57,14 +61,16 @@ def record_spend(
     agent_id: UUID | None,
     actor: Actor,
     now: datetime,
+    key_id: UUID | None = None,
 ) -> Recorded:
     """Store what was paid on an authorization. The truth is never refused: what does not fit is flagged and counted.
 
-    Raises `Conflict` (`reference_conflict`) where the reference was used for another body, `Invalid`
-    (`refund_exceeds_recorded`), `NotFound`.
+    `key_id` is the key that calls, None where no key does. Raises `Conflict` (`reference_conflict`) where the reference
+    was used for another body, `Invalid` (`refund_exceeds_recorded`), `NotFound`, `NotAuthenticated` (`key_revoked`,
+    `key_expired`) where the key was given up meanwhile.
     """
     return _until_stored(
-        lambda: _record_on(authorization_id, report, organization_id, agent_id, actor, now),
+        lambda: _record_on(authorization_id, report, organization_id, agent_id, key_id, actor, now),
         now,
     )
 
@@ -76,12 +82,13 @@ def record_unauthorized(
     agent_id: UUID,
     actor: Actor,
     now: datetime,
+    key_id: UUID | None = None,
 ) -> Recorded:
     """Store spend that had no authorization: accepted, flagged, counted at the time of the report.
 
     A refund names the record it pays back (`refund_of`). Raises as `record_spend` does.
     """
-    return _until_stored(lambda: _record_alone(report, organization_id, agent_id, actor, now), now)
+    return _until_stored(lambda: _record_alone(report, organization_id, agent_id, key_id, actor, now), now)
 
 
 def _until_stored(attempt: Callable[[], Recorded], now: datetime) -> Recorded:
@@ -102,10 +109,12 @@ def _record_on(
     report: Report,
     organization_id: UUID,
     agent_id: UUID | None,
+    key_id: UUID | None,
     actor: Actor,
     now: datetime,
 ) -> Recorded:
     authorization = lock_authorization(authorization_id, organization_id=organization_id, agent_id=agent_id)
+    demand_live_key(key_id, agent_id=agent_id, now=now)
     earlier = replayed(authorization.agent_id, authorization_id, report)
     if earlier is not None:
         return earlier
@@ -119,8 +128,8 @@ def _record_on(
         )
     # Paid to somebody else or in other money: it counts where it really went, and the hold is not used up by it.
     mismatch = _hold_of_mismatch(authorization, report, now) if _is_mismatch(authorization, report) else None
-    _expire_if_overdue(authorization, now)
-    flags = [FLAG_OF[Status(authorization.status)]] if Status(authorization.status) in FLAG_OF else []
+    settle_clock(authorization, now=now)
+    flags = _flags_of(authorization)
     if mismatch is not None:
         flags.append(Flag.MISMATCH)
     target = mismatch or hold_of(authorization.id) or _hold_of_declined(authorization)
@@ -132,8 +141,11 @@ def _record_on(
 
 
 @use_case
-def _record_alone(report: Report, organization_id: UUID, agent_id: UUID, actor: Actor, now: datetime) -> Recorded:
+def _record_alone(
+    report: Report, organization_id: UUID, agent_id: UUID, key_id: UUID | None, actor: Actor, now: datetime
+) -> Recorded:
     share_gates(organization_id, agent_id)
+    demand_live_key(key_id, agent_id=agent_id if actor.kind is ActorKind.AGENT else None, now=now)
     if report.kind == "refund":
         return _refund_of_record(report, organization_id, agent_id, actor, now)
     earlier = replayed(agent_id, None, report)
@@ -167,20 +179,17 @@ def _refund_of_record(report: Report, organization_id: UUID, agent_id: UUID, act
     return book_refund(locked_hold(paid.hold_id), paid.authorization_id, report, actor=actor, now=now)
 
 
-def _expire_if_overdue(authorization: Authorization, now: datetime) -> None:
-    """Do what the clock has not come to do yet, so that a late record finds what a later one would find."""
-    is_overdue = authorization.expires_at is not None and authorization.expires_at <= now
-    hold = hold_of(authorization.id)
-    if authorization.status != Status.APPROVED or not is_overdue or hold is None:
-        return
-    release_rest(hold)
-    move_to(
-        authorization,
-        Status.RECORDED if hold.spent else Status.EXPIRED,
-        actor=SYSTEM,
-        now=now,
-        reason="expired",
-    )
+def _flags_of(authorization: Authorization) -> list[Flag]:
+    """Return why any record on the authorization as it stands does not fit; the clock is settled."""
+    if authorization.status == Status.DECLINED:
+        return [Flag.DECLINED]
+    given_up_as = authorization.given_up_as
+    flags = [] if given_up_as is None else [FLAG_OF[given_up_as]]
+    if authorization.status == Status.RECORDED and is_final_recorded(authorization.id):
+        flags.append(Flag.AFTER_FINAL)
+    if authorization.approved_at is None:
+        flags.append(Flag.UNAPPROVED)
+    return flags
 
 
 def _is_mismatch(authorization: Authorization, report: Report) -> bool:

@@ -7,15 +7,17 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from approvals.lifecycle import Status, demand_move
+from agents.models import AgentKey
+from approvals.lifecycle import HOLDING, Status, demand_move, status_at
 from approvals.models import ApprovalRequest, Authorization
 from audit.catalogue import Action
 from audit.services import append
-from core.actor import Actor
+from core.actor import SYSTEM, Actor
 from core.db import share_gates
-from core.errors import NotFound
+from core.errors import NotAuthenticated, NotFound
 from core.ids import Prefix, to_public
-from spend.selectors.holds import HoldState
+from people.models import OrganizationKey
+from spend.selectors.holds import HoldState, hold_of, last_payment_on
 from spend.services.holds import move_hold
 
 ACTION_OF: Final = {
@@ -54,6 +56,48 @@ def lock_authorization(authorization_id: UUID, *, organization_id: UUID, agent_i
     )
 
 
+def demand_live_key(key_id: UUID | None, *, agent_id: UUID | None, now: datetime) -> None:
+    """Raise `NotAuthenticated` where the key that calls has ended, or its agent was retired, since it was let in.
+
+    To be asked behind the gates: a revocation that has committed is seen. `agent_id` None means an organization's key;
+    `key_id` None a person, whose rights are not a key's.
+    """
+    if key_id is None:
+        return
+    key: AgentKey | OrganizationKey | None
+    if agent_id is None:
+        key = OrganizationKey.objects.filter(pk=key_id).first()
+    else:
+        key = AgentKey.objects.select_related("agent").filter(pk=key_id, agent_id=agent_id).first()
+    if key is None or key.revoked_at is not None:
+        raise NotAuthenticated("key_revoked", "The key was revoked while the request was under way.")
+    if key.expires_at is not None and key.expires_at <= now:
+        raise NotAuthenticated("key_expired", "This key has expired.")
+    if isinstance(key, AgentKey) and key.agent.retired_at is not None:
+        raise NotAuthenticated("agent_retired", "This agent has been retired.")
+
+
+def settle_clock(authorization: Authorization, *, now: datetime) -> bool:
+    """Do to the locked authorization what the clock has not come to do yet; False where its time is not over.
+
+    Whoever comes late finds the same, the worker having been there or not. After parts it ends `recorded`.
+    """
+    status, ends = Status(authorization.status), authorization.expires_at
+    if status_at(status, ends, has_parts=False, now=now) is status:
+        return False
+    hold = hold_of(authorization.id)
+    assert hold is not None, "a waiting authorization has a hold"
+    release_rest(hold)
+    after = status_at(status, ends, has_parts=has_parts(authorization), now=now)
+    move_to(authorization, after, actor=SYSTEM, now=now, reason="expired", given_up_as=Status.EXPIRED)
+    return True
+
+
+def has_parts(authorization: Authorization) -> bool:
+    """Say whether a payment was recorded on it, be it to somebody else or in other money than was asked for."""
+    return last_payment_on(authorization.id) is not None
+
+
 def release_rest(hold: HoldState) -> None:
     """Let go what is still held; what was spent stays."""
     if hold.held:
@@ -68,11 +112,12 @@ def move_to(
     now: datetime,
     reason: str = "",
     expires_at: datetime | None = None,
-    facts: dict[str, object] | None = None,
+    given_up_as: Status | None = None,
 ) -> None:
     """Bring the locked authorization to `status`, close an open question where it leaves review, and write the event.
 
-    Raises `Conflict` (`status_conflict`) where the table of moves does not allow it.
+    `given_up_as` says that the clock or somebody gave it up, where that ends it `recorded` too. Raises `Conflict`
+    (`status_conflict`) where the table of moves does not allow it.
     """
     before = Status(authorization.status)
     demand_move(before, status)
@@ -80,17 +125,19 @@ def move_to(
     authorization.status_reason = reason
     authorization.expires_at = expires_at
     authorization.changed_at = now
+    if given_up_as is not None:
+        authorization.given_up_as = given_up_as.value
     if status is Status.APPROVED:
         authorization.approved_at = now
     if status is Status.IN_DOUBT:
         authorization.in_doubt_at = now
-    if status not in (Status.APPROVED, Status.IN_DOUBT):
-        authorization.closed_at = now
+    authorization.closed_at = None if status in HOLDING else now
     authorization.save(
         update_fields=[
             *(
                 "status",
                 "status_reason",
+                "given_up_as",
                 "expires_at",
                 "changed_at",
                 "approved_at",
@@ -113,7 +160,7 @@ def move_to(
         subject_kind="authorization",
         subject_id=to_public(Prefix.AUTHORIZATION, authorization.id),
         before={"status": before.value},
-        after={"status": status.value, "reason": reason, **(facts or {})},
+        after={"status": status.value, "reason": reason},
         now=now,
     )
 

@@ -78,6 +78,11 @@ def last_payment_on(authorization_id: UUID) -> RecordState | None:
     return None if paid is None else record_state(paid)
 
 
+def is_final_recorded(authorization_id: UUID) -> bool:
+    """Say whether a payment was recorded on an authorization as the last one."""
+    return SpendRecord.objects.filter(authorization_id=authorization_id, kind="payment", is_final=True).exists()
+
+
 def payment_of_agent(agent_id: UUID, record_id: UUID) -> RecordState | None:
     """Return a payment that this agent recorded."""
     paid = SpendRecord.objects.filter(id=record_id, agent_id=agent_id, kind="payment").first()

@@ -1,7 +1,7 @@
 """Random lives against a small model: in whatever order things happen, the books are right and each answer is meant."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
@@ -59,6 +59,7 @@ class Line:
     id: UUID | None = None
     is_ask: bool = True
     last_paid: "Line | None" = None
+    was_approved: bool = False
 
     @property
     def total(self) -> int:
@@ -68,7 +69,12 @@ class Line:
         return self.status in ("approved", "pending_review") and self.expires_at is not None and self.expires_at <= now
 
     def expire(self) -> None:
-        self.held, self.status = 0, "recorded" if self.spent else "expired"
+        self.held, self.status = 0, "recorded" if self.last_paid else "expired"
+
+    def settle(self, now: datetime) -> None:
+        """Whoever comes late finds what the clock would have left."""
+        if self.is_overdue(now):
+            self.expire()
 
 
 Window = Callable[[Line], bool]
@@ -163,6 +169,7 @@ class Books(RuleBasedStateMachine):
                 if other.held and other.is_overdue(self.now) and window(other):
                     other.expire()
         line.status = self.expected(line)
+        line.was_approved = line.status == "approved"
 
         asked = ask(self.world, str(amount), currency=currency, key=f"ask {self.number}", now=self.now)
 
@@ -195,8 +202,7 @@ class Books(RuleBasedStateMachine):
 
         self.report(line, Report(Decimal(amount), currency, is_final=is_final))
 
-        if line.status == "approved" and line.is_overdue(self.now):
-            line.expire()
+        line.settle(self.now)
         target = line
         if is_other:
             target = Line(line.asked_at, amount, currency, is_ask=False)
@@ -245,17 +251,23 @@ class Books(RuleBasedStateMachine):
     def give_up(self, line: Line, is_doubt: bool) -> None:
         assert line.id is not None
         move = mark_in_doubt if is_doubt else void_authorization
+        by_the_clock = replace(line)
+        by_the_clock.settle(self.now)
         allowed = {"approved", "in_doubt"} if is_doubt else {"approved", "in_doubt", "pending_review", "voided"}
+        if is_doubt and line.was_approved:
+            allowed.add("expired")
         more: dict[str, Any] = {"organization_id": self.world.organization_id, "agent_id": None, "reason": "over"}
-        if line.status not in allowed:
+        if by_the_clock.status not in allowed:
             with pytest.raises(Conflict):
                 move(line.id, actor=BACK_END, now=self.now, **more)
             return
         move(line.id, actor=BACK_END, now=self.now, **more)
+        line.settle(self.now)
         if is_doubt:
+            line.held = line.amount if line.status == "expired" else line.held
             line.status = "in_doubt"
         elif line.status != "voided":
-            line.held, line.status = 0, "recorded" if line.spent else "voided"
+            line.held, line.status = 0, "recorded" if line.last_paid else "voided"
 
     @rule(line=lines_asked, is_yes=st.booleans(), pause=pauses)
     def answer(self, line: Line, is_yes: bool, pause: int) -> None:
@@ -276,7 +288,7 @@ class Books(RuleBasedStateMachine):
         if self.breached(line):
             line.held, line.status = 0, "declined"
         else:
-            line.status, line.expires_at = "approved", self.now + TTL
+            line.status, line.expires_at, line.was_approved = "approved", self.now + TTL, True
 
     @rule(pause=pauses)
     def look_at_the_clock(self, pause: int) -> None:

@@ -67,6 +67,7 @@ def test_what_an_authorization_must_hold() -> None:
         ("waiting_authorization_has_a_clock", {"status": "approved", "expires_at": None}),
         ("waiting_authorization_has_a_clock", {"status": "pending_review", "expires_at": None}),
         ("denied_authorization_is_declined", {"outcome": "deny", "status": "approved"}),
+        ("authorization_is_given_up_with_a_word", {"given_up_as": "recorded"}),
     ]
     for constraint, changes in wrong:
         refuse(constraint, *again("approvals_authorization", **changes))

@@ -104,6 +104,16 @@ def test_late_is_stored_and_flagged_whether_the_clock_was_here_or_not() -> None:
     assert (status(first), status(second), used()) == ("recorded", "recorded", Decimal(21))
 
 
+def test_a_part_paid_to_somebody_else_counts_as_a_part_when_it_expires() -> None:
+    world = make_world({"key": "daily", "type": "SPEND_LIMIT", "daily": {"USD": "100", "EUR": "100"}})
+    one = stored(ask(world, "10"))
+    record(world, one, "4", currency="EUR", is_final=False)
+
+    assert expire_due(now=LATER) == 1
+
+    assert status(one) == "recorded"
+
+
 def test_after_the_final_record_more_is_flagged() -> None:
     world = make_world(DAILY)
     one = stored(ask(world, "10"))
