@@ -7,6 +7,8 @@ from core.db import rows
 
 SHOWN: Final = 100
 """Faults named per question; one is enough to fail."""
+NEAR: Final = 20
+"""Asks just before a spend that tell which pots the rules of that time draw from; more would find the same pots."""
 
 CONDITION_HOLDS: Final = """
     (c.condition->'categories' = '[]' or h.category is null or c.condition->'categories' ? h.category)
@@ -17,6 +19,21 @@ CONDITION_HOLDS: Final = """
     and not exists (select from jsonb_array_elements(c.condition->'minimum_amounts') as m
                     where m->>0 = h.counting_currency and h.amount < (m->>1)::numeric)
 """
+
+NAMED_AGAIN: Final = """
+    exists (select from approvals_authorization a, jsonb_array_elements(a.redecision->'checks') said
+            where a.id = h.id and said->>'counter' = c.key)
+"""
+"""At quorum the payee is resolved again, and may be somebody else than the hold says: that decision names the counter.
+"""
+
+NOTHING_CHANGED: Final = """
+    not exists (select from audit_event e where e.organization_id = h.organization_id
+        and e.action in ('policy.published', 'policy.assigned', 'policy.unassigned', 'policy.retired', 'agent.changed',
+                         'organization.changed')
+        and e.at between near.asked_at - interval '1 minute' and placed.at + interval '1 minute')
+"""
+"""The same rules judged both. The minute is for clocks, and for what was thought before it was stored."""
 
 QUESTIONS: Final[dict[str, str]] = {
     "counter differs from its postings": """
@@ -53,12 +70,23 @@ QUESTIONS: Final[dict[str, str]] = {
         from spend_posting p join spend_counter c on c.id = p.counter_id join spend_hold h on h.id = p.hold_id
         where c.currency <> '' and c.currency <> h.counting_currency
     """,
-    "posting is in a counter that does not count its hold": """
+    "posting is in a counter that does not count its hold": f"""
         select p.hold_id, p.counter_id
         from spend_posting p join spend_counter c on c.id = p.counter_id join spend_hold h on h.id = p.hold_id
         where h.organization_id <> c.organization_id or (c.agent_id is not null and h.agent_id <> c.agent_id)
            or (c.session is not null and h.session is distinct from c.session) or (c.measure = 'count' and not h.is_ask)
            or h.asked_at < c.span_start or h.asked_at >= c.span_end
+           or (c.subject = 'agent_counterparty' and coalesce(h.counterparty_id::text, 'unknown') <> c.counterparty
+               and not {NAMED_AGAIN})
+           or (not ({CONDITION_HOLDS}) and not {NAMED_AGAIN})
+    """,
+    "posting is in a pot that no decision names": """
+        select p.hold_id, p.counter_id
+        from spend_posting p join spend_counter c on c.id = p.counter_id join spend_hold h on h.id = p.hold_id
+        join approvals_authorization a on a.id = h.id
+        where c.subject = 'pot' and a.outcome <> 'deny' and not exists (
+            select from jsonb_array_elements((a.decision->'checks') || coalesce(a.redecision->'checks', '[]')) said
+            where said->>'counter' = c.key)
     """,
     "posting is missing": f"""
         select h.id, c.id
@@ -80,6 +108,23 @@ QUESTIONS: Final[dict[str, str]] = {
         where a.outcome <> 'deny' and said->>'counter' is not null and said->>'outcome' <> 'not_applicable'
           and not exists (select from spend_posting p join spend_counter c on c.id = p.counter_id
                           where p.hold_id = a.id and c.key = said->>'counter')
+    """,
+    "posting of spend that no decision allowed is missing in a pot": f"""
+        select distinct h.id, c.id
+        from spend_hold h
+        cross join lateral (select min(r.recorded_at) as at from spend_spendrecord r where r.hold_id = h.id) placed
+        cross join lateral (
+            select a.asked_at, a.decision from approvals_authorization a
+            where a.agent_id = h.agent_id and a.asked_at <= placed.at order by a.asked_at desc limit {NEAR}
+        ) near
+        cross join lateral jsonb_array_elements(near.decision->'checks') said
+        join spend_counter c on c.key = said->>'counter'
+        where not h.is_ask and c.subject = 'pot' and said->>'outcome' <> 'not_applicable'
+          and c.currency = h.counting_currency and (c.session is null or h.session = c.session)
+          and (c.span_start is null or h.asked_at >= c.span_start) and (c.span_end is null or h.asked_at < c.span_end)
+          and {CONDITION_HOLDS}
+          and {NOTHING_CHANGED}
+          and not exists (select from spend_posting p where p.hold_id = h.id and p.counter_id = c.id)
     """,
     "hold is missing": """
         select a.id from approvals_authorization a

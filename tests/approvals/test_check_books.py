@@ -1,5 +1,6 @@
 """Each kind of fault planted by raw SQL is found by its name; `check_books` exits non-zero."""
 
+from datetime import timedelta
 from decimal import Decimal
 from io import StringIO
 from typing import Any, Final
@@ -7,14 +8,20 @@ from typing import Any, Final
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import transaction
+from django.db.models import F
 
 from approvals.selectors.books import QUESTIONS, faults
+from approvals.selectors.evidence import present_evidence
 from approvals.services.booking import Report
 from approvals.services.record import record_spend, record_unauthorized
+from approvals.services.review import approve
 from core.actor import Actor, ActorKind
 from core.db import rows
-from tests.approvals.world import World, add_agent, ask, make_world, stored
-from tests.factories import NOW
+from core.ids import new_id
+from people.models import Organization
+from spend.models import Counterparty, Identifier, Posting
+from tests.approvals.world import World, add_agent, ask, make_world, put_policy, stored
+from tests.factories import NOW, actor_for
 
 RULES: Final[tuple[dict[str, Any], ...]] = (
     {"key": "limit", "type": "SPEND_LIMIT", "daily": {"USD": "100"}, "when": {"categories": ["ai"]}},
@@ -24,8 +31,28 @@ RULES: Final[tuple[dict[str, Any], ...]] = (
     {"key": "pot", "type": "BUDGET_ALLOCATION", "amount": {"USD": "80"}, "period": "month"},
     {"key": "pace", "type": "VELOCITY", "limit": 20, "period_minutes": 60},
 )
+EARLIER: Final = NOW - timedelta(hours=1)
 BACK_END: Final = Actor(ActorKind.ORGANIZATION_KEY, "key_1", "back end", None)
 A_PAYMENT: Final = "(select id from approvals_authorization where amount = 10)"
+
+
+def lost_in_pots(which: str) -> str:
+    """Holds never came to their pots, and the pots agree."""
+    return f"""with gone as (
+            delete from spend_posting p using spend_counter c, spend_hold h
+            where c.id = p.counter_id and h.id = p.hold_id and c.subject = 'pot' and {which}
+            returning p.counter_id, p.amount)
+        update spend_counter c set used = c.used - gone.amount from gone where c.id = gone.counter_id"""
+
+
+def posted_to(which: str) -> str:
+    """A hold came to one more counter, and the counter agrees."""
+    return f"""with more as (
+            insert into spend_posting (hold_id, counter_id, amount)
+            select h.id, c.id, h.held + h.spent - h.returned from spend_hold h, spend_counter c where {which}
+            returning counter_id, amount)
+        update spend_counter c set used = c.used + more.amount from more where c.id = more.counter_id"""
+
 
 PLANTED: Final[dict[str, tuple[str, ...]]] = {
     "counter differs from its postings": (
@@ -73,6 +100,22 @@ PLANTED: Final[dict[str, tuple[str, ...]]] = {
         """update spend_counter set agent_id = (select id from agents_agent where name = 'Other')
            where subject = 'agent'""",
         "update spend_hold set is_ask = false",
+        posted_to("h.amount = 10 and c.counterparty = 'unknown'"),
+        posted_to("h.amount = 7 and c.condition->'categories' = '[\"ai\"]'"),
+    ),
+    "posting is in a pot that no decision names": (
+        """with other as (
+               insert into spend_counter (key, organization_id, measure, subject, currency, pot, condition, span_start,
+                   span_end, used, opened_at, has_gap)
+               select 'other', organization_id, measure, subject, currency, 'other/pot', condition, span_start,
+                   span_end, 10, opened_at, false
+               from spend_counter where pot is not null and session is null returning id)
+           insert into spend_posting (hold_id, counter_id, amount)
+           select h.id, other.id, 10 from other, spend_hold h where h.amount = 10""",
+    ),
+    "posting of spend that no decision allowed is missing in a pot": (
+        lost_in_pots("h.authorization_id is null"),
+        lost_in_pots("h.amount = 999"),
     ),
     "hold is missing": (f"update spend_hold set authorization_id = null where id = {A_PAYMENT}",),
     "hold differs from its authorization": (
@@ -98,9 +141,12 @@ PLANTED: Final[dict[str, tuple[str, ...]]] = {
 
 
 def set_up() -> World:
-    """A payment of 10 still to be made; one of 20 recorded as 15, of which 5 came back; 7 that nobody authorized."""
-    world = make_world(*RULES)
-    add_agent(world.cast, "Other")
+    """A payment of 10 still to be made; one of 20 recorded as 15, of which 5 came back; 7 that nobody authorized.
+
+    And 3 paid though 999 had been declined.
+    """
+    world = make_world(*RULES, now=EARLIER)
+    add_agent(world.cast, "Other", now=EARLIER)
     ask(world, "10", category="ai", session="run_1")
     paid = stored(ask(world, "20", category="ai", session="run_1"))
     for kind, amount in (("payment", 15), ("refund", 5)):
@@ -112,6 +158,15 @@ def set_up() -> World:
             actor=BACK_END,
             now=NOW,
         )
+    declined = stored(ask(world, "999", category="ai", session="run_1"))
+    record_spend(
+        declined.id,
+        Report(Decimal(3), "USD"),
+        organization_id=world.organization_id,
+        agent_id=None,
+        actor=BACK_END,
+        now=NOW,
+    )
     record_unauthorized(
         Report(Decimal(7), "USD", session="run_1", category="other"),
         organization_id=world.organization_id,
@@ -163,3 +218,31 @@ def test_a_planted_fault_is_found_by_its_name() -> None:
 
 def test_every_kind_of_fault_was_planted() -> None:
     assert set(PLANTED) == set(QUESTIONS)
+
+
+@pytest.mark.django_db
+def test_a_policy_published_in_between_leaves_open_which_pots_a_spend_belongs_to() -> None:
+    world = set_up()
+    put_policy(world.cast, "Later", RULES[4:5])
+    rows(lost_in_pots("h.authorization_id is null"))
+
+    assert faults() == []
+
+
+@pytest.mark.django_db
+def test_a_payee_that_became_another_until_the_quorum_is_no_fault() -> None:
+    people = {"key": "people", "type": "APPROVAL_THRESHOLD", "above": {"USD": "5"}}
+    world = make_world(RULES[2], people)
+    one = stored(ask(world, "10"))
+    other = Counterparty.objects.create(
+        id=new_id(NOW), organization_id=world.organization_id, name="Other", first_seen_at=NOW
+    )
+    Identifier.objects.update(counterparty=other)
+    Organization.objects.filter(id=world.organization_id).update(epoch=F("epoch") + 1)
+    rui = world.cast.rui
+    shown = present_evidence(one.id, organization_id=world.organization_id, now=NOW).digest
+
+    approve(one.id, member=rui, evidence_digest=shown, reason="", actor=actor_for(rui), now=NOW)
+
+    assert Posting.objects.filter(hold_id=one.id, counter__counterparty=str(other.id)).exists()
+    assert faults() == []
