@@ -18,20 +18,12 @@ class Action(StrEnum):
     AUTHORIZATION_RECORDED = "authorization.recorded"
     AUTHORIZATION_CREDENTIAL_RELEASED = "authorization.credential_released"
 
-    APPROVAL_REQUEST_OPENED = "approval_request.opened"
-    APPROVAL_REQUEST_CLOSED = "approval_request.closed"
-
     RECORD_STORED = "record.stored"
     RECORD_FLAGGED = "record.flagged"
-
-    HOLD_PLACED = "hold.placed"
-    HOLD_CONSUMED = "hold.consumed"
-    HOLD_RELEASED = "hold.released"
 
     COUNTERPARTY_CREATED = "counterparty.created"
     COUNTERPARTY_CHANGED = "counterparty.changed"
     COUNTERPARTY_STANDING_CHANGED = "counterparty.standing_changed"
-    COUNTERPARTY_MERGED = "counterparty.merged"
     PEG_CHANGED = "peg.changed"
 
     AGENT_CREATED = "agent.created"
@@ -92,17 +84,11 @@ SENTENCES: Final[dict[Action, str]] = {
     Action.AUTHORIZATION_IN_DOUBT: "{actor} does not know whether authorization {subject} went through",
     Action.AUTHORIZATION_RECORDED: "{actor} recorded what authorization {subject} cost",
     Action.AUTHORIZATION_CREDENTIAL_RELEASED: "{actor} was given a secret to pay authorization {subject}",
-    Action.APPROVAL_REQUEST_OPENED: "Approval request {subject} was put to people",
-    Action.APPROVAL_REQUEST_CLOSED: "Approval request {subject} was closed",
     Action.RECORD_STORED: "{actor} reported spending {subject}",
     Action.RECORD_FLAGGED: "{actor} reported spending {subject}, and it was flagged",
-    Action.HOLD_PLACED: "Money was set aside for {subject}",
-    Action.HOLD_CONSUMED: "The hold of {subject} became spending",
-    Action.HOLD_RELEASED: "The hold of {subject} was released",
     Action.COUNTERPARTY_CREATED: "{actor} added counterparty {subject}",
     Action.COUNTERPARTY_CHANGED: "{actor} changed counterparty {subject}",
     Action.COUNTERPARTY_STANDING_CHANGED: "{actor} changed the standing of counterparty {subject}",
-    Action.COUNTERPARTY_MERGED: "{actor} merged counterparty {subject} with another",
     Action.PEG_CHANGED: "{actor} changed what {subject} is pegged to",
     Action.AGENT_CREATED: "{actor} created agent {subject}",
     Action.AGENT_CHANGED: "{actor} changed agent {subject}",

@@ -83,4 +83,4 @@ def not_opening() -> Iterator[CheckMessage]:
         connection.close()  # the process may fork now
     for name in names:
         hint = "Put back the key that the credentials were sealed with, and change it with manage.py rotate_keys."
-        yield Error(f"The key {name!r} in CONTO_KEKS is missing or wrong.", hint=hint, id="conto.E104")
+        yield Error(f"The key {name!r} in CONTO_KEKS is missing or wrong.", hint=hint, id="conto.E105")

@@ -1,6 +1,7 @@
 """Logs: one JSON object per line on standard error, each with its request id."""
 
 import logging
+import re
 from typing import Any, Final
 
 import orjson
@@ -9,12 +10,32 @@ import structlog
 from core.clock import now
 
 ACCESS: Final = logging.getLogger("conto.access")
+SECRET_ADDRESSES: Final = re.compile(r"(?i)(/(?:invitations|password/reset/key)/+)[^\s/?'\"]+")
+"""Beginnings of addresses of which what follows opens something; known by themselves, for a log line may be written
+before an address is resolved, and of one that is none.
+"""
+
+
+def without_secrets(text: str) -> str:
+    """Return a text with what the addresses in it keep secret masked."""
+    return SECRET_ADDRESSES.sub(r"\1***", text)
+
+
+def mask(_logger: object, _method: str, event: dict[str, Any]) -> dict[str, Any]:
+    """Mask secrets in everything that is logged; a request itself, with all that its name holds, is left out."""
+    if not isinstance(event.get("request", ""), str):
+        del event["request"]
+    return {name: without_secrets(one) if isinstance(one, str) else one for name, one in event.items()}
+
+
 SHARED: list[Any] = [
+    structlog.stdlib.ExtraAdder(),
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_logger_name,
     structlog.stdlib.add_log_level,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
     structlog.processors.format_exc_info,
+    mask,
 ]
 
 

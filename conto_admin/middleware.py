@@ -19,8 +19,6 @@ from core.errors import ContoError, Unavailable
 
 API_PREFIX: Final = "/api/"
 REQUEST_ID_HEADER: Final = "X-Request-ID"
-SECRETS_IN_ADDRESSES: Final = {"key", "secret", "token"}
-"""Names of parts of addresses, such as that of an invitation link, that no log may hold."""
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
@@ -71,10 +69,7 @@ class RequestLog(RequestMiddleware):
     @staticmethod
     def format_request(request: HttpRequest) -> str:
         """Name the request without its query and without what its address keeps secret."""
-        path = request.path
-        for name, value in (request.resolver_match.kwargs if request.resolver_match else {}).items():
-            path = path.replace(str(value), "***") if name in SECRETS_IN_ADDRESSES else path
-        return f"{request.method} {path}"
+        return f"{request.method} {logs.without_secrets(request.path)}"
 
     def handle_response(self, request: HttpRequest, response: HttpResponse) -> None:
         """Log the end of the request."""

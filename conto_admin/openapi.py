@@ -83,11 +83,16 @@ HEADERS: Final[dict[str, Schema]] = {
         "description": 'The limit: `"key";q=600;w=60` is 600 requests in 60 seconds.',
         "schema": {"type": "string"},
     },
-    "Retry-After": {"description": "Seconds to wait.", "schema": {"type": "string", "pattern": "^[0-9]+$"}},
+    "Retry-After": {
+        "description": "Seconds to wait; before the next look, while people decide.",
+        "schema": {"type": "string", "pattern": "^[0-9]+$"},
+    },
     "X-Request-ID": {"description": "Name it when you ask for help.", "schema": {"type": "string"}, "required": True},
     "ETag": {"description": "Send it as `If-None-Match` to hear only of changes.", "schema": {"type": "string"}},
     "Idempotent-Replayed": {"description": "`true`: answered before.", "schema": {"type": "string"}},
 }
+POLLED: Final = {"authorizations_ask", "authorizations_read"}
+"""Operations whose answer may be that people decide; it says then when to look again."""
 TOLD_ALWAYS: Final = ("RateLimit", "RateLimit-Policy", "X-Request-ID")
 
 FIRST_SENTENCE: Final = re.compile(r"(.+?)(?:[.:;](?=\s|$)|$)", re.DOTALL)
@@ -122,6 +127,8 @@ def describe(method: str, operation: Schema) -> None:
         operation["summary"] = summary_of(operation["description"])
     for status, response in operation["responses"].items():
         told = [*TOLD_ALWAYS, *(["ETag"] if "304" in operation["responses"] else [])]
+        if operation["operationId"] in POLLED:
+            told.append("Retry-After")
         if method == "post" and status == "200" and "201" in operation["responses"]:
             told.append("Idempotent-Replayed")
         response["headers"] = headers(*told) | response.get("headers", {})

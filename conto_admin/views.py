@@ -15,12 +15,15 @@ from django.utils.decorators import decorator_from_middleware
 from django.views import defaults
 from django.views.decorators.http import condition, require_safe
 
+from agents.selectors import unfit_keks
 from conto_admin import api_errors
 from core.sealing import keyring_problems
 
 READY: Final = "ok"
 _applied: set[str] = set()
 """Databases seen with every migration applied; that does not change while a process lives."""
+_opened: set[str] = set()
+"""Databases whose sealed secrets the keys of this process open; a start without its database could not look."""
 
 
 @require_safe
@@ -35,6 +38,8 @@ def readyz(_request: HttpRequest) -> HttpResponse:
     checks = {"database": database(), "migrations": READY, "sealing_keys": "unfit" if keyring_problems() else READY}
     if checks["database"] == READY:
         checks["migrations"] = migrations()
+    if set(checks.values()) == {READY}:
+        checks["sealing_keys"] = sealing_keys()
     is_ready = all(one == READY for one in checks.values())
     return JsonResponse({"status": READY if is_ready else "not ready", **checks}, status=200 if is_ready else 503)
 
@@ -55,6 +60,15 @@ def migrations() -> str:
         if executor.migration_plan(executor.loader.graph.leaf_nodes()):
             return "not applied"
         _applied.add(name)
+    return READY
+
+
+def sealing_keys() -> str:
+    name = str(connection.settings_dict["NAME"])
+    if name not in _opened:
+        if unfit_keks():
+            return "wrong"
+        _opened.add(name)
     return READY
 
 

@@ -16,6 +16,8 @@ from core.errors import Unavailable
 
 KEY_BYTES: Final = 32
 NONCE_BYTES: Final = 12
+FEWEST_BYTES: Final = 10
+"""Different ones in a key: 32 random bytes have thirty or so, and fewer than twenty in no lifetime."""
 FORM: Final = b"\x01"
 """The first byte of everything sealed; another algorithm would get another number."""
 KEK_NAME_LENGTH: Final = 40
@@ -127,16 +129,19 @@ def keyring_problems() -> list[str]:
     for name, text in settings.CONTO_KEKS.items():
         if not 0 < len(name) <= KEK_NAME_LENGTH:
             problems.append(f"The name of a key in CONTO_KEKS has 1 to {KEK_NAME_LENGTH} characters.")
-        if _key_length(text) != KEY_BYTES:
+        key = _key_bytes(text)
+        if len(key) != KEY_BYTES:
             problems.append(f"The key {name[:KEK_NAME_LENGTH]!r} in CONTO_KEKS must be {KEY_BYTES} bytes in base 64.")
+        elif len(set(key)) < FEWEST_BYTES:
+            problems.append(f"The key {name[:KEK_NAME_LENGTH]!r} in CONTO_KEKS is not random.")
     return problems
 
 
-def _key_length(text: str) -> int:
+def _key_bytes(text: str) -> bytes:
     try:
-        return len(b64decode(text, validate=True))
+        return b64decode(text, validate=True)
     except (binascii.Error, ValueError):
-        return 0
+        return b""
 
 
 def _wrap(data_key: bytes, ring: Keyring, place: Place) -> bytes:

@@ -13,6 +13,7 @@ from agents.models import Agent
 from core.db import prepared_rows
 from core.errors import Invalid, NotFound, Unavailable
 from core.ids import Prefix, from_public, to_public
+from core.paging import DEFAULT_PAGE
 from people.models import Member
 from people.roles import Right, Role, roles_with
 from policies.engine.document import parse
@@ -28,8 +29,6 @@ VERSIONS_KEPT: Final = 2_000
 """Compiled versions kept per process; one with fifty rules takes some 50 KB."""
 LARGEST_LIST: Final = 500
 """Policies on one page of the console, or targets offered for an assignment."""
-LONGEST_PAGE: Final = 200
-DEFAULT_PAGE: Final = 50
 
 IN_FORCE: Final = """
     select p.id, p.name, v.id, v.number, v.id = p.enforced_id, v.document::text,

@@ -24,6 +24,7 @@ def django_db_setup(django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
     name = str(connection.settings_dict["NAME"])
     with django_db_blocker.unblock():
         plugin.make_database(name)
+        plugin.allow_truncate()
         yield
         connection.close()
     with plugin.maintenance(os.environ["DATABASE_URL"]) as server:

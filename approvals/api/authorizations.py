@@ -6,6 +6,7 @@ from typing import Any, Final
 from uuid import UUID
 
 import orjson
+from django.utils.http import parse_etags
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -107,9 +108,15 @@ class AuthorizationDetailView(APIView):
         )
         body = as_json(found)
         headers = headers_of(found) | {"ETag": etag_of(body)}
-        if request.headers.get("If-None-Match") == headers["ETag"]:
+        if is_known(request.headers.get("If-None-Match", ""), headers["ETag"]):
             return Response(status=304, headers=headers)
         return Response(body, headers=headers)
+
+
+def is_known(if_none_match: str, tag: str) -> bool:
+    """Say whether the caller has this already: one tag of a list, weak or not, or any at all (RFC 9110 §13.1.2)."""
+    known = parse_etags(if_none_match)
+    return known == ["*"] or tag in {one.removeprefix("W/") for one in known}
 
 
 class SimulateView(APIView):

@@ -12,6 +12,7 @@ from core.clock import now as clock_now
 from core.errors import Invalid, NotFound
 from core.http import address_of, request_id_of
 from core.ids import Prefix, from_public, to_public
+from core.paging import DEFAULT_PAGE, LARGEST_PAGE, limit_in
 from people.authentication import OrganizationAuthentication, OrganizationCaller
 from people.roles import Scope
 from policies import selectors, services
@@ -22,9 +23,7 @@ from policies.models import Policy
 TAG = ["Policies"]
 CREATED = 201
 CURSOR = OpenApiParameter("cursor", str, description="`next_cursor` of the page before.")
-LIMIT = OpenApiParameter(
-    "limit", int, description=f"At most {selectors.LONGEST_PAGE}; {selectors.DEFAULT_PAGE} by default."
-)
+LIMIT = OpenApiParameter("limit", int, description=f"At most {LARGEST_PAGE}; {DEFAULT_PAGE} by default.")
 
 
 class Policies(APIView):
@@ -42,7 +41,7 @@ class Policies(APIView):
     def get(self, request: Request) -> Response:
         """Return a page of policies, retired ones included."""
         caller = demanded(request, Scope.READ)
-        limit = limit_in(request)
+        limit = limit_in(request.query_params)
         found = selectors.policies_page(caller.organization_id, after=cursor_in(request), limit=limit + 1)
         page = found[:limit]
         targets = selectors.targets_of(page)
@@ -254,14 +253,6 @@ def answer(caller: OrganizationCaller, policy_id: str, *, status: int = 200) -> 
 def described(policy: Policy) -> dict[str, object]:
     """Return one policy as the API shows it."""
     return shapes.policy_out(policy, selectors.targets_of((policy,))[policy.pk])
-
-
-def limit_in(request: Request) -> int:
-    """Return how many rows were asked for; raises `Invalid` (`limit_invalid`)."""
-    text = request.query_params.get("limit", str(selectors.DEFAULT_PAGE))
-    if not (text.isascii() and text.isdigit()) or not 1 <= int(text[:9]) <= selectors.LONGEST_PAGE:
-        raise Invalid("limit_invalid", f"Send a number from 1 to {selectors.LONGEST_PAGE}.", field="limit")
-    return int(text)
 
 
 def cursor_in(request: Request) -> str | None:

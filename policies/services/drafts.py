@@ -7,14 +7,13 @@ from uuid import UUID
 
 from audit.catalogue import Action
 from core.actor import Actor
-from core.canonical import digest
 from core.db import must_be_in_transaction, use_case
 from core.errors import NotFound
 from policies.engine.document import SCHEMA_VERSION, Document, parse, to_plain
 from policies.models import Policy
 from policies.selectors import latest_version, version_of
 from policies.services.calendars import without_dates
-from policies.services.steps import locked_policy, tell
+from policies.services.steps import draft_facts, locked_policy, tell
 
 Plain = dict[str, object]
 
@@ -78,7 +77,7 @@ def discard_draft(*, organization_id: UUID, policy_id: UUID, actor: Actor, now: 
     policy = locked_policy(organization_id, policy_id)
     if policy.draft is None:
         return
-    before = _facts(policy.draft)
+    before = draft_facts(policy.draft)
     policy.draft, policy.draft_changed_at = None, None
     policy.save(update_fields=["draft", "draft_changed_at"])
     tell(policy, Action.POLICY_DRAFT_SAVED, before=before, after=None, actor=actor, now=now)
@@ -90,10 +89,10 @@ def store_draft(policy: Policy, document: object, *, actor: Actor, now: datetime
     plain = to_plain(without_dates(parse(document)))
     if plain == policy.draft:
         return
-    before = None if policy.draft is None else _facts(policy.draft)
+    before = None if policy.draft is None else draft_facts(policy.draft)
     policy.draft, policy.draft_changed_at = plain, now
     policy.save(update_fields=["draft", "draft_changed_at"])
-    tell(policy, Action.POLICY_DRAFT_SAVED, before=before, after=_facts(plain), actor=actor, now=now)
+    tell(policy, Action.POLICY_DRAFT_SAVED, before=before, after=draft_facts(plain), actor=actor, now=now)
 
 
 def draft_rules(policy: Policy) -> list[Plain]:
@@ -108,8 +107,3 @@ def draft_rules(policy: Policy) -> list[Plain]:
 def _free_key(wanted: str, taken: set[str]) -> str:
     numbered = (f"{wanted}_{number}" for number in range(2, len(taken) + 3))
     return next(key for key in (wanted, *numbered) if key not in taken)
-
-
-def _facts(document: Mapping[str, object]) -> dict[str, object]:
-    rules = cast(list[Plain], document["rules"])
-    return {"digest": digest(document), "rules": [rule["key"] for rule in rules]}

@@ -16,7 +16,7 @@ from policies.engine.types import Mode
 from policies.models import NOTE_LENGTH, Policy, PolicyVersion
 from policies.selectors import latest_version, reviewers, rules_of
 from policies.services.calendars import with_holidays
-from policies.services.steps import checked_text, locked_policy, tell
+from policies.services.steps import checked_text, draft_facts, locked_policy, tell
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +59,12 @@ def publish_draft(
     if state_digest(policy) != shown:
         raise Conflict("changed_meanwhile", "Somebody changed this policy meanwhile. Look at the changes again.")
     published = _in_own_epoch(policy, parse(policy.draft), mode=mode, note=note, actor=actor, now=now)
+    before = draft_facts(policy.draft)
     policy.draft, policy.draft_changed_at = None, None
     policy.save(update_fields=["draft", "draft_changed_at"])
+    if not published.is_changed:
+        # What is in force already: no publishing is told, so that the draft went must be.
+        tell(policy, Action.POLICY_DRAFT_SAVED, before=before, after=None, actor=actor, now=now)
     return published
 
 

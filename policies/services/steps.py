@@ -1,12 +1,14 @@
 """Steps that the use cases of policies share: lock, refuse, tell."""
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Final
+from typing import Final, cast
 from uuid import UUID
 
 from audit.catalogue import Action
 from audit.services import append
 from core.actor import Actor
+from core.canonical import digest
 from core.db import must_be_in_transaction
 from core.errors import Conflict, Invalid, NotFound
 from core.ids import Prefix, new_id, to_public
@@ -64,6 +66,12 @@ def describe(policy: Policy, *, name: str, description: str, actor: Actor, now: 
 def policy_facts(policy: Policy) -> dict[str, object]:
     """Return what a policy is called, as the history shows it."""
     return {"name": policy.name, "description": policy.description, "external_ref": policy.external_ref}
+
+
+def draft_facts(document: Mapping[str, object]) -> dict[str, object]:
+    """Return a draft as the history shows it."""
+    rules = cast(list[dict[str, object]], document["rules"])
+    return {"digest": digest(document), "rules": [rule["key"] for rule in rules]}
 
 
 def tell(

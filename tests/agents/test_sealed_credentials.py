@@ -232,5 +232,5 @@ def test_a_server_does_not_start_with_a_wrong_key(people: Cast, settings: Settin
     settings.DEMO = True
     refuse_unsafe()
     settings.CONTO_KEKS = {credential.kek: b64encode(b"another key of thirty-two bytes!").decode()}
-    with pytest.raises(ImproperlyConfigured, match=r"conto\.E104"):
+    with pytest.raises(ImproperlyConfigured, match=r"conto\.E105"):
         refuse_unsafe()

@@ -119,6 +119,27 @@ def test_a_poll_costs_nothing_while_nothing_changes() -> None:
     assert (seen["Retry-After"], again.status_code, again.content) == ("2", 304, b"")
 
 
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        ("{tag}", 304),
+        ("W/{tag}", 304),
+        ('"other", {tag}', 304),
+        ('W/"other",W/{tag}', 304),
+        ("*", 304),
+        ('"other"', 200),
+        ('W/"other"', 200),
+        ("nonsense", 200),
+        ("", 200),
+    ],
+)
+def test_a_poll_is_compared_as_weakly_as_the_standard_says(sent: str, status: int) -> None:
+    world = make_world(DAILY)
+    path = f"authorizations/{post(world, 'authorizations', BODY).json()['id']}"
+    tag = get(world, path)["ETag"]
+    assert get(world, path, **{"If-None-Match": sent.format(tag=tag)}).status_code == status
+
+
 def test_every_field_at_fault_is_named() -> None:
     world = make_world(DAILY)
 

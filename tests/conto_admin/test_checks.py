@@ -59,6 +59,8 @@ def test_safe_settings_pass(safe: Settings) -> None:
         ("PUBLIC_URL", "http://conto.example.com", "conto.E205"),
         ("CONTO_KEKS", {}, "conto.E101"),
         ("CONTO_KEKS", {"tests": b64encode(b"short").decode()}, "conto.E101"),
+        ("CONTO_KEKS", {"tests": b64encode(bytes(32)).decode()}, "conto.E101"),
+        ("CONTO_KEKS", {"tests": b64encode(b"changeme" * 4).decode()}, "conto.E101"),
         ("CACHES", {"default": {"LOCATION": ""}}, "conto.E102"),
         ("CONTO_AUDIT_SIGNING_KEY", "", "conto.E104"),
     ],
@@ -128,7 +130,7 @@ def test_secrets_may_come_from_files(environment: dict[str, str], tmp_path: Path
     given = environment | SAFE
     del given["SECRET_KEY"], given["CONTO_KEKS"]
     (tmp_path / "secret").write_text(SAFE["SECRET_KEY"] + "\n")
-    (tmp_path / "keks").write_text(f"{SAFE['CONTO_KEKS']}\nolder:{b64encode(bytes(32)).decode()}\n")
+    (tmp_path / "keks").write_text(f"{SAFE['CONTO_KEKS']}\nolder:{b64encode(bytes(range(32))).decode()}\n")
 
     files = {"SECRET_KEY_FILE": str(tmp_path / "secret"), "CONTO_KEKS_FILE": str(tmp_path / "keks")}
 

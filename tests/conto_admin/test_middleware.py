@@ -2,15 +2,17 @@
 
 import json
 import logging
+import re
 from typing import Any
 
 import pytest
 from django.http import HttpRequest, HttpResponse
-from django.test import Client
-from django.urls import path
+from django.test import Client, RequestFactory
+from django.urls import get_resolver, path
 from pytest_django import Settings
 
 from conto_admin import logs
+from tests.furnished import addresses
 
 pytestmark = pytest.mark.urls(__name__)
 
@@ -107,11 +109,75 @@ def test_each_api_request_leaves_one_line(client: Client, caplog: pytest.LogCapt
     ]
 
 
-def test_logs_hold_neither_queries_nor_secrets_in_addresses(client: Client, caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.INFO):
-        client.get("/invitations/s3cr3t/?token=t0k3n")
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("/invitations/s3cr3t/", "/invitations/***/"),
+        ("/invitations/s3cr3t", "/invitations/***"),
+        ("/invitations/s3cr3t/more", "/invitations/***/more"),
+        ("/invitations//s3cr3t/", "/invitations//***/"),
+        ("/Invitations/s3cr3t/", "/Invitations/***/"),
+        ("/accounts/password/reset/key/1-s3cr3t/", "/accounts/password/reset/key/***/"),
+        ("/accounts/password/reset/key/1-s3cr3t", "/accounts/password/reset/key/***"),
+    ],
+)
+def test_logs_hold_neither_queries_nor_secrets_in_addresses(
+    client: Client, caplog: pytest.LogCaptureFixture, address: str, shown: str
+) -> None:
+    """Also where no page is found, and in the line of the beginning, which is written before one is looked for."""
+    with caplog.at_level(logging.DEBUG):
+        client.get(f"{address}?token=t0k3n")
 
     said: list[Any] = [record.msg for record in caplog.records]
-    assert any("/invitations/***/" in str(one) for one in said)
+    begun_and_ended = [one["request"] for one in said if isinstance(one, dict) and "request" in one]
+    assert begun_and_ended == [f"GET {shown}"] * 2
     assert "s3cr3t" not in str(said)
     assert "t0k3n" not in str(said)
+
+
+def test_each_address_that_holds_a_secret_is_masked_by_its_beginning() -> None:
+    """Whoever adds one adds its beginning to `SECRET_ADDRESSES`; the key of a rule is none."""
+    secret = re.compile(r"<(?:\w+:)?(?:secret|token)>|\(\?P<(?:key|token|secret)>\.\+\)")
+    named = [one for one in addresses(get_resolver("conto_admin.urls")) if secret.search(one)]
+
+    assert len(named) == 2
+    for one in named:
+        address = "/" + re.sub(r"\(\?P<uidb36>[^)]+\)", "1", secret.sub("s3cr3t", one)).replace("^", "")
+        assert "s3cr3t" not in logs.without_secrets(address), one
+
+
+def test_a_refused_form_is_logged_without_the_secret_of_its_address() -> None:
+    line = formatted(
+        logging.getLogger("django.security.csrf"),
+        "Forbidden (%s): %s",
+        "CSRF token missing",
+        "/invitations/s3cr3t/",
+        extra={"status_code": 403, "request": RequestFactory().post("/invitations/s3cr3t/?x")},
+    )
+
+    assert line["event"] == "Forbidden (CSRF token missing): /invitations/***/"
+    assert line["status_code"] == 403
+    assert "s3cr3t" not in str(line)
+
+
+def test_what_a_line_is_told_besides_its_event_stands_in_it() -> None:
+    facts = {"log": "conto/org_1", "place": "leaf 7", "problem": "hash"}
+
+    line = formatted(logging.getLogger("audit.tasks"), "audit_fault", extra=facts)
+
+    assert {name: line[name] for name in ("event", "level", "logger", *facts)} == {
+        "event": "audit_fault",
+        "level": "error",
+        "logger": "audit.tasks",
+        **facts,
+    }
+
+
+def formatted(logger: logging.Logger, event: str, *parts: object, extra: dict[str, Any]) -> dict[str, Any]:
+    """The line of an error as an installation writes it."""
+    configured = logs.logging_settings(level="INFO")["formatters"]["json"]
+    kind = configured["()"]
+    formatter = kind(**{name: value for name, value in configured.items() if name != "()"})
+    record = logger.makeRecord(logger.name, logging.ERROR, __file__, 1, event, parts, None, extra=extra)
+    line: dict[str, Any] = json.loads(formatter.format(record))
+    return line

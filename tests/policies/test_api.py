@@ -103,7 +103,13 @@ def test_lists_are_paged(app: Backend, people: Cast) -> None:
     _, second = app.send("GET", f"policies?limit=2&cursor={first['next_cursor']}")
     assert [one["id"] for one in first["data"] + second["data"]] == ids
     assert second["next_cursor"] is None
-    for query, code in (("limit=0", "limit_invalid"), ("limit=x", "limit_invalid"), ("cursor=pol_1", "cursor_invalid")):
+    for query, code in (
+        ("limit=0", "limit_invalid"),
+        ("limit=0000000010", "limit_invalid"),
+        (f"limit=1{'0' * 4400}", "limit_invalid"),
+        ("limit=x", "limit_invalid"),
+        ("cursor=pol_1", "cursor_invalid"),
+    ):
         status, problem = app.send("GET", f"policies?{query}")
         assert (status, problem["code"]) == (422, code)
 

@@ -1,11 +1,13 @@
 """Publishing: immutable versions with digests, promotion, holidays, refusals."""
 
 from datetime import UTC, date, datetime
+from typing import Any
 from uuid import uuid4
 
 import pytest
 from django.db import DatabaseError, transaction
 
+from audit.models import Event
 from core.db import rows
 from core.errors import Conflict, Invalid, InvalidMany, NotFound
 from policies.engine.types import Mode
@@ -233,6 +235,21 @@ def test_a_draft_is_published_only_as_it_was_shown(people: Cast) -> None:
             organization_id=organization.pk, policy_id=policy.pk, shown=shown, mode=Mode.ENFORCED, actor=olu, now=NOW
         )
     assert missing.value.code == "draft_missing"
+
+
+def test_a_draft_that_is_in_force_already_does_not_vanish_untold(people: Cast) -> None:
+    olu, organization = actor_for(people.olu), people.organization
+    policy = make_policy(organization, olu)
+    by: dict[str, Any] = {"organization_id": organization.pk, "policy_id": policy.pk, "actor": olu, "now": NOW}
+    publish(document=document(daily_limit("9")), mode=Mode.ENFORCED, **by)
+    save_draft(document=document(daily_limit("9")), **by)
+    told = Event.objects.count()
+    assert not publish_draft(shown=state_digest(reload(policy.pk)), mode=Mode.ENFORCED, **by).is_changed
+    assert reload(policy.pk).draft is None
+    event = Event.objects.latest("id")
+    assert (Event.objects.count(), event.action, event.after) == (told + 1, "policy.draft_saved", None)
+    assert event.before is not None
+    assert event.before["rules"] == ["daily"]
 
 
 def test_saving_a_draft_leaves_the_epoch_and_what_is_in_force(people: Cast) -> None:

@@ -1,0 +1,29 @@
+"""The catalogue holds what can happen and nothing else: each action has its sentence and a service that writes it."""
+
+import re
+from typing import Final
+
+import pytest
+
+from audit.catalogue import SENTENCES, Action
+from conto_admin.embedded import ROOT
+
+SERVICES: Final = ("agents", "approvals", "people", "policies", "spend")
+UNWRITTEN_YET: Final = frozenset({Action.AUTHORIZATION_REDECIDED})
+"""Planned, and named by no service so far."""
+
+
+def written() -> set[str]:
+    """The names of the actions in the sources of services."""
+    sources = [path for app in SERVICES for path in (ROOT / app / "services").glob("*.py")]
+    assert len(sources) > 10
+    return {name for path in sources for name in re.findall(r"\bAction\.([A-Z_]+)", path.read_text())}
+
+
+def test_each_action_has_a_sentence() -> None:
+    assert set(SENTENCES) == set(Action)
+
+
+@pytest.mark.parametrize("action", sorted(set(Action) - UNWRITTEN_YET), ids=str)
+def test_each_action_is_written_by_a_service(action: Action) -> None:
+    assert action.name in written()
