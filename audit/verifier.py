@@ -26,6 +26,7 @@ KEY_BYTES: Final = 32
 KEY_ID_BYTES: Final = 4
 LONGEST_LINE: Final = 16 * 2**20
 MOST_FAULTS: Final = 200
+LONGEST_FAULT: Final = 500
 FOUND: Final = 1
 UNUSABLE: Final = 2
 
@@ -47,12 +48,17 @@ def main(arguments: Sequence[str]) -> int:
         with given.export.open("rb") as stream:
             check = check_export(stream, keys, kept)
     except (OSError, ValueError) as error:
-        sys.stderr.write(f"cannot be checked: {error}\n")
+        sys.stderr.write(f"cannot be checked: {shown(str(error))}\n")
         return UNUSABLE
     for fault in check.faults:
-        sys.stdout.write(f"FAULT {fault}\n")
-    sys.stdout.write(f"{check.summary()}\n")
+        sys.stdout.write(f"FAULT {shown(fault)}\n")
+    sys.stdout.write(f"{shown(check.summary())}\n")
     return FOUND if check.faults else 0
+
+
+def shown(text: str) -> str:
+    """Return a text of the export for a terminal, which obeys nothing that stands in it."""
+    return "".join(one if one.isascii() and one.isprintable() else ascii(one)[1:-1] for one in text[:LONGEST_FAULT])
 
 
 def check_export(stream: BinaryIO, keys: Sequence[Ed25519PublicKey], kept: Sequence[str] = ()) -> "Check":
@@ -176,7 +182,8 @@ def read_checkpoint(text: str) -> Checkpoint:
     """Read a checkpoint; raises ValueError where the text is none."""
     head, separator, signatures = text.replace("\r\n", "\n").rpartition("\n\n")
     rows = head.split("\n")
-    if not separator or len(rows) < len(("origin", "size", "root")) or not rows[1].isdecimal():
+    is_sized = len(rows) >= len(("origin", "size", "root")) and rows[1].isdecimal() and int(rows[1]) > 0
+    if not separator or not is_sized:
         raise ValueError("this is not a checkpoint")
     root = base64.b64decode(rows[2], validate=True)
     return Checkpoint(rows[0], int(rows[1]), root, f"{head}\n", tuple(signatures.splitlines()))
@@ -254,11 +261,10 @@ class Check:
         """Take one line; raises `Unreadable` where nothing behind it can be judged."""
         if self.is_ended:
             raise Unreadable(f"line {self.number}: stands behind the end")
-        if not self.organization:
-            self._take_header(line)
-            return
         try:
             match line.get("type"):
+                case _ if not self.organization:
+                    self._take_header(line)
                 case "leaf":
                     self._take_leaf(line)
                 case "checkpoint":
@@ -272,7 +278,7 @@ class Check:
                     self._take_end(line)
                 case other:
                     raise Unreadable(f"line {self.number}: unknown type {other!r}")
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
             raise Unreadable(f"line {self.number}: cannot be read ({type(error).__name__}: {error})") from error
 
     def _take_header(self, line: dict[str, Any]) -> None:
