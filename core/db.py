@@ -1,15 +1,11 @@
 """Transactions: durable use cases, steps that demand one, and the gates that order money against control."""
 
-import re
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
-from decimal import Decimal
-from functools import lru_cache, partial, wraps
+from functools import partial, wraps
 from time import monotonic
 from typing import Any, Final, ParamSpec, TypeVar
 from uuid import UUID
 
-import psycopg
 from django.db import (
     DEFAULT_DB_ALIAS,
     DatabaseError,
@@ -21,14 +17,12 @@ from django.db import (
 )
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from core import prepared
 from core.errors import Unavailable
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
-PLACEHOLDER: Final = re.compile(r"%\((\w+)\)s")
-STATEMENTS_KEPT: Final = 200
-"""More than there are prepared statements in the product."""
 ONE: Final = False
 """What Django calls `many` when it hands a statement to wrappers."""
 SHARE_GATES: Final = (
@@ -101,18 +95,16 @@ def prepared_rows(sql: str, params: dict[str, object]) -> list[tuple[object, ...
     Counts as a query for Django's execute wrappers and query log, as any other does.
     """
     here = _connected()
-    run = _run_prepared
-    for wrapper in reversed(here.execute_wrappers):
-        run = partial(wrapper, run)
-    started = monotonic()
-    result: list[tuple[object, ...]] = run(sql, params, ONE, {"connection": here})
-    if here.queries_logged:
-        here.queries_log.append({"sql": sql, "time": f"{monotonic() - started:.3f}"})
-    return result
+
+    def execute(sql: str, params: dict[str, object], _many: object, _context: object) -> list[tuple[object, ...]]:
+        return prepared.run(here.connection, sql, params)
+
+    with here.wrap_database_errors:
+        return _watched(here, execute, sql, params)
 
 
 def commit_together(*statements: tuple[str, dict[str, object]]) -> None:
-    """Run statements in one durable transaction of their own, sent with their COMMIT in one round trip.
+    """Run statements in one durable transaction of their own, sent with its BEGIN and COMMIT in one round trip.
 
     A statement that must not be kept raises in the database: what follows, the COMMIT included, is then not run. The
     error comes as Django's, its SQLSTATE by `sqlstate_of`. Locks are held for the writes and the commit, not
@@ -125,26 +117,13 @@ def commit_together(*statements: tuple[str, dict[str, object]]) -> None:
             for sql, params in statements:
                 prepared_rows(sql, params)
         return
-    server = here.connection
-    try:
-        # The error of a transaction that ends by the pipeline's Sync alone is one that psycopg cannot tell.
-        with here.wrap_database_errors, server.pipeline():
-            server.execute("begin", prepare=True)
-            for sql, params in statements:
-                _sent(here, sql, params)
-            server.execute("commit", prepare=True)
-    except DatabaseError:
-        if server.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
-            _roll_back(here)
-        raise
+    with here.wrap_database_errors, prepared.one_trip(here.connection) as send:
 
+        def execute(sql: str, params: dict[str, object], _many: object, _context: object) -> None:
+            send(sql, params)
 
-def _roll_back(here: BaseDatabaseWrapper) -> None:
-    """End the transaction that an error has left open; a connection that cannot is thrown away."""
-    try:
-        here.connection.execute("rollback")
-    except psycopg.Error:
-        here.close()
+        for sql, params in statements:
+            _watched(here, execute, sql, params)
 
 
 def sqlstate_of(error: DatabaseError) -> str:
@@ -164,82 +143,16 @@ def _connected() -> BaseDatabaseWrapper:
     return here
 
 
-def _sent(here: BaseDatabaseWrapper, sql: str, params: dict[str, object]) -> "psycopg.RawCursor[tuple[object, ...]]":
-    """Send one prepared statement inside a pipeline, as a query that wrappers count."""
-    run = _send
+def _watched(here: BaseDatabaseWrapper, execute: Callable[..., R], sql: str, params: dict[str, object]) -> R:
+    """Execute a statement as Django would: through its wrappers, and told to its query log."""
     for wrapper in reversed(here.execute_wrappers):
-        run = partial(wrapper, run)
-    if here.queries_logged:
-        here.queries_log.append({"sql": sql, "time": "0"})
-    cursor: psycopg.RawCursor[tuple[object, ...]] = run(sql, params, ONE, {"connection": here})
-    return cursor
-
-
-def _send(
-    sql: str,
-    params: dict[str, object],
-    _many: object,
-    context: dict[str, Any],
-) -> "psycopg.RawCursor[tuple[object, ...]]":
-    native, names = native_statement(sql)
-    cursor: psycopg.RawCursor[tuple[object, ...]] = psycopg.RawCursor(context["connection"].connection)
-    cursor.execute(native, [text_of(params[name]) for name in names], prepare=True)
-    return cursor
-
-
-def text_of(value: object) -> str | None:
-    """Return a parameter as text, whose type the statement's own casts and columns say.
-
-    psycopg prepares a statement anew for each combination of types that its parameters come in, `None` and the size of
-    an integer among them; with one type for all, each statement is planned once per connection.
-    """
-    kind = type(value)
-    if value is None or kind is str:
-        return value  # type: ignore[return-value]
-    if isinstance(value, datetime):
-        return value.isoformat()
-    if isinstance(value, list):
-        return "{" + ",".join(_element(member) for member in value) + "}"
-    if isinstance(value, bool | int | Decimal | UUID | str):
-        return str(value)
-    raise TypeError(f"no text for a parameter of class {kind.__name__}")
-
-
-def _element(value: object) -> str:
-    text = text_of(value)
-    if text is None:
-        return "NULL"
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"' if isinstance(value, str) else text
-
-
-def _rows_of(cursor: "psycopg.RawCursor[tuple[object, ...]]") -> list[tuple[object, ...]]:
-    # Whether there are columns is a question of a few nanoseconds; `description` would describe each of them.
-    return cursor.fetchall() if cursor.pgresult and cursor.pgresult.nfields else []
-
-
-def _run_prepared(
-    sql: str,
-    params: dict[str, object],
-    many: object,
-    context: dict[str, Any],
-) -> list[tuple[object, ...]]:
-    with context["connection"].wrap_database_errors:
-        return _rows_of(_send(sql, params, many, context))
-
-
-@lru_cache(maxsize=STATEMENTS_KEPT)
-def native_statement(sql: str) -> tuple[str, tuple[str, ...]]:
-    """Return `sql` with `$1` in the place of `%(name)s`, and the names in that order.
-
-    psycopg parses a long statement anew at each call, which costs more than running it.
-    """
-    names: dict[str, int] = {}
-
-    def numbered(match: re.Match[str]) -> str:
-        return f"${names.setdefault(match.group(1), len(names) + 1)}"
-
-    text = PLACEHOLDER.sub(numbered, sql).replace("%%", "%")
-    return text, tuple(names)
+        execute = partial(wrapper, execute)
+    if not here.queries_logged:
+        return execute(sql, params, ONE, {"connection": here})
+    started = monotonic()
+    result = execute(sql, params, ONE, {"connection": here})
+    here.queries_log.append({"sql": sql, "time": f"{monotonic() - started:.3f}"})
+    return result
 
 
 def _lock(function: str, first: UUID, second: UUID | None) -> None:

@@ -9,7 +9,8 @@ from uuid import UUID
 import pytest
 from django.db import DatabaseError, connection
 
-from core.db import commit_together, prepared_rows, rows, sqlstate_of, text_of
+from core.db import commit_together, prepared_rows, rows, sqlstate_of
+from core.prepared import text_of
 
 EVERY_TYPE: Final = """
 select %(number)s::bigint, %(amount)s::numeric, %(moment)s::timestamptz, %(id)s::uuid, %(text)s::text, %(flag)s::bool,

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import psycopg
 from django.db import connection
 
+from core import prepared
 from tests.races.arena import PATIENCE
 
 T = TypeVar("T")
@@ -32,7 +33,7 @@ class Fuse:
         if self.left:
             return
         server = connection.connection
-        if server is not None and server._pipeline is not None and server._pipeline.result_queue:
+        if server is not None and server.pgconn.pipeline_status == psycopg.pq.PipelineStatus.ON:
             wait_for_what_was_sent(server)
         os.kill(os.getpid(), signal.SIGKILL)
 
@@ -51,12 +52,13 @@ class Fuse:
 
         return run
 
-    def around_end(self, leave: Callable[..., None]) -> Callable[..., None]:
-        """Return the end of a pipeline, which commits what stands in it, with a boundary on each side."""
+    def around_sync(self, send_sync: Callable[[Any], None]) -> Callable[[Any], None]:
+        """Return the end of what is sent together, its COMMIT included, with a boundary on each side."""
 
-        def run(pipeline: Any, *arguments: Any) -> None:
+        def run(server: Any) -> None:
             self.burn()
-            leave(pipeline, *arguments)
+            send_sync(server)
+            wait_for_what_was_sent(server)
             self.burn()
 
         return run
@@ -91,9 +93,9 @@ def _live(work: Callable[[], T], killed_at: int | None, sender: "Connection[T, A
     if killed_at is not None:
         fuse = Fuse(killed_at)
         connection.execute_wrappers.append(fuse.before_statement)
-        commit, leave = psycopg.Connection.commit, psycopg.Pipeline.__exit__
+        commit = psycopg.Connection.commit
         psycopg.Connection.commit = fuse.around_commit(commit)  # type: ignore[assignment, method-assign]
-        psycopg.Pipeline.__exit__ = fuse.around_end(leave)  # type: ignore[method-assign]
+        prepared.send_sync = fuse.around_sync(prepared.send_sync)  # type: ignore[assignment]
     sender.send(work())
     sender.close()
     os._exit(0)
