@@ -28,6 +28,7 @@ ACTOR: Final = Actor(ActorKind.SYSTEM, "bench", "bench", None)
 class World:
     """An organization with its agents' ids and keys."""
 
+    name: str
     organization_id: UUID
     agents: list[UUID]
     keys: list[str]
@@ -58,7 +59,7 @@ def make_world(name: str, agents: int, rules: list[dict[str, Any]]) -> World:
         keys.append(issued.secret)
     if rules:
         put_policy(organization.id, rules, now)
-    return World(organization.id, made, keys)
+    return World(name, organization.id, made, keys)
 
 
 def put_policy(organization_id: UUID, rules: list[dict[str, Any]], now: datetime) -> UUID:

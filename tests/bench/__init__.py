@@ -1,0 +1,1 @@
+"""The benchmark runs, and says what it saw."""

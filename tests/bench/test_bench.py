@@ -1,0 +1,22 @@
+"""The benchmark's ask runs to its end on a small world: every answer approved, the ledger with exactly these."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_what_the_benchmark_was_answered_is_what_the_ledger_has() -> None:
+    command = [sys.executable, "-m", "bench", "--only", "ask", "--seconds", "1", "--agents", "10"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+    # How fast this machine is at the moment is not the question here.
+    missed = re.sub(r"0\.\d+ of pgbench at 32 clients", "", "".join(re.findall(r"^Missed: (.*)$", done.stdout, re.M)))
+    assert missed == "", done.stdout + done.stderr
+    told = re.findall(
+        r"(\d+) approvals were answered; the ledger has (\d+), for ([\d.]+),\nand holds ([\d.]+)\.", done.stdout
+    )
+    assert len(told) == 2, done.stdout + done.stderr
+    assert all(answered == stored and asked == held and int(answered) > 0 for answered, stored, asked, held in told)
