@@ -124,9 +124,17 @@ class Desk:
         if now - order.placed_at > self.patience_seconds:
             self._move(order, State.GIVING_UP, "nobody answered while it was worth having")
             return
+        self._follow_as_it_stands(order, now)
+
+    def _follow_as_it_stands(self, order: Order, now: float) -> None:
+        """Ask Conto how it stands and do so; what Conto does not say any more is given up, for nothing was paid."""
         known = self.answers.get(order.key)
-        answer = self.agent.look_again(known) if known else self.agent.look(order.authorization)
-        self._follow(order, answer, now)
+        try:
+            answer = self.agent.look_again(known) if known else self.agent.look(order.authorization)
+        except Refused as refusal:
+            self._move(order, State.GIVING_UP, str(refusal))
+        else:
+            self._follow(order, answer, now)
 
     def _follow(self, order: Order, answer: Authorization, now: float) -> None:
         """Do as Conto says: money moves on `may_pay` and on nothing else."""
@@ -156,7 +164,9 @@ class Desk:
             raise
         except Refused as refusal:
             if refusal.code == "may_not_pay":
-                self._follow(order, self.agent.look(order.authorization), now)
+                # No secret, no payment: an answer that is lost now must not leave it looking half done.
+                self._move(order, State.APPROVED, is_news=False)
+                self._follow_as_it_stands(order, now)
             else:
                 self._move(order, State.GIVING_UP, str(refusal))
         except NotSold as refusal:

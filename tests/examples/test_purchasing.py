@@ -1,5 +1,6 @@
 """The example app pays for exactly what was approved, whatever goes wrong on the way."""
 
+import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -13,7 +14,7 @@ from conto_client import Refused
 from orders import Ending, OrderBook, State
 from paid_service import Mishap
 
-from agents.services import freeze_agent, thaw_agent
+from agents.services import freeze_agent, revoke_key, thaw_agent
 from approvals.models import Authorization
 from approvals.services.expire import expire_due
 from core.clock import now as clock_now
@@ -95,20 +96,86 @@ def test_nobody_answers_until_the_request_expires(market: Market) -> None:
     assert market.served() == []
 
 
+def test_nobody_pays_until_the_approval_expires(market: Market) -> None:
+    market.when[State.APPROVED] = market.conto.kill
+    order = market.buy(CHEAP)
+
+    market.conto.start()
+    expire_due(now=clock_now() + timedelta(days=2))
+    market.go_on()
+
+    assert market.stored(order).approved_at is not None
+    assert market.ending(order) is Ending.EXPIRED
+    assert market.served() == []
+
+
 def test_a_frozen_agent_pays_nothing_until_it_is_thawed(market: Market) -> None:
     order = market.buy(DEAR)
     market.approve(order)
-    agent = {"organization_id": market.world.organization_id, "agent_id": market.world.agent.id}
-    freeze_agent(**agent, reason="looks odd", actor=actor_for(market.world.cast.olu), now=clock_now())
+    freeze(market)
     market.go_on()
     assert market.ending(order) is State.WAITING
     assert market.served() == []
 
-    thaw_agent(**agent, reason="it was fine", actor=actor_for(market.world.cast.ada), now=clock_now())
+    thaw(market)
     market.go_on()
 
     assert market.ending(order) is Ending.RECORDED
     assert len(market.served()) == 1
+
+
+def test_a_frozen_agent_is_not_thawed_until_the_approval_expires(market: Market) -> None:
+    order = market.buy(DEAR)
+    market.approve(order)
+    freeze(market)
+    market.go_on()
+
+    expire_due(now=clock_now() + timedelta(days=2))
+    market.go_on()
+
+    assert market.ending(order) is Ending.EXPIRED
+    assert market.served() == []
+
+
+def test_an_agent_frozen_just_before_the_release_is_not_in_doubt_when_conto_falls_silent(market: Market) -> None:
+    market.when[State.APPROVED] = market.conto.kill
+    order = market.buy(CHEAP)
+    market.conto.start()
+    freeze(market)
+    with closing(socket.create_server(("127.0.0.1", 0))) as silent:
+        line, market.desk.agent.url = market.desk.agent.url, f"http://127.0.0.1:{silent.getsockname()[1]}"
+    market.go_on()
+    assert market.ending(order) is State.APPROVED
+
+    market.desk.agent.url = line
+    market.go_on()
+    thaw(market)
+    market.go_on()
+
+    assert market.steps == ["approved", "waiting", "approved", "paid", "recorded"]
+    assert market.stored(order).in_doubt_at is None
+    assert market.served() == [order.authorization]
+
+
+def test_a_key_that_is_revoked_while_people_decide_ends_the_order_and_not_the_app(market: Market) -> None:
+    order = market.buy(DEAR)
+    revoke(market)
+    market.approve(order)
+    market.go_on()
+
+    found = market.find(order)
+    assert (found.ending, found.note.partition(":")[0]) == (Ending.VOIDED, "key_revoked")
+    assert market.served() == []
+
+
+def test_a_key_that_is_revoked_after_the_payment_leaves_a_receipt_to_be_reported_by_a_person(market: Market) -> None:
+    market.when[State.PAID] = lambda: revoke(market)
+    order = market.buy(CHEAP)
+
+    assert (order.ending, order.note.partition(":")[0]) == (Ending.UNREPORTED, "key_revoked")
+    assert order.receipt is not None
+    assert (order.receipt.reference, order.receipt.amount) == (order.authorization, Decimal("1.80"))
+    assert market.served() == [order.authorization]
 
 
 @pytest.mark.parametrize("mishap", [Mishap.LOSE_ANSWER, Mishap.STALL])
@@ -186,18 +253,19 @@ def test_conto_is_killed_after_the_payment_and_hears_of_it_later(market: Market)
     assert SpendRecord.objects.get().reference == order.authorization
 
 
-def test_conto_is_killed_between_approval_and_payment_and_nothing_is_paid_until_it_is_back(market: Market) -> None:
-    order = market.buy(DEAR)
-    market.approve(order)
-    market.conto.kill()
+def test_conto_is_killed_before_the_release_and_nothing_is_paid_until_it_is_back(market: Market) -> None:
+    market.when[State.APPROVED] = market.conto.kill
+    order = market.buy(CHEAP)
+    assert order.state is State.APPROVED
     market.go_on()
     assert market.served() == []
 
     market.conto.start()
     market.go_on()
 
-    assert market.ending(order) is Ending.RECORDED
-    assert len(market.served()) == 1
+    assert market.steps == ["approved", "paid", "recorded"]
+    assert market.stored(order).in_doubt_at is None
+    assert market.served() == [order.authorization]
 
 
 def test_many_orders_with_mishaps_and_kills_serve_exactly_what_was_approved(market: Market) -> None:
@@ -252,3 +320,21 @@ def test_waiting_by_polling_brings_the_answer(market: Market) -> None:
         market.approve(order)
 
         assert waiting.result().may_pay
+
+
+def freeze(market: Market) -> None:
+    world = market.world
+    reach = {"organization_id": world.organization_id, "agent_id": world.agent.id}
+    freeze_agent(**reach, reason="looks odd", actor=actor_for(world.cast.olu), now=clock_now())
+
+
+def thaw(market: Market) -> None:
+    world = market.world
+    reach = {"organization_id": world.organization_id, "agent_id": world.agent.id}
+    thaw_agent(**reach, reason="it was fine", actor=actor_for(world.cast.ada), now=clock_now())
+
+
+def revoke(market: Market) -> None:
+    world = market.world
+    actor = actor_for(world.cast.olu)
+    revoke_key(organization_id=world.organization_id, key_id=world.key_id, actor=actor, now=clock_now())
