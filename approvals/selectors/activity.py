@@ -17,6 +17,7 @@ from core.db import rows
 from core.ids import Prefix, to_public
 from people.models import Organization
 from policies.engine.reasons import sentence
+from policies.engine.types import Outcome
 
 DAY: Final = timedelta(days=1)
 OVERDUE_AFTER: Final = timedelta(minutes=1)
@@ -160,6 +161,11 @@ def declined_by_reason(
 def has_asked(organization_id: UUID) -> bool:
     """Say whether any agent of the organization ever asked to spend."""
     return Authorization.objects.filter(organization_id=organization_id).exists()
+
+
+def has_begun(organization_id: UUID) -> bool:
+    """Say whether an ask of the organization ever came further than a denial."""
+    return Authorization.objects.filter(organization_id=organization_id).exclude(outcome=Outcome.DENY).exists()
 
 
 def recent_askers(organization: Organization, *, limit: int) -> tuple[Asker, ...]:

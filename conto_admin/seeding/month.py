@@ -37,19 +37,26 @@ from conto_admin.seeding.office import Office, Story
 
 DAYS: Final = 30
 RENT_DAY: Final = 2
+LOOPS: Final = 10
+"""How often one story may ask; every other asks once."""
 CHANCE: Final = 1847
 """The same month each time."""
 
 
 def live_through(company: Company, policies: dict[str, UUID], *, start: datetime, end: datetime) -> None:
     """Let the month happen, from `start` until `end`."""
+    planned(company, policies, start=start, end=end).run(end)
+
+
+def planned(company: Company, policies: dict[str, UUID], *, start: datetime, end: datetime) -> Office:
+    """Return the company with everything ahead of it; nothing has happened yet."""
     office = Office(company, start, Random(CHANCE))  # noqa: S311 - a story, not a secret
     for number in range(DAYS + 1):
         plan_day(office, start + timedelta(days=number), start, end)
     plan_changes(office, policies, end)
     plan_mishaps(office, end)
     plan_present(office, end)
-    office.run(end)
+    return office
 
 
 def plan_day(office: Office, day: datetime, start: datetime, end: datetime) -> None:
@@ -217,7 +224,7 @@ def loop_and_freeze(office: Office) -> Story:
     """Let the infrastructure agent run wild until Olu freezes it; Ada lets it go on when the script is mended."""
     company, bot = office.company, office.bot("infrastructure")
     wish = Wish(CLOUDFLARE, Decimal("19.00"), "Renew meridian-mail.example", "ops-loop")
-    for _ in range(7):
+    for _ in range(LOOPS - 3):
         known = office.ask("infrastructure", wish)
         if known.may_pay:
             yield from stories.pay(office, "infrastructure", wish, known)

@@ -9,14 +9,15 @@ from uuid import UUID
 
 from agents.models import Agent, AgentKey
 from approvals.models import Authorization
-from approvals.selectors.activity import Unfinished, has_asked, overdue, recent_askers, unfinished
+from approvals.selectors.activity import Unfinished, has_asked, has_begun, overdue, recent_askers, unfinished
 from approvals.selectors.inbox import waiting
 from approvals.selectors.limits import Limit, limits_of
 from core.ids import Prefix, to_public
 from insight.selectors.fleet import Fleet, fleet_of
 from people.models import Organization
 from policies.engine.rules import RuleType
-from policies.selectors import current_policies
+from policies.engine.types import Mode
+from policies.selectors import policies_for
 from spend.selectors.analytics import flag_counts
 
 FLAGS_SHOWN_FOR: Final = timedelta(days=7)
@@ -53,12 +54,16 @@ class Needs:
 
 @dataclass(frozen=True, slots=True)
 class Beginning:
-    """How far an organization has come towards its first ask; `agent_id` is the public id of its first agent."""
+    """How far an organization has come towards its first answer that is no denial.
+
+    `agent_id` is the public id of its first agent; policy and key are that agent's.
+    """
 
     agent_id: str
     has_policy: bool
     has_key: bool
     has_asked: bool
+    is_over: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,14 +95,26 @@ def needs_of(organization_id: UUID, *, now: datetime) -> Needs:
 
 def beginning_of(organization_id: UUID, *, now: datetime) -> Beginning:
     """Return which of the first steps are done."""
-    agent = Agent.objects.filter(organization_id=organization_id, retired_at=None).order_by("pk").first()
-    keys = AgentKey.objects.filter(organization_id=organization_id, revoked_at=None).exclude(expires_at__lte=now)
+    if has_begun(organization_id):
+        return Beginning("", has_policy=True, has_key=True, has_asked=True, is_over=True)
+    agents = Agent.objects.filter(organization_id=organization_id, retired_at=None).select_related("organization")
+    agent = agents.order_by("pk").first()
     return Beginning(
         agent_id=to_public(Prefix.AGENT, agent.pk) if agent else "",
-        has_policy=bool(current_policies(organization_id)),
-        has_key=keys.exists(),
+        has_policy=agent is not None and _has_enforced_policy(agent),
+        has_key=agent is not None and _has_key(agent, now),
         has_asked=has_asked(organization_id),
+        is_over=False,
     )
+
+
+def _has_enforced_policy(agent: Agent) -> bool:
+    found = policies_for(agent.organization_id, agent.pk, tuple(agent.labels), agent.organization.epoch)
+    return any(policy.mode is Mode.ENFORCED for policy in found)
+
+
+def _has_key(agent: Agent, now: datetime) -> bool:
+    return AgentKey.objects.filter(agent=agent, revoked_at=None).exclude(expires_at__lte=now).exists()
 
 
 def most_used_limits(organization: Organization, *, now: datetime) -> tuple[UsedLimit, ...]:

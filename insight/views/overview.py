@@ -53,10 +53,10 @@ class Step:
 @require_safe
 @needs(Right.READ)
 def overview(request: MemberRequest) -> HttpResponse:
-    """Show what needs somebody now and where the money goes; an organization that never asked is shown how to."""
+    """Show what needs somebody now and where the money goes; an organization is led to its first answer before."""
     organization, now = request.member.organization, clock_now()
     beginning = beginning_of(organization.pk, now=now)
-    if not beginning.has_asked:
+    if not beginning.is_over:
         return render(request, "insight/start.html", _start(request, beginning))
     period = last_days(CHART_DAYS, zone=organization.time_zone, now=now)
     currency, _ = currency_for(organization.pk, period, own=organization.currency)
@@ -136,7 +136,7 @@ def _start(request: MemberRequest, beginning: Beginning) -> dict[str, object]:
         ),
         Step(
             "Publish a policy",
-            "No policy, no money: an agent may spend only what an enforced rule allows.",
+            "No policy, no money: the agent may spend only what an enforced policy that applies to it allows.",
             beginning.has_policy,
             reverse("policies:create") if may(Right.MANAGE_POLICIES) else "",
             "New policy",
@@ -152,4 +152,9 @@ def _start(request: MemberRequest, beginning: Beginning) -> dict[str, object]:
     following = next((number for number, step in enumerate(steps) if not step.is_done), None)
     steps = [replace(step, is_next=number == following) for number, step in enumerate(steps)]
     url = settings.PUBLIC_URL or request.build_absolute_uri("/").rstrip("/")
-    return {"steps": steps, "ask_url": f"{url}/api/v1/authorizations", "currency": request.member.organization.currency}
+    return {
+        "steps": steps,
+        "ask_url": f"{url}/api/v1/authorizations",
+        "currency": request.member.organization.currency,
+        "declined_url": authorizations_url(status="declined") if beginning.has_asked else "",
+    }

@@ -17,6 +17,7 @@ from policies.selectors import Targets
 from policies.services import AssignTo
 
 NOBODY = Targets()
+EVERYBODY = Targets(organization=True)
 MODES = [
     (Mode.ENFORCED.value, "Enforced: it counts from now on"),
     (Mode.SHADOW.value, "Shadow: it is only shown beside what counts"),
@@ -85,7 +86,7 @@ class AssignmentForm(FaultyForm):
 
 
 class NewPolicyForm(PolicyForm, AssignmentForm):
-    """A new policy with a draft to begin with."""
+    """A new policy with a draft to begin with, for every agent unless somebody says otherwise: for none it is idle."""
 
     starter = forms.ChoiceField(
         label="Begin with",
@@ -94,6 +95,15 @@ class NewPolicyForm(PolicyForm, AssignmentForm):
         initial=STARTERS[0].key,
     )
     field_order = ("name", "description", "starter")
+
+    def __init__(
+        self,
+        data: Mapping[str, Any] | None = None,
+        *,
+        labels: tuple[str, ...],
+        agents: tuple[tuple[UUID, str], ...],
+    ) -> None:
+        super().__init__(data, labels=labels, agents=agents, targets=EVERYBODY)
 
 
 class PublishForm(forms.Form):

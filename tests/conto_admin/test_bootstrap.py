@@ -42,7 +42,7 @@ def test_it_creates_the_organization_and_says_what_comes_next() -> None:
     assert member.roles == ["owner"]
     assert (member.person.name, member.organization.currency) == ("Oona", "EUR")
     assert "Authorization: Bearer" in said
-    assert '{"amount": "1.00"' in said
+    assert '{"amount": "1.00", "currency": "EUR"' in said
 
 
 def test_the_link_sets_the_password_once(client: Client) -> None:

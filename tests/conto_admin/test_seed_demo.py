@@ -16,8 +16,12 @@ from approvals.selectors.books import faults
 from audit.models import Event, Leaf
 from audit.selectors.verification import verify
 from audit.services.sealing import accepted_keys
-from conto_admin.management.commands.seed_demo import make
+from conto_admin.management.commands.seed_demo import beginning, make
+from conto_admin.seeding import month
+from conto_admin.seeding.company import Company
+from conto_admin.seeding.month import LOOPS, planned
 from core.clock import now as clock_now
+from core.ids import new_id
 from people.authentication import authenticate_organization
 from people.models import Member, Person
 from people.roles import Role, Scope
@@ -26,6 +30,8 @@ from policies.models import Policy
 pytestmark = pytest.mark.django_db(transaction=True)
 
 DAYS = 2
+MOST_ASKS = 2000
+"""So many are looked at by eye, and seeded in half a minute."""
 
 
 @pytest.mark.parametrize(
@@ -49,6 +55,16 @@ def test_history_is_what_the_product_could_have_written(now: datetime) -> None:
     assert waiting.count() >= 5
     assert all(one.expires_at and one.expires_at > now for one in waiting)
     assert not Authorization.objects.filter(status="approved", expires_at__lte=now).exists()
+
+
+@pytest.mark.parametrize("day", range(1, 32, 3))
+def test_a_whole_month_has_hundreds_of_asks_and_not_thousands(day: int) -> None:
+    end = datetime(2026, 12, day, 21, 30, tzinfo=UTC)
+    company = Company(new_id(end))
+
+    office = planned(company, {"research": new_id(end)}, start=beginning(end, month.DAYS), end=end)
+
+    assert 500 <= len(office.waiting) + LOOPS <= MOST_ASKS
 
 
 def test_the_file_holds_keys_that_work_and_people_of_each_role(tmp_path: Path) -> None:

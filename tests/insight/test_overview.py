@@ -14,6 +14,8 @@ from approvals.services.void import mark_in_doubt
 from core.ids import Prefix, to_public
 from insight.selectors.overview import beginning_of, most_used_limits, needs_of
 from people.models import Member
+from policies.engine.types import Mode
+from policies.services import AssignTo
 from tests.approvals.world import World, add_agent, ask, make_world, put_policy
 from tests.factories import NOW, actor_for, make_cast
 
@@ -57,6 +59,33 @@ def test_an_empty_organization_is_led_to_its_first_ask(settings: Any) -> None:
     put_policy(cast, "First", [DAILY])
     begun = beginning_of(organization_id, now=NOW)
     assert (begun.agent_id, begun.has_key, begun.has_policy, begun.has_asked) == (public_id, True, True, False)
+
+
+def test_only_an_enforced_policy_that_applies_to_the_first_agent_counts_as_one() -> None:
+    world = make_world()
+    organization_id = world.organization_id
+
+    put_policy(world.cast, "Watched", [DAILY], mode=Mode.SHADOW)
+    put_policy(world.cast, "Nobody's", [DAILY], targets=AssignTo())
+    put_policy(world.cast, "Others'", [DAILY], targets=AssignTo(labels=("others",)))
+    assert not beginning_of(organization_id, now=NOW).has_policy
+
+    put_policy(world.cast, "Its own", [DAILY], targets=AssignTo(agents=(world.agent.pk,)))
+    assert beginning_of(organization_id, now=NOW).has_policy
+
+
+def test_the_first_steps_stay_until_an_ask_is_more_than_denied() -> None:
+    world = make_world(DAILY, PEOPLE)
+    ask(world, "1000")
+
+    html = page(world.cast.vera).content.decode()
+    assert "Four steps lead to" in html
+    assert "Every ask so far was declined." in html
+    assert 'href="/authorizations/?status=declined"' in html
+
+    ask(world, "60")
+
+    assert "Four steps lead to" not in page(world.cast.vera).content.decode()
 
 
 def test_what_needs_somebody_is_counted_and_led_to() -> None:

@@ -67,6 +67,8 @@ def test_a_policy_is_made_from_a_starter_edited_and_published_without_scripts(pe
     page = olu.get("/policies/new/?starter=review_above").content.decode()
     sent = Controls(page).sent
     assert sent["starter"] == "review_above"
+    assert sent["organization"] == "on"
+    del sent["organization"]
     sent["name"] = "Research agents"
     sent.setlist("labels", ["research"])
     sent.setlist("agents", [to_public(Prefix.AGENT, agent.pk)])

@@ -26,7 +26,8 @@ Next, in the console at {url}/
   4. write a policy, publish it and assign it: without a policy every payment is declined
   5. let the app ask:
        curl {url}/api/v1/authorizations -H "Authorization: Bearer $CONTO_KEY" -H "Content-Type: application/json" \\
-            -d '{{"amount": "1.00", "currency": "USD", "counterparty": {{"name": "Example", "domain": "example.com"}}}}'
+            -d '{{"amount": "1.00", "currency": "{currency}", "rail": "card", "session": "first-session",
+                 "counterparty": {{"name": "Example", "domain": "api.example.com"}}}}'
 """
 
 
@@ -48,14 +49,16 @@ class Command(BaseCommand):
             help="read the owner's password from standard input; without it a link to set one is printed",
         )
 
-    def handle(self, *_: Any, organization: str, owner: str, password_stdin: bool, **options: Any) -> None:
+    def handle(
+        self, *_: Any, organization: str, owner: str, currency: str, password_stdin: bool, **options: Any
+    ) -> None:
         """Create what is not there; print a fresh link to an owner who never set a password; refuse otherwise."""
         new = new_owner(owner, options["name"], sys.stdin.readline().rstrip("\n") if password_stdin else None)
         try:
             create_organization(
                 name=organization.strip(),
                 owner=new,
-                currency=options["currency"],
+                currency=currency,
                 time_zone=options["time_zone"],
                 actor=SYSTEM,
                 now=clock_now(),
@@ -71,7 +74,7 @@ class Command(BaseCommand):
         if not person.has_usable_password():
             self.stdout.write(f"\nSet the password once, within {settings.PASSWORD_RESET_TIMEOUT // 86_400} days, at")
             self.stdout.write(f"  {base_url()}{password_path(person)}")
-        self.stdout.write(NEXT_STEPS.format(url=base_url(), email=new.email))
+        self.stdout.write(NEXT_STEPS.format(url=base_url(), email=new.email, currency=currency))
 
 
 def new_owner(email: str, name: str, password: str | None) -> NewPerson:
