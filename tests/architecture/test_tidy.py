@@ -22,7 +22,7 @@ LONGEST_FILE: Final = 400
 LONGEST_TEMPLATE: Final = 150
 
 CORE: Final = {
-    "actor", "canonical", "clock", "db", "errors", "http", "ids", "keys", "money", "paging", "sealing", "span",
+    "actor", "canonical", "clock", "db", "errors", "http", "ids", "keys", "money", "paging", "prepared", "sealing", "span",
     "templatetags", "urls", "views",
 }  # fmt: skip
 HOUSE: Final = {

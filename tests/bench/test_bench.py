@@ -13,7 +13,9 @@ def test_what_the_benchmark_was_answered_is_what_the_ledger_has() -> None:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
     # How fast this machine is at the moment is not the question here.
-    missed = re.sub(r"0\.\d+ of pgbench at 32 clients", "", "".join(re.findall(r"^Missed: (.*)$", done.stdout, re.M)))
+    missed = re.sub(
+        r"0\.\d+ of pgbench at 32 clients", "", "".join(re.findall(r"^Missed: (.*)$", done.stdout, re.MULTILINE))
+    )
     assert missed == "", done.stdout + done.stderr
     told = re.findall(
         r"(\d+) approvals were answered; the ledger has (\d+), for ([\d.]+),\nand holds ([\d.]+)\.", done.stdout
