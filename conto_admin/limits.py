@@ -1,11 +1,12 @@
 """How often a key may call the API: one counter per key, shared by all processes; when it cannot be asked, all pass."""
 
 import logging
+import socket
 from dataclasses import dataclass
 from functools import lru_cache
 from http import HTTPStatus
-from ipaddress import AddressValueError, IPv6Address
-from threading import local
+from ipaddress import AddressValueError, IPv6Address, ip_address
+from threading import Thread, local
 from time import monotonic
 from typing import Any, Final
 from uuid import UUID
@@ -13,7 +14,7 @@ from uuid import UUID
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from redis.backoff import NoBackoff
-from redis.connection import AbstractConnection, Connection, parse_url
+from redis.connection import AbstractConnection, Connection, SSLConnection, parse_url
 from redis.exceptions import RedisError
 from redis.retry import Retry
 from rest_framework.request import Request
@@ -85,6 +86,9 @@ class RateHeaders:
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
+        if settings.RATE_URL:
+            # Now, at the start, so that it is known where the counter is when the first request comes.
+            connection_to(settings.RATE_URL, settings.RATE_WAIT_SECONDS)
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
@@ -163,7 +167,7 @@ class Counter:
             count, milliseconds = connection.read_response(timeout=left)
         except (RedisError, OSError) as error:
             self.rests_until = monotonic() + REST_SECONDS
-            self.mine.connection = None
+            self.forget_connection()
             logger.warning("Rate limits are not enforced for the next second: %s", type(error).__name__)
             return None
         return count, max(0, milliseconds)
@@ -176,12 +180,89 @@ class Counter:
             known.connect()  # type: ignore[no-untyped-call]
         return known
 
+    def forget_connection(self) -> None:
+        """Begin anew next time, at another of the server's addresses where it has several."""
+        failed: AbstractConnection | None = getattr(self.mine, "connection", None)
+        self.mine.connection = None
+        if isinstance(failed, ByAddress):
+            failed.place.move_on()
+
+
+class Place:
+    """Where the name of a server leads. It is looked up beside the requests: none waits for a name server."""
+
+    def __init__(self, host: str) -> None:
+        self.host = host
+        self.failed = ""
+        self.addresses: tuple[str, ...] = (host,) if is_address(host) else ()
+        self.lookup: Thread | None = None
+        if not self.addresses:
+            self.look_up()
+
+    def address(self) -> str:
+        """Return the address to connect to; raises `OSError` while none is known."""
+        if not self.addresses:
+            self.look_up()
+            raise OSError(f"it is not known yet where {self.host} is")
+        return self.addresses[0]
+
+    def move_on(self) -> None:
+        """Take another address next, and look the name up again: the server may have moved."""
+        self.failed = self.addresses[0] if self.addresses else ""
+        self.look_up()
+
+    def look_up(self) -> None:
+        """Begin to look the name up, where nobody does; a process that was forked does not inherit the thread."""
+        if not is_address(self.host) and (self.lookup is None or not self.lookup.is_alive()):
+            self.lookup = Thread(target=self.find, name=f"look up {self.host}", daemon=True)
+            self.lookup.start()
+
+    def find(self) -> None:
+        """Ask; what was known stays where there is no answer, and what failed last is tried last."""
+        try:
+            found = socket.getaddrinfo(self.host, None, type=socket.SOCK_STREAM)
+        except (OSError, UnicodeError):
+            return
+        addresses = dict.fromkeys(str(place[0]) for *_, place in found)
+        self.addresses = tuple(sorted(addresses, key=lambda one: one == self.failed))
+
+
+class ByAddress(Connection):
+    """Connects to where its `place` is; the name stays what a certificate is compared with."""
+
+    place: Place
+
+    def _connect(self) -> Any:
+        name, self.host = self.host, self.place.address()
+        try:
+            return super()._connect()  # type: ignore[no-untyped-call]
+        finally:
+            self.host = name
+
+
+class ByAddressWithTls(SSLConnection, ByAddress):
+    """The same, encrypted."""
+
+
+@lru_cache(maxsize=8)
+def place_of(host: str) -> Place:
+    return Place(host)
+
+
+def is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
+
 
 def connection_to(url: str, wait_seconds: float) -> AbstractConnection:
     """Return a connection, not opened yet, that gives up by itself and never tries twice."""
     options: dict[str, Any] = dict(parse_url(url))  # type: ignore[no-untyped-call]
     kind: type[AbstractConnection] = options.pop("connection_class", Connection)
-    return kind(
+    by_address = {Connection: ByAddress, SSLConnection: ByAddressWithTls}.get(kind)
+    made: AbstractConnection = (by_address or kind)(
         **options,
         protocol=2,  # the newer one begins with a step more
         driver_info=None,
@@ -189,3 +270,6 @@ def connection_to(url: str, wait_seconds: float) -> AbstractConnection:
         socket_connect_timeout=wait_seconds * CONNECT_SHARE,
         socket_timeout=wait_seconds * HANDSHAKE_SHARE,
     )
+    if isinstance(made, ByAddress):
+        made.place = place_of(made.host)
+    return made

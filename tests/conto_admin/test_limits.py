@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from time import monotonic, process_time
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -15,7 +16,7 @@ from django.conf import settings as shipped
 from django.test import Client
 from pytest_django import Settings
 
-from conto_admin.limits import WINDOW_SECONDS, Counter, network_of
+from conto_admin.limits import WINDOW_SECONDS, ByAddressWithTls, Counter, Place, connection_to, network_of, place_of
 from core.db import rows
 from tests.agents.samples import bearer
 from tests.approvals.world import World, add_agent, make_world
@@ -242,6 +243,56 @@ def test_a_counter_that_does_not_answer_costs_twenty_milliseconds() -> None:
         assert quickest(url) < 0.025
     with listening(reply_after=1, steps=b"+OK\r\n*2\r\n:1\r") as url:
         assert quickest(url) < 0.025
+
+
+def test_a_name_server_that_does_not_answer_holds_up_no_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The name is looked up beside the requests, which pass meanwhile; they are counted once it is known."""
+    asked, answered, real = threading.Event(), threading.Event(), socket.getaddrinfo
+    name = f"counter-{uuid4().hex}.example"
+
+    def slow(host: str | None, *rest: Any, **more: Any) -> Any:
+        if host != name:
+            return real(host, *rest, **more)
+        asked.set()
+        assert answered.wait(PATIENT_SECONDS)
+        return real("127.0.0.1", *rest, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", slow)
+    with listening(reply_after=PATIENT_SECONDS, steps=b"+OK\r\n*2\r\n:1\r\n:60000\r\n") as there:
+        url = there.replace("127.0.0.1", name)
+        assert quickest(url) < 0.025
+        assert asked.wait(PATIENT_SECONDS)
+        answered.set()
+        lookup = place_of(name).lookup
+        assert lookup is not None
+        lookup.join()
+
+        assert Counter(url, PATIENT_SECONDS).count("anybody") == (1, 60_000)
+
+
+def test_of_several_addresses_the_next_is_tried_after_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    name = f"counter-{uuid4().hex}.example"
+    both = [(socket.AF_INET6, ("::1", 0, 0, 0)), (socket.AF_INET, ("127.0.0.1", 0))]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [(family, 1, 6, "", place) for family, place in both])
+    place = Place(name)
+
+    tried = []
+    for _ in range(3):
+        assert place.lookup is not None
+        place.lookup.join()
+        tried.append(place.address())
+        place.move_on()
+
+    assert tried == ["::1", "127.0.0.1", "::1"]
+
+
+def test_an_address_is_not_looked_up_and_a_name_stays_what_a_certificate_is_compared_with() -> None:
+    assert place_of("192.0.2.7").lookup is None
+    made = connection_to("rediss://counter.example:6380/1", 0.02)
+    assert isinstance(made, ByAddressWithTls)
+    assert made.host == "counter.example"
+    made.place = place_of("192.0.2.7")
+    assert made.place.address() == "192.0.2.7"
 
 
 def test_what_failed_is_left_alone_for_a_second() -> None:
