@@ -72,7 +72,13 @@ class Authorization(models.Model):
             models.Index(fields=["agent", "-asked_at"], name="authorization_of_agent"),
             models.Index(
                 fields=["agent", "payee_digest", "amount", "currency", "-asked_at"],
-                name="authorization_twin",
+                condition=Q(status__in=["approved", "pending_review", "in_doubt"]),
+                name="authorization_twin_alive",
+            ),
+            models.Index(
+                fields=["agent", "payee_digest", "amount", "currency", "-asked_at"],
+                condition=Q(status="recorded"),
+                name="authorization_twin_recorded",
             ),
             models.Index(
                 fields=["expires_at"],

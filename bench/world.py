@@ -75,7 +75,9 @@ def put_policy(organization_id: UUID, rules: list[dict[str, Any]], now: datetime
 def seed_past(world: World, number: int) -> None:
     """Copy `number` recorded authorizations into the last year, spread over the agents, with their postings.
 
-    Counters that are open already are brought along, so that the books stay right.
+    They go to the payee that was asked for last, for the amounts that `bench.measure.asks` asks for: what an ask
+    looks up by payee and amount has the same past as its counters. Counters that are open already are brought
+    along, so that the books stay right.
     """
     ends = clock_now() - timedelta(minutes=5)
     rows(PAST, {"organization": world.organization_id, "agents": world.agents, "number": number, "ends": ends})
@@ -86,27 +88,31 @@ def seed_past(world: World, number: int) -> None:
 PAST: Final = """
 with past as (
     select gen_random_uuid() as id, (%(agents)s::uuid[])[1 + n %% cardinality(%(agents)s::uuid[])] as agent_id,
-        %(ends)s::timestamptz - (n * interval '1 year' / %(number)s::int) as asked_at
+        %(ends)s::timestamptz - (n * interval '1 year' / %(number)s::int) as asked_at,
+        (100 + n %% 900) / 100.0 as amount
     from generate_series(0, %(number)s::int - 1) n
+), model as (
+    select counterparty_id, payee, payee_digest, category from approvals_authorization
+    where organization_id = %(organization)s and counterparty_id is not null order by asked_at desc limit 1
 ), asked as (
     insert into approvals_authorization (id, organization_id, agent_id, body_digest, amount, currency,
-        counting_currency, payee, payee_digest, category, purpose, context, outcome, reasons, decision, facts, versions,
-        status, status_reason,
-        asked_at, approved_at, closed_at, changed_at, decided_in_us)
-    select id, %(organization)s, agent_id, repeat('0', 64), 1, 'USD', 'USD',
-        '{"name": "Past", "identifiers": [], "counterparty": null, "country": null}', repeat('1', 64), 'past', '', '{}',
-        'allow', '{}', '{"outcome": "allow", "reasons": [], "checks": []}', '{}', '{}', 'recorded', '',
-        asked_at, asked_at, asked_at, asked_at, 0
-    from past returning id
+        counting_currency, counterparty_id, payee, payee_digest, category, purpose, context, outcome, reasons, decision,
+        facts, versions, status, status_reason, asked_at, approved_at, closed_at, changed_at, decided_in_us)
+    select id, %(organization)s, agent_id, repeat('0', 64), amount, 'USD', 'USD', counterparty_id, payee, payee_digest,
+        category, '', '{}', 'allow', '{}', '{"outcome": "allow", "reasons": [], "checks": []}', '{}', '{}', 'recorded',
+        '', asked_at, asked_at, asked_at, asked_at, 0
+    from past, model returning id
 ), held as (
-    insert into spend_hold (id, organization_id, agent_id, authorization_id, currency, counting_currency, amount, held,
-        spent, returned, is_ask, category, asked_at)
-    select id, %(organization)s, agent_id, id, 'USD', 'USD', 1, 0, 1, 0, true, 'past', asked_at from past returning id
+    insert into spend_hold (id, organization_id, agent_id, authorization_id, counterparty_id, currency,
+        counting_currency, amount, held, spent, returned, is_ask, category, asked_at)
+    select id, %(organization)s, agent_id, id, counterparty_id, 'USD', 'USD', amount, 0, amount, 0, true, category,
+        asked_at
+    from past, model returning id
 )
 insert into spend_spendrecord (id, organization_id, agent_id, hold_id, authorization_id, kind, amount, currency,
     counting_currency, body_digest, flags, is_final, gives_room_back, note, recorded_at, reported_by)
-select gen_random_uuid(), %(organization)s, agent_id, id, id, 'payment', 1, 'USD', 'USD', repeat('0', 64), '{}', true,
-    false, '', asked_at, 'bench' from past
+select gen_random_uuid(), %(organization)s, agent_id, id, id, 'payment', amount, 'USD', 'USD', repeat('0', 64), '{}',
+    true, false, '', asked_at, 'bench' from past
 """
 
 PAST_POSTINGS: Final = """

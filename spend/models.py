@@ -126,7 +126,7 @@ class Hold(models.Model):
                 name="hold_of_counterparty_in_time",
             ),
             models.Index(
-                fields=["counterparty"],
+                fields=["counterparty", "authorization_id"],
                 condition=Q(spent__gt=0),
                 name="hold_that_paid_counterparty",
             ),

@@ -14,7 +14,6 @@ EVM_ADDRESS: Final = re.compile(r"0[xX][0-9a-fA-F]{40}", re.ASCII)
 ADDRESS: Final = re.compile(r"[!-~]{4,255}", re.ASCII)
 ACCOUNT: Final = re.compile(r"[A-Za-z0-9:/_.@+-]{2,255}", re.ASCII)
 HOST: Final = re.compile(r"(?=.{1,253}$)([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}", re.ASCII)
-COUNTRY: Final = re.compile(r"[A-Z]{2}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)

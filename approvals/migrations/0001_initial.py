@@ -183,7 +183,17 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="authorization",
             index=models.Index(
-                fields=["agent", "payee_digest", "amount", "currency", "-asked_at"], name="authorization_twin"
+                condition=models.Q(("status__in", ["approved", "pending_review", "in_doubt"])),
+                fields=["agent", "payee_digest", "amount", "currency", "-asked_at"],
+                name="authorization_twin_alive",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="authorization",
+            index=models.Index(
+                condition=models.Q(("status", "recorded")),
+                fields=["agent", "payee_digest", "amount", "currency", "-asked_at"],
+                name="authorization_twin_recorded",
             ),
         ),
         migrations.AddIndex(

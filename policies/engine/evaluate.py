@@ -8,12 +8,13 @@ from core.span import CounterKey
 from policies.engine.counting import Look, looks
 from policies.engine.judging import Saying, is_covered, is_minimum_known, judge
 from policies.engine.reasons import Reason, in_order
-from policies.engine.rules import Duplicate, PolicyInForce, Rule
+from policies.engine.rules import Duplicate, PolicyInForce, Rule, SameField
 from policies.engine.types import (
     Check,
     CounterMove,
     Decision,
     Facts,
+    Lookback,
     Mode,
     Outcome,
     Payment,
@@ -22,7 +23,7 @@ from policies.engine.types import (
     Standing,
 )
 
-__all__ = ["PolicyInForce", "counters_needed", "evaluate", "lookback_minutes"]
+__all__ = ["PolicyInForce", "counters_needed", "evaluate", "lookback"]
 
 MODES: Final = tuple(Mode)
 SAID: Final = {outcome: Said(outcome.value) for outcome in Outcome}
@@ -71,10 +72,25 @@ def counters_needed(policies: Sequence[PolicyInForce], payment: Payment, time_zo
     return tuple(found[digest] for digest in sorted(found))
 
 
-def lookback_minutes(policies: Sequence[PolicyInForce], payment: Payment) -> int:
-    """Return the longest window of the DUPLICATE rules that judge this payment; 0 where there is none."""
-    rules = (rule for policy in policies for rule in policy.rules if isinstance(rule, Duplicate))
-    return max((rule.minutes for rule in rules if is_covered(rule, payment)), default=0)
+def lookback(policies: Sequence[PolicyInForce], payment: Payment) -> Lookback | None:
+    """Return which earlier payments the DUPLICATE rules that judge this one can count; None where there is no rule."""
+    found = (rule for policy in policies for rule in policy.rules if isinstance(rule, Duplicate))
+    rules = [rule for rule in found if is_covered(rule, payment)]
+    if not rules:
+        return None
+    matched = {field for field in SameField if all(field in rule.match for rule in rules)}
+    return Lookback(
+        minutes=max(rule.minutes for rule in rules),
+        purpose=payment.purpose if SameField.PURPOSE in matched else None,
+        session=payment.session if SameField.SESSION in matched else None,
+        categories=_union([rule.when.categories for rule in rules]),
+        rails=_union([rule.when.rails for rule in rules]),
+    )
+
+
+def _union(lists: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
+    """Return what stands in any of the lists; an empty one means everything, and then so does the union."""
+    return tuple(sorted({member for members in lists for member in members})) if all(lists) else ()
 
 
 def _in_order(policies: Iterable[PolicyInForce]) -> list[PolicyInForce]:

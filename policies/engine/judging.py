@@ -71,20 +71,24 @@ def judge(rule: Rule, policy: str, payment: Payment, facts: Facts) -> tuple[Sayi
 
 def is_covered(rule: Rule, payment: Payment) -> bool:
     """Say whether the payment meets the rule's `when`."""
-    return rule.when.covers(
-        category=payment.category,
-        rail=payment.rail,
-        counterparty=payment.counterparty,
-        currency=payment.currency,
-        counting_currency=payment.counting_currency,
-        amount=payment.amount,
-    )
+    return _is_met(rule, payment, category=payment.category, rail=payment.rail)
 
 
 def is_minimum_known(rule: Rule, payment: Payment) -> bool:
     """Say whether the rule's minimum amount, if it has one, covers the payment's currency."""
     minimums = rule.when.minimum_amounts
     return not minimums or amount_in(minimums, payment.counting_currency) is not None
+
+
+def _is_met(rule: Rule, payment: Payment, *, category: str | None, rail: Rail | None) -> bool:
+    return rule.when.covers(
+        category=category,
+        rail=rail,
+        counterparty=payment.counterparty,
+        currency=payment.currency,
+        counting_currency=payment.counting_currency,
+        amount=payment.amount,
+    )
 
 
 def _sayings(rule: Rule, policy: str, payment: Payment, facts: Facts) -> Iterator[Saying]:  # noqa: C901, PLR0912
@@ -120,8 +124,7 @@ def _sayings(rule: Rule, policy: str, payment: Payment, facts: Facts) -> Iterato
         case RailRule():
             yield from _rail_sayings(rule, payment)
         case Duplicate():
-            is_repeated = any(_is_duplicate(rule, payment, earlier) for earlier in facts.earlier)
-            yield _saying(Reason.DUPLICATE, rule.on_breach.outcome, is_breached=is_repeated)
+            yield _saying(Reason.DUPLICATE, rule.on_breach.outcome, is_breached=_is_repeated(rule, payment, facts))
         case _:
             assert_never(rule)
 
@@ -180,8 +183,7 @@ def _counterparty_sayings(rule: CounterpartyRule, payment: Payment, facts: Facts
     if payment.has_identifier_mismatch:
         yield Saying(Reason.IDENTIFIER_MISMATCH, Outcome.DENY)
     if rule.blocked:
-        is_blocked = any(_is_listed(name, rule.blocked) for name in _names(payment))
-        yield _saying(Reason.COUNTERPARTY_BLOCKED, Outcome.DENY, is_breached=is_blocked)
+        yield _blocked_saying(rule.blocked, payment)
     if rule.require is not None:
         is_met = payment.standing in STANDINGS_MEETING[rule.require]
         yield _saying(Reason.COUNTERPARTY_STANDING, rule.on_breach.outcome, is_breached=not is_met)
@@ -190,6 +192,15 @@ def _counterparty_sayings(rule: CounterpartyRule, payment: Payment, facts: Facts
         yield _saying(Reason.COUNTERPARTY_UNKNOWN, rule.unknown, is_breached=is_unknown)
     if rule.first_payment is not None:
         yield _saying(Reason.FIRST_PAYMENT, rule.first_payment, is_breached=not facts.has_paid_counterparty)
+
+
+def _blocked_saying(blocked: Sequence[str], payment: Payment) -> Saying:
+    # Whoever is on the list is there under every identifier: to send another one is no way around it.
+    names = (*_names(payment), *payment.other_identifiers)
+    if not names:
+        return Saying(Reason.IDENTIFIER_MISSING, Outcome.DENY)
+    is_blocked = any(_is_listed(name, blocked) for name in names)
+    return _saying(Reason.COUNTERPARTY_BLOCKED, Outcome.DENY, is_breached=is_blocked)
 
 
 def _whitelist_sayings(rule: Whitelist, payment: Payment) -> Iterator[Saying]:
@@ -257,9 +268,19 @@ def _rail_sayings(rule: RailRule, payment: Payment) -> Iterator[Saying]:
         yield from _amount_sayings(Reason.PRICE_CEILING, rule.ceiling, rule.on_breach.outcome, payment)
 
 
+def _is_repeated(rule: Duplicate, payment: Payment, facts: Facts) -> bool:
+    # What could not be read may be the same payment.
+    begins = payment.asked_at - timedelta(minutes=rule.minutes)
+    if facts.unread_before is not None and facts.unread_before >= begins:
+        return True
+    return any(_is_duplicate(rule, payment, earlier) for earlier in facts.earlier)
+
+
 def _is_duplicate(rule: Duplicate, payment: Payment, earlier: Earlier) -> bool:
     # Asks of one moment reach the books in any order: one that carries a slightly later time counts as well.
     if abs(payment.asked_at - earlier.asked_at) > timedelta(minutes=rule.minutes):
+        return False
+    if not _is_met(rule, payment, category=earlier.category, rail=earlier.rail):
         return False
     pairs = {
         SameField.PURPOSE: (payment.purpose, earlier.purpose),

@@ -61,6 +61,7 @@ REASONS_OF: Final[Mapping[RuleType, tuple[Reason, ...]]] = {
         Reason.COUNTERPARTY_UNKNOWN,
         Reason.FIRST_PAYMENT,
         Reason.IDENTIFIER_MISMATCH,
+        Reason.IDENTIFIER_MISSING,
     ),
     RuleType.WHITELIST: (Reason.NOT_WHITELISTED, Reason.IDENTIFIER_MISMATCH),
     RuleType.CATEGORY: (Reason.CATEGORY_NOT_ALLOWED, Reason.CATEGORY_BLOCKED, Reason.CATEGORY_MISSING),

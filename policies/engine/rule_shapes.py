@@ -158,7 +158,9 @@ SHAPES: Final[Mapping[RuleType, Shape]] = {
         (
             _KEY,
             _WHEN,
-            Parameter("blocked", _IDENTIFIERS, "Never paid."),
+            Parameter(
+                "blocked", _IDENTIFIERS, "Never paid, whichever of their identifiers is sent; nor is who sends none."
+            ),
             Parameter(
                 "require",
                 Choice(

@@ -55,21 +55,24 @@ def payment_from_plain(stored: Plain) -> Payment:
             "amount": Decimal(stored["amount"]),
             "asked_at": _moment(stored["asked_at"]),
             "identifiers": tuple(stored["identifiers"]),
+            "other_identifiers": tuple(stored.get("other_identifiers", ())),
             "standing": Standing(stored["standing"]),
-            "rail": None if stored["rail"] is None else Rail(stored["rail"]),
+            "rail": _rail(stored["rail"]),
         }
     )
 
 
 def facts_from_plain(stored: Plain) -> Facts:
     """Return the facts that were stored."""
+    unread_before = stored.get("unread_before")
     return Facts(
         **{
             **stored,
             "now": _moment(stored["now"]),
             "tallies": {digest: Tally(Decimal(tally["used"])) for digest, tally in stored["tallies"].items()},
-            "earlier": tuple(Earlier(**{**each, "asked_at": _moment(each["asked_at"])}) for each in stored["earlier"]),
+            "earlier": tuple(map(_earlier, stored["earlier"])),
             "frozen": tuple(stored["frozen"]),
+            "unread_before": None if unread_before is None else _moment(unread_before),
         }
     )
 
@@ -121,6 +124,14 @@ def _object(value: object) -> dict[str, Any]:
     made = orjson.loads(plain_json(value))
     assert isinstance(made, dict), "a dataclass is an object"
     return made
+
+
+def _earlier(stored: Plain) -> Earlier:
+    return Earlier(**{**stored, "asked_at": _moment(stored["asked_at"]), "rail": _rail(stored.get("rail"))})
+
+
+def _rail(text: str | None) -> Rail | None:
+    return None if text is None else Rail(text)
 
 
 def _move(stored: Plain) -> CounterMove:

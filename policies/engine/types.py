@@ -70,6 +70,7 @@ class Payment:
     `amount` is exact and positive, in `currency`; it counts in `counting_currency` (pegs resolved at the ask).
     `identifiers` are normalised texts such as `domain:api.openai.com`, `address:0x…`, `account:…`.
     `counterparty` is a public id, or None where no identifier is known; then `standing` is unknown.
+    `other_identifiers` are those that the counterparty has beside the ones sent.
     """
 
     organization: str
@@ -87,6 +88,7 @@ class Payment:
     country: str | None = None
     session: str | None = None
     purpose: str | None = None
+    other_identifiers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,23 @@ class Earlier:
     asked_at: datetime
     purpose: str | None
     session: str | None
+    category: str | None = None
+    rail: Rail | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Lookback:
+    """Which earlier payments the DUPLICATE rules that judge a payment can count, taken together.
+
+    Those of the last `minutes`; where `purpose` or `session` is set only of that one (or of none), where `categories`
+    or `rails` are, only of these (or of none).
+    """
+
+    minutes: int
+    purpose: str | None = None
+    session: str | None = None
+    categories: tuple[str, ...] = ()
+    rails: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +124,7 @@ class Facts:
 
     `now` is the clock of the decision (limits use `payment.asked_at`). `time_zone` is the organization's (IANA).
     `tallies` go by `CounterKey.digest` and leave out what this very authorization holds.
+    Equal payments that were asked for at `unread_before` or earlier were too many to be read; None where all were.
     `frozen` holds the codes `agent_frozen`, `organization_frozen` that apply.
     """
 
@@ -114,6 +134,7 @@ class Facts:
     earlier: tuple[Earlier, ...] = ()
     has_paid_counterparty: bool = False
     frozen: tuple[str, ...] = ()
+    unread_before: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -304,7 +304,9 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="hold",
             index=models.Index(
-                condition=models.Q(("spent__gt", 0)), fields=["counterparty"], name="hold_that_paid_counterparty"
+                condition=models.Q(("spent__gt", 0)),
+                fields=["counterparty", "authorization_id"],
+                name="hold_that_paid_counterparty",
             ),
         ),
         migrations.AddIndex(

@@ -16,13 +16,14 @@ PEG_CACHE_SIZE: Final = 256
 PAYEES_KEPT: Final = 20_000
 """Payees kept per process; an organization pays far fewer."""
 
-RESOLVE: Final = """
-select i.kind || ':' || i.value, c.id, c.standing, c.country
+OWNED: Final = "array(select kind || ':' || value from spend_identifier o where o.counterparty_id = c.id order by 1)"
+RESOLVE: Final = f"""
+select i.kind || ':' || i.value, c.id, c.standing, c.country, {OWNED}
 from spend_identifier i join spend_counterparty c on c.id = i.counterparty_id
 where i.organization_id = %(organization)s::uuid
   and (i.kind, i.value) in (select * from unnest(%(kinds)s::text[], %(values)s::text[]))
 union all
-select 'id', c.id, c.standing, c.country
+select 'id', c.id, c.standing, c.country, {OWNED}
 from spend_counterparty c
 where c.organization_id = %(organization)s::uuid and c.id = %(id)s::uuid
 """
@@ -30,13 +31,17 @@ where c.organization_id = %(organization)s::uuid and c.id = %(id)s::uuid
 
 @dataclass(frozen=True, slots=True)
 class Payee:
-    """Who a claim resolved to; `counterparty` None where it is nobody known or the identifiers disagree."""
+    """Who a claim resolved to; `counterparty` None where it is nobody known or the identifiers disagree.
+
+    `identifiers` are all that the counterparty has, sent or not.
+    """
 
     counterparty: UUID | None
     standing: str
     country: str
     has_mismatch: bool
     is_new: bool
+    identifiers: tuple[str, ...] = ()
 
 
 UNKNOWN_PAYEE: Final = Payee(None, "unknown", "", has_mismatch=False, is_new=False)
@@ -51,7 +56,7 @@ def resolve_payee(organization_id: UUID, claim: PayeeClaim) -> Payee:
         return UNKNOWN_PAYEE
     pairs = [identifier.split(":", 1) for identifier in claim.identifiers]
     found = cast(
-        list[tuple[str, UUID, str, str]],
+        list[tuple[str, UUID, str, str, list[str]]],
         prepared_rows(
             RESOLVE,
             {
@@ -65,14 +70,15 @@ def resolve_payee(organization_id: UUID, claim: PayeeClaim) -> Payee:
     sent = len(claim.identifiers) + (claim.counterparty is not None)
     if not found and claim.counterparty is None:
         return Payee(None, "unknown", "", has_mismatch=False, is_new=True)
-    if any(standing == BLOCKED for _, _, standing, _ in found):
+    if any(row[2] == BLOCKED for row in found):
         # Junk beside the identifier of somebody blocked must not wash them clean.
-        blocked = next(row for row in found if row[2] == BLOCKED)
-        return Payee(blocked[1], BLOCKED, blocked[3], has_mismatch=len(found) < sent, is_new=False)
+        _, counterparty, standing, country, owned = next(row for row in found if row[2] == BLOCKED)
+        has_mismatch = len(found) < sent
+        return Payee(counterparty, standing, country, has_mismatch, is_new=False, identifiers=tuple(owned))
     if len(found) < sent or len({row[1] for row in found}) > 1:
         return Payee(None, "unknown", "", has_mismatch=True, is_new=False)
-    _, counterparty, standing, country = found[0]
-    return Payee(counterparty, standing, country, has_mismatch=False, is_new=False)
+    _, counterparty, standing, country, owned = found[0]
+    return Payee(counterparty, standing, country, has_mismatch=False, is_new=False, identifiers=tuple(owned))
 
 
 def payee_in(organization_id: UUID, claim: PayeeClaim, epoch: int) -> Payee:
@@ -100,12 +106,6 @@ def _known_payee(organization_id: UUID, claim: PayeeClaim, epoch: int) -> Payee:
     if payee.counterparty is None:
         raise _NobodyKnown(payee)
     return payee
-
-
-def has_been_paid(counterparty_id: UUID) -> bool:
-    """Say whether the organization has paid this counterparty before; once true it stays so."""
-    sql = "select exists (select from spend_hold where counterparty_id = %(counterparty)s::uuid and spent > 0)"
-    return bool(prepared_rows(sql, {"counterparty": counterparty_id})[0][0])
 
 
 def _own_id(public: str | None) -> UUID | None:

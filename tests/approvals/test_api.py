@@ -97,6 +97,16 @@ def test_a_version_stored_with_capitals_blocks_all_the_same() -> None:
     assert post(world, "authorizations", BODY | {"category": "gambling"}).json()["status"] == "declined"
 
 
+@pytest.mark.parametrize("country", ["ZZ", "UK", "XK", "us", "USA", "", 1])
+def test_what_is_no_country_is_refused_where_it_would_pass_a_list_of_blocked_ones(country: object) -> None:
+    world = make_world(DAILY, {"key": "where", "type": "GEOGRAPHIC", "blocked": ["KP"]})
+
+    refused = post(world, "authorizations", BODY | {"counterparty": {"domain": "a.example", "country": country}})
+
+    assert refused.status_code == 422
+    assert (problem(refused)["code"], problem(refused)["field"]) == ("country_invalid", "counterparty.country")
+
+
 def test_a_replay_has_the_same_decision_and_the_present_status() -> None:
     world = make_world(DAILY)
     first = post(world, "authorizations", BODY, **{"Idempotency-Key": "k1"})

@@ -46,6 +46,7 @@ class Story:
             counting_currency=said["counts_as"] if "counts_as" in said else said["currency"],
             asked_at=said["at"],
             identifiers=tuple(said.get("identifiers", ())),
+            other_identifiers=tuple(said.get("other_identifiers", ())),
             counterparty=said.get("counterparty"),
             standing=Standing(said.get("standing", "unknown")),
             has_identifier_mismatch=said.get("mismatch", False),
@@ -77,7 +78,18 @@ class Story:
             now=self.facts["now"] if "now" in self.facts else self.request["at"],
             time_zone=self.facts.get("time_zone", "UTC"),
             tallies=tallies,
-            earlier=tuple(Earlier("atz_earlier", one["at"], one.get("purpose"), one.get("session")) for one in earlier),
+            earlier=tuple(
+                Earlier(
+                    "atz_earlier",
+                    one["at"],
+                    one.get("purpose"),
+                    one.get("session"),
+                    one.get("category"),
+                    Rail(one["rail"]) if "rail" in one else None,
+                )
+                for one in earlier
+            ),
+            unread_before=self.facts.get("unread_before"),
             has_paid_counterparty=self.facts.get("paid_before", False),
             frozen=tuple(self.facts.get("frozen", ())),
         )

@@ -225,6 +225,7 @@ def payments(draw: st.DrawFn) -> Payment:
         asked_at=draw(moments),
         identifiers=tuple(draw(some(IDENTIFIERS, least=0))),
         counterparty=counterparty,
+        other_identifiers=tuple(draw(some(IDENTIFIERS, least=0))) if counterparty else (),
         standing=draw(st.sampled_from(Standing)) if counterparty else Standing.UNKNOWN,
         has_identifier_mismatch=draw(st.booleans()) if counterparty is None else False,
         category=draw(st.none() | st.sampled_from(CATEGORIES)),
@@ -244,6 +245,8 @@ def worlds(draw: st.DrawFn, keys: Iterable[CounterKey], time_zone: str) -> Facts
         asked_at=moments,
         purpose=st.none() | st.sampled_from(["summary", "search"]),
         session=st.none() | st.sampled_from(["run_1", "run_2"]),
+        category=st.none() | st.sampled_from(CATEGORIES),
+        rail=st.none() | st.sampled_from(Rail),
     )
     return Facts(
         now=draw(moments),
@@ -251,6 +254,7 @@ def worlds(draw: st.DrawFn, keys: Iterable[CounterKey], time_zone: str) -> Facts
         tallies={key.digest: Tally(Decimal(draw(st.integers(0, 2_000))) / 100) for key in keys},
         earlier=tuple(draw(st.lists(earlier, max_size=2))),
         has_paid_counterparty=draw(st.booleans()),
+        unread_before=draw(st.none() | st.none() | moments),
         frozen=tuple(draw(st.sampled_from([(), (), (), ("agent_frozen",), ("organization_frozen",)]))),
     )
 

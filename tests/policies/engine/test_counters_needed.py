@@ -9,8 +9,8 @@ import pytest
 
 from core.span import Condition, CounterKey, Measure, Span, Subject, Tally
 from policies.engine.document import parse
-from policies.engine.evaluate import PolicyInForce, counters_needed, evaluate, lookback_minutes
-from policies.engine.types import Check, CounterMove, Decision, Facts, Mode, Outcome, Payment, Requirement
+from policies.engine.evaluate import PolicyInForce, counters_needed, evaluate, lookback
+from policies.engine.types import Check, CounterMove, Decision, Facts, Lookback, Mode, Outcome, Payment, Requirement
 
 NOW = datetime(2026, 11, 18, 12, tzinfo=UTC)
 PAYMENT = Payment("org_a", "agt_a", Decimal(5), "USDC", "USD", NOW, counterparty="cpt_a", session="run_1")
@@ -176,10 +176,20 @@ def duplicate(minutes: int, **more: Any) -> dict[str, Any]:
 
 
 def test_lookback_is_the_longest_window_of_the_rules_that_judge() -> None:
-    assert lookback_minutes([], PAYMENT) == 0
-    assert lookback_minutes([policy(limit(daily=USD))], PAYMENT) == 0
+    assert lookback([], PAYMENT) is None
+    assert lookback([policy(limit(daily=USD))], PAYMENT) is None
     rules = (duplicate(5), duplicate(30), duplicate(60, when={"currencies": ["EUR"]}))
-    assert lookback_minutes([policy(*rules), policy(duplicate(10), name="pol_b", mode=Mode.SHADOW)], PAYMENT) == 30
+    wanted = lookback([policy(*rules), policy(duplicate(10), name="pol_b", mode=Mode.SHADOW)], PAYMENT)
+    assert wanted == Lookback(minutes=30)
+
+
+def test_lookback_leaves_out_what_no_rule_can_count() -> None:
+    payment = replace(PAYMENT, purpose="summary")
+    card = duplicate(5, match=["purpose", "session"], when={"rails": ["card"], "categories": ["b", "a"]})
+    x402 = duplicate(6, match=["purpose"], when={"rails": ["x402", "card"], "categories": ["c"]})
+    assert lookback([policy(card)], payment) == Lookback(5, "summary", "run_1", ("a", "b"), ("card",))
+    assert lookback([policy(card, x402)], payment) == Lookback(6, "summary", None, ("a", "b", "c"), ("card", "x402"))
+    assert lookback([policy(card, x402, duplicate(1))], payment) == Lookback(minutes=6)
 
 
 def decided(*rules: dict[str, Any], mode: Mode = Mode.ENFORCED) -> Decision:

@@ -4,6 +4,7 @@ import json
 import random
 from collections import Counter
 from dataclasses import replace
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from core.canonical import canonical_json
 from policies.engine import document
-from policies.engine.evaluate import PolicyInForce, counters_needed, evaluate, lookback_minutes
+from policies.engine.evaluate import PolicyInForce, counters_needed, evaluate, lookback
 from policies.engine.rules import Duplicate
 from policies.engine.stored import (
     decision_bytes,
@@ -23,7 +24,7 @@ from policies.engine.stored import (
     payment_from_plain,
     payment_to_plain,
 )
-from policies.engine.types import Decision, Facts, Mode, Outcome, Payment, Said
+from policies.engine.types import Decision, Earlier, Facts, Lookback, Mode, Outcome, Payment, Said
 from tests.policies.engine import strategies as some
 from tests.policies.engine.strategies import law
 
@@ -235,11 +236,29 @@ def test_document_to_types_to_document_is_the_identity(plain: some.Plain) -> Non
 @given(situations())
 def test_lookback_reaches_as_far_as_the_rules_look(situation: Situation) -> None:
     payment, policies, facts = situation
-    minutes = lookback_minutes(policies, payment)
+    wanted = lookback(policies, payment)
     rules = [rule for policy in policies for rule in policy.rules if isinstance(rule, Duplicate)]
-    assert minutes in {0, *(rule.minutes for rule in rules)}
-    near = [one for one in facts.earlier if (payment.asked_at - one.asked_at).total_seconds() <= minutes * 60]
-    assert evaluate(payment, policies, facts) == evaluate(payment, policies, replace(facts, earlier=tuple(near)))
+    assert wanted is None or wanted.minutes in {rule.minutes for rule in rules}
+    near = tuple(one for one in facts.earlier if wanted and is_reached(wanted, payment, one))
+    assert evaluate(payment, policies, facts) == evaluate(payment, policies, replace(facts, earlier=near))
+
+
+def is_reached(wanted: Lookback, payment: Payment, one: Earlier) -> bool:
+    return (
+        abs(payment.asked_at - one.asked_at) <= timedelta(minutes=wanted.minutes)
+        and (wanted.purpose is None or one.purpose in (None, wanted.purpose))
+        and (wanted.session is None or one.session in (None, wanted.session))
+        and (not wanted.categories or one.category is None or one.category in wanted.categories)
+        and (not wanted.rails or one.rail is None or one.rail in wanted.rails)
+    )
+
+
+@law
+@given(situations(), some.moments)
+def test_what_was_not_read_never_turns_a_no_into_a_yes(situation: Situation, moment: datetime) -> None:
+    payment, policies, facts = situation
+    known, unread = (evaluate(payment, policies, replace(facts, unread_before=one)) for one in (None, moment))
+    assert unread.outcome.strictness >= known.outcome.strictness
 
 
 @pytest.mark.parametrize("code", ["agent_frozen", "organization_frozen"])

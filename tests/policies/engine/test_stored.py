@@ -1,5 +1,6 @@
 """Stored payments, facts and decisions come back exactly, and older forms are still read."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -86,14 +87,16 @@ PAYMENT = Payment(
     country="DE",
     session="run_1",
     purpose="search",
+    other_identifiers=("address:0xaa",),
 )
 FACTS = Facts(
     NOON,
     "Europe/Berlin",
     {KEY.digest: Tally(Decimal("3.1"))},
-    earlier=(Earlier("atz_a", NOON, "search", None),),
+    earlier=(Earlier("atz_a", NOON, "search", None, "travel", Rail.X402),),
     has_paid_counterparty=True,
     frozen=("agent_frozen",),
+    unread_before=NOON,
 )
 
 
@@ -120,6 +123,15 @@ def test_facts_come_back() -> None:
     assert facts_from_plain(facts_to_plain(FACTS)) == FACTS
     assert facts_to_plain(FACTS)["tallies"] == {KEY.digest: {"used": "3.1"}}
     assert facts_from_plain(facts_to_plain(Facts(NOON, "UTC"))) == Facts(NOON, "UTC")
+
+
+def test_what_was_stored_before_a_field_came_is_read() -> None:
+    payment, facts = payment_to_plain(PAYMENT), facts_to_plain(FACTS)
+    del payment["other_identifiers"], facts["unread_before"]
+    del facts["earlier"][0]["category"], facts["earlier"][0]["rail"]
+    assert payment_from_plain(payment) == replace(PAYMENT, other_identifiers=())
+    earlier = (Earlier("atz_a", NOON, "search", None),)
+    assert facts_from_plain(facts) == replace(FACTS, earlier=earlier, unread_before=None)
 
 
 def test_a_check_that_was_stored_before_marks_is_read() -> None:
