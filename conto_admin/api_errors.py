@@ -9,10 +9,12 @@ import orjson
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
+from django.utils.module_loading import import_string
 from rest_framework import exceptions
 from rest_framework.response import Response
 
 from conto_admin.api_render import plain
+from core.clock import now
 from core.errors import ContoError, InvalidMany, Malformed, NotAllowed, NotAuthenticated, NotFound, TooMany, Unavailable
 from core.http import request_id_of
 
@@ -36,6 +38,13 @@ CODES: Final = {
 }
 """Codes of errors that no code of ours raised."""
 
+OTHER_KINDS: Final = {
+    "agents.authentication.authenticate_agent": "An agent's key may not do this. Send an organization key of "
+    "the scope that the call names.",
+    "people.authentication.authenticate_organization": "An organization key may not do this. Send the key of the agent.",
+}
+"""By name: these import the framework, which imports this while it is still importing itself."""
+
 DETAILS: Final = {
     404: "There is nothing at this address.",
     413: "The body is larger than this server accepts.",
@@ -47,7 +56,7 @@ DETAILS: Final = {
 def handle(exception: Exception, context: dict[str, Any]) -> Response | None:
     """Word an exception that left an API view; `None` leaves it to Django, which logs it and answers 500."""
     request: HttpRequest = context["request"]._request  # noqa: SLF001 - what the middleware saw, not DRF's wrapper
-    error = as_ours(exception)
+    error = unmet(request) if isinstance(exception, exceptions.NotAuthenticated) else as_ours(exception)
     if error is not None:
         return as_response(members_of(request, error), headers_of(error))
     if isinstance(exception, exceptions.ValidationError):
@@ -56,6 +65,23 @@ def handle(exception: Exception, context: dict[str, Any]) -> Response | None:
         body = members(request, exception.status_code, detail=str(exception.detail))
         return as_response(body, headers_of_drf(exception, context))
     return None
+
+
+def unmet(request: HttpRequest) -> ContoError:
+    """What is wrong where no key that the call takes was sent: a known one of the other kind is known all the same."""
+    header = request.META.get("HTTP_AUTHORIZATION")
+    for path, refusal in OTHER_KINDS.items():
+        try:
+            caller = import_string(path)(header, now())
+        except NotAuthenticated as error:
+            return error
+        except (OperationalError, InterfaceError):
+            return Unavailable()
+        if caller is not None:
+            # It is no failure of the address, yet counts for the key (`limits.RateHeaders`).
+            request.refused_key_id = caller.key_id  # type: ignore[attr-defined]
+            return NotAllowed("other_key_needed", refusal)
+    return NotAuthenticated("not_authenticated", "Send a key as `Authorization: Bearer conto_…`.")
 
 
 def as_ours(exception: Exception) -> ContoError | None:

@@ -94,6 +94,8 @@ class RateHeaders:
         response = self.get_response(request)
         if response.status_code == HTTPStatus.UNAUTHORIZED:
             response = self.count_failure(request, response)
+        elif refused := getattr(request, "refused_key_id", None):
+            response = self.count_refusal(request, response, refused)
         rate: Rate | None = getattr(request, "rate", None)
         if rate is not None:
             for name, value in rate.headers.items():
@@ -110,6 +112,14 @@ class RateHeaders:
             return response
         request.rate = rate  # type: ignore[attr-defined]
         return api_errors.of_conto(request, too_many("This address, without a known key,", rate))
+
+    def count_refusal(self, request: HttpRequest, response: HttpResponse, key_id: UUID) -> HttpResponse:
+        """Return the 403 for a key of the wrong kind as it is, or 429: such a call counts for the key as any other."""
+        quota: int = settings.RATE_PER_MINUTE
+        if not quota:
+            return response
+        request.rate, is_over = spend_one("key", key_id.hex, quota)  # type: ignore[attr-defined]
+        return api_errors.of_conto(request, too_many("This key", request.rate)) if is_over else response  # type: ignore[attr-defined]
 
 
 def spend_one(name: str, who: str, quota: int) -> tuple[Rate, bool]:

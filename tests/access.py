@@ -215,7 +215,7 @@ class Call:
     @property
     def other_agent_status(self) -> int:
         """What the key of another agent of the same organization is answered."""
-        return (404 if "<" in self.path else self.status) if self.agent else 401
+        return (404 if "<" in self.path else self.status) if self.agent else 403
 
 
 AUTHORIZATION, AGENT_ID, POLICY_ID = (
@@ -232,9 +232,9 @@ NOBODY: Final[frozenset[str]] = frozenset()
 CALLS: Final = (
     # An agent's own.
     Call("POST", "authorizations", NOBODY, OWN, 201, PAYMENT),
-    Call("POST", "authorizations/simulate", NOBODY, OWN, 200, PAYMENT, without_scope=401),
-    Call("GET", "status", NOBODY, OWN, without_scope=401),
-    Call("GET", "limits", NOBODY, OWN, without_scope=401),
+    Call("POST", "authorizations/simulate", NOBODY, OWN, 200, PAYMENT),
+    Call("GET", "status", NOBODY, OWN),
+    Call("GET", "limits", NOBODY, OWN),
     # What the agent and its back end do to authorizations.
     Call("GET", "authorizations", READ, OWN),
     Call("GET", AUTHORIZATION, READ | RELEASE, OWN),

@@ -107,7 +107,7 @@ def test_a_call_answers_each_key(world: Furnished, call: Call) -> None:
     answers = {name: called(world, call, secret).status_code for name, secret in secrets.items()}
 
     assert answers == {
-        "agent": call.status if call.agent else 401,
+        "agent": call.status if call.agent else 403,
         "other agent": call.other_agent_status,
         **{scope: call.status if scope in call.scopes else call.without_scope for scope in SCOPES},
         "all": call.status if call.scopes else call.without_scope,

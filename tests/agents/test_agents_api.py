@@ -283,7 +283,7 @@ def test_without_an_organization_key_nothing_is_provisioned(people: Cast, client
     as_agent = Client(headers=bearer(a_key(people.olu, agent).secret))
     for method, path, body in [*calls(people.olu), ("POST", AGENTS, {"name": "x"})]:
         assert send(client, method, path, body)[0] == 401
-        assert send(as_agent, method, path, body)[0] == 401
+        assert send(as_agent, method, path, body)[0] == 403
 
 
 # --- Status -----------------------------------------------------------------------------------------------------------

@@ -16,11 +16,13 @@ from django.conf import settings as shipped
 from django.test import Client
 from pytest_django import Settings
 
+from agents.services import revoke_key
 from conto_admin.limits import WINDOW_SECONDS, ByAddressWithTls, Counter, Place, connection_to, network_of, place_of
 from core.db import rows
-from tests.agents.samples import bearer
+from tests.agents.samples import back_end, bearer
 from tests.approvals.world import World, add_agent, make_world
 from tests.examples.server import LiveConto
+from tests.factories import NOW, actor_for
 
 PATIENT_SECONDS = 5.0
 """For tests of counting: on a busy machine 20 ms may pass in which this process does not run at all."""
@@ -146,6 +148,37 @@ def test_who_fails_again_and_again_is_told_to_wait_and_a_known_key_passes(patien
     assert "RateLimit" not in answers[0]
     assert Client(REMOTE_ADDR=address, headers=bearer(world.secret)).get("/api/v1/status").status_code == 200
     assert Client(REMOTE_ADDR="203.0.113.9").get("/api/v1/status").status_code == 401
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("is_agent", [True, False])
+def test_a_key_of_the_other_kind_is_told_so_and_counts_for_itself_and_not_for_its_address(
+    patient: Settings, is_agent: bool
+) -> None:
+    patient.FAILURES_PER_MINUTE, patient.RATE_PER_MINUTE = 1, 2
+    world, address = make_world(), f"2001:db8:{uuid4().hex[:4]}:2::7"
+    client = (
+        Client(headers=bearer(world.secret)) if is_agent else back_end(world.cast.ada, "read", "provision", "policies")
+    )
+    path = "/api/v1/agents" if is_agent else "/api/v1/status"
+
+    answers = [client.get(path, REMOTE_ADDR=address) for _ in range(3)]
+
+    assert [answer.status_code for answer in answers] == [403, 403, 429]
+    assert answers[0].json()["code"] == "other_key_needed"
+    assert ("organization key of the scope" if is_agent else "the key of the agent") in answers[0].json()["detail"]
+    assert answers[2]["RateLimit-Policy"] == '"key";q=2;w=60'
+    assert Client(REMOTE_ADDR=address).get(path).status_code == 401
+
+
+@pytest.mark.django_db
+def test_a_key_of_the_other_kind_that_has_ended_is_refused_as_one(patient: Settings) -> None:
+    world = make_world()
+    revoke_key(organization_id=world.organization_id, key_id=world.key_id, actor=actor_for(world.cast.olu), now=NOW)
+
+    answer = Client(headers=bearer(world.secret)).get("/api/v1/agents")
+
+    assert (answer.status_code, answer.json()["code"]) == (401, "key_revoked")
 
 
 @pytest.mark.django_db
