@@ -41,7 +41,7 @@ CODES: Final = {
 OTHER_KINDS: Final = {
     "agents.authentication.authenticate_agent": "An agent's key may not do this. Send an organization key of "
     "the scope that the call names.",
-    "people.authentication.authenticate_organization": "An organization key may not do this. Send the key of the agent.",
+    "people.authentication.authenticate_organization": "An organization key may not do this. Send the agent's key.",
 }
 """By name: these import the framework, which imports this while it is still importing itself."""
 

@@ -166,7 +166,7 @@ def test_a_key_of_the_other_kind_is_told_so_and_counts_for_itself_and_not_for_it
 
     assert [answer.status_code for answer in answers] == [403, 403, 429]
     assert answers[0].json()["code"] == "other_key_needed"
-    assert ("organization key of the scope" if is_agent else "the key of the agent") in answers[0].json()["detail"]
+    assert ("organization key of the scope" if is_agent else "the agent's key") in answers[0].json()["detail"]
     assert answers[2]["RateLimit-Policy"] == '"key";q=2;w=60'
     assert Client(REMOTE_ADDR=address).get(path).status_code == 401
 
