@@ -18,6 +18,14 @@ LOCKS = [ROOT / "requirements" / f"{name}.lock" for name in ("app", "embedded", 
 UV_LOCK = ROOT / "requirements" / "uv.lock"
 OLDEST_PYTHON = (3, 11)
 
+ENGINE_TESTS = "tests/policies/engine"
+"""What shows that the engine is covered: examples that say what they show, not the laws, which try things at random."""
+ENGINE_COVERAGE = [
+    *("coverage", "run", f"--rcfile={ENGINE_TESTS}/coverage.ini", "-m", "pytest", "--quiet", "--noconftest"),
+    *("-o", "addopts=", "-o", "filterwarnings=", "-p", "no:django", "-p", "no:schemathesis", "-p", "no:cacheprovider"),
+    *(ENGINE_TESTS, f"--ignore={ENGINE_TESTS}/test_evaluate_laws.py"),
+]
+
 CHECKS = [
     ["ruff", "format", "--check", "--quiet", "."],
     ["ruff", "check", "--quiet", "."],
@@ -25,13 +33,15 @@ CHECKS = [
     ["lint-imports", "--no-logo"],
     ["manage.py", "makemigrations", "--check", "--dry-run"],
     ["manage.py", "check", "--fail-level", "WARNING"],
+    ENGINE_COVERAGE,
+    ["coverage", "report", f"--rcfile={ENGINE_TESTS}/coverage.ini"],
     ["bandit", "--quiet", "--recursive", ".", "--configfile", "pyproject.toml"],
 ]
 
 USAGE = """\
 python3 run.py demo      a whole Conto with a month of history on this machine (--port --fresh --no-history --once)
 python3 run.py test      the test suite (further arguments go to pytest)
-python3 run.py check     format, lint, types, layers, templates, migrations, settings
+python3 run.py check     format, lint, types, layers, templates, migrations, settings, the engine's coverage
 python3 run.py serve     the web server alone        python3 run.py worker    the worker and its clock alone
 python3 run.py migrate   bring the database up to date
 python3 run.py bench     what this machine can do, and what Conto does on it

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from policies.engine.document import Document
+from policies.engine.judging import MACHINE_RAILS
 from policies.engine.rules import (
     ApprovalThreshold,
     BlackoutPeriod,
@@ -12,6 +13,7 @@ from policies.engine.rules import (
     Hours,
     Per,
     Period,
+    RailRule,
     Rule,
     SpendLimit,
     TimeWindow,
@@ -82,7 +84,11 @@ def _never_open(several: tuple[Hours, ...], path: str) -> Iterator[Finding]:
 
 
 def _guards_money(rule: Rule) -> bool:
-    return isinstance(rule, SpendLimit | BudgetAllocation | ApprovalThreshold)
+    return isinstance(rule, SpendLimit | BudgetAllocation | ApprovalThreshold) or _has_ceiling(rule)
+
+
+def _has_ceiling(rule: Rule) -> bool:
+    return isinstance(rule, RailRule) and bool(rule.ceiling)
 
 
 def _caller_field(rule: Rule) -> str | None:
@@ -91,6 +97,8 @@ def _caller_field(rule: Rule) -> str | None:
         return "session"
     if isinstance(rule, BudgetAllocation) and rule.period is Period.SESSION:
         return "session"
+    if isinstance(rule, RailRule) and not (rule.allowed and set(rule.allowed) <= set(MACHINE_RAILS)):
+        return "rail"
     if rule.when.categories:
         return "category"
     return "rail" if rule.when.rails else None

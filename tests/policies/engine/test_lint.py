@@ -48,6 +48,7 @@ def test_hours_that_never_open() -> None:
 
 def test_money_that_nothing_guards() -> None:
     assert found(rule("CATEGORY", blocked=["gambling"])) == [("money_unguarded", "rules")]
+    assert found(rule("RAIL", allowed=["x402"])) == [("money_unguarded", "rules")]
     assert found(rule("APPROVAL_THRESHOLD", above=USD)) == []
 
 
@@ -58,6 +59,8 @@ def test_money_that_nothing_guards() -> None:
         (rule("BUDGET_ALLOCATION", amount=USD, period="session"), "session"),
         (rule("SPEND_LIMIT", daily=USD, when={"categories": ["travel"]}), "category"),
         (rule("SPEND_LIMIT", daily=USD, when={"rails": ["x402"]}), "rail"),
+        (rule("RAIL", ceiling=USD), "rail"),
+        (rule("RAIL", ceiling=USD, allowed=["x402", "card"]), "rail"),
         (rule("APPROVAL_THRESHOLD", above=USD, when={"rails": ["x402"], "categories": ["travel"]}), "category"),
     ],
 )
@@ -75,6 +78,7 @@ def test_money_that_only_the_callers_word_guards(plain: dict[str, Any], field: s
         rule("SPEND_LIMIT", per_transaction=USD, daily=USD, per="session"),
         rule("SPEND_LIMIT", daily=USD, when={"currencies": ["USD"]}),
         rule("BUDGET_ALLOCATION", amount=USD, period="day"),
+        rule("RAIL", ceiling=USD, allowed=["x402", "mpp"]),
     ],
 )
 def test_money_that_more_than_the_callers_word_guards(plain: dict[str, Any]) -> None:

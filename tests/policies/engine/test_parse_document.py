@@ -155,6 +155,12 @@ def test_what_is_at_its_default_is_left_out() -> None:
     assert rule_to_plain(parsed(spelled_out)) == limit()
 
 
+def test_ids_come_back_as_they_were() -> None:
+    payee, person = "cpt_01kaa00000000000000000000a", "per_01kaa00000000000000000000a"
+    plain = limit(when={"counterparties": [payee]}, review={"people": [person]})
+    assert rule_to_plain(parsed(plain)) == plain
+
+
 def test_sets_are_sorted_and_told_once() -> None:
     plain = rule_to_plain(
         parsed(
