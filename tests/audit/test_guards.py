@@ -7,16 +7,20 @@ from uuid import UUID, uuid4
 
 import psycopg
 import pytest
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError, connection, transaction
 from psycopg import Connection, sql
 
 from audit.catalogue import Action
+from audit.models import Leaf
 from audit.services import NewEvent, event_clause, events_json
+from audit.services.sealing import seal
+from conto_admin.embedded import ROOT
 from core.db import rows
 from core.ids import new_id
 from tests import plugin
 from tests.audit.logbook import ADA, sealed_log, tell
 from tests.factories import NOW
+from tests.furnished import furnish
 
 HISTORY = ("audit_event", "audit_leaf", "audit_checkpoint")
 TABLES = (*HISTORY, "audit_pending")
@@ -62,6 +66,48 @@ def test_truncate_is_refused(installation: Connection[tuple[object, ...]], table
     with pytest.raises(psycopg.Error, match=refused):
         installation.execute(statement)
     assert installation.execute("select count(*) from audit_event").fetchone() == (1,)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "update audit_event set actor_name = 'Mallory'",
+        "delete from audit_leaf",
+        "truncate audit_event cascade",
+        "alter table audit_event disable trigger all",
+        "drop trigger audit_event_is_append_only on audit_event",
+        "create or replace function conto_refuse_change() returns trigger language plpgsql as 'begin return new; end'",
+        "set session_replication_role = replica",
+        "create table public.mine (id int)",
+    ],
+)
+def test_the_role_of_the_application_cannot_take_the_guards_away(
+    installation: Connection[tuple[object, ...]], statement: str
+) -> None:
+    with installation.transaction(force_rollback=True):
+        installation.execute(grants().encode())
+        installation.execute("set local role conto_app")
+        assert installation.execute("select count(*) from audit_event").fetchone() == (1,)
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            installation.execute(statement.encode())
+
+
+@pytest.mark.django_db
+def test_the_role_of_the_application_can_do_what_the_application_does() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(grants())
+        cursor.execute("set local role conto_app")
+    furnished = furnish(NOW)
+    organization_id = furnished.cast.organization.pk
+    tell(organization_id, after={"step": 1})
+
+    assert seal(organization_id, now=NOW) > 0
+    assert Leaf.objects.filter(organization_id=organization_id).count() > 10
+
+
+def grants() -> str:
+    """What docs/operations.md tells the owner of a database to run."""
+    return (ROOT / "docs" / "operations.md").read_text(encoding="utf-8").partition("```sql\n")[2].partition("```")[0]
 
 
 def test_truncating_everything_at_once_is_refused(installation: Connection[tuple[object, ...]]) -> None:
