@@ -13,6 +13,7 @@ urlpatterns = [
     path("approvals/<str:public_id>/approve/", views.approve, name="approve"),
     path("approvals/<str:public_id>/reject/", views.reject, name="reject"),
     path("authorizations/", views.authorizations, name="authorizations"),
+    path("authorizations/export/", views.export, name="export"),
     path("authorizations/<str:public_id>/", views.authorization, name="authorization"),
     path("authorizations/<str:public_id>/void/", views.void, name="void"),
     path("agents/<str:public_id>/limits/", views.agent_limits, name="agent_limits"),

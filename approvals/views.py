@@ -6,8 +6,9 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.contrib import messages
-from django.http import HttpResponse
+from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
@@ -17,17 +18,24 @@ from approvals.lifecycle import MOVES, Status
 from approvals.models import Authorization
 from approvals.selectors.inbox import Detail, detail, queue, waiting, why_here
 from approvals.selectors.limits import limits_of
-from approvals.selectors.lists import Chosen, Page, agents_to_choose, authorizations_page
+from approvals.selectors.lists import Chosen, Page, agents_to_choose, authorizations_page, every_authorization
 from approvals.selectors.situation import read_asker
 from approvals.services import review as reviews
 from approvals.services.void import void_authorization
+from core.canonical import moment_text
 from core.clock import now as clock_now
 from core.errors import Conflict, ContoError, Invalid, NotAllowed
 from core.ids import Prefix, from_public, to_public
+from core.money import amount_text
 from core.paging import text_in
+from core.tables import csv_answer
 from people.permissions import MemberRequest, actor_of, needs
 from people.roles import Right
 
+COLUMNS: Final = (
+    "id", "asked", "status", "decision", "reasons", "amount", "currency", "payee", "identifiers", "agent id", "agent",
+    "category", "rail", "session", "purpose", "expires",
+)  # fmt: skip
 SHOWN_ON_AGENT: Final = 10
 UNPROCESSABLE: Final = HTTPStatus.UNPROCESSABLE_ENTITY
 REJECT_IDS: Final = "reject_%s"
@@ -124,8 +132,27 @@ def authorizations(request: MemberRequest) -> HttpResponse:
     page = Page([], "")
     if form.is_valid():
         page = authorizations_page(_chosen(organization_id, form.cleaned_data), cursor=text_in(request.GET, "cursor"))
-    context = {"form": form, "rows": _rows(page.rows), "next_cursor": page.next_cursor}
+    query = request.GET.copy()
+    query.pop("cursor", None)
+    context = {
+        "form": form,
+        "rows": _rows(page.rows),
+        "next_cursor": page.next_cursor,
+        "export_url": f"{reverse('approvals:export')}?{query.urlencode()}",
+    }
     return render(request, "approvals/authorizations.html", context)
+
+
+@require_GET
+@needs(Right.READ)
+def export(request: MemberRequest) -> StreamingHttpResponse:
+    """Send what the list shows as CSV, all pages of it."""
+    form = _filter_form(request)
+    if not form.is_valid():
+        name, errors = next(iter(form.errors.items()))
+        raise Invalid("filter_invalid", " ".join(map(str, errors)), field=name)
+    found = every_authorization(_chosen(request.member.organization_id, form.cleaned_data))
+    return csv_answer(f"authorizations-{clock_now():%Y-%m-%d}.csv", COLUMNS, map(_cells, found))
 
 
 @require_GET
@@ -241,6 +268,27 @@ def _chosen(organization_id: UUID, asked: dict[str, Any]) -> Chosen:
         session=asked.get("session", ""),
         since=_midnight(asked.get("since")),
         until=_midnight(until + timedelta(days=1)) if until else None,
+    )
+
+
+def _cells(one: Authorization) -> tuple[str, ...]:
+    return (
+        to_public(Prefix.AUTHORIZATION, one.id),
+        moment_text(one.asked_at),
+        one.status,
+        one.outcome,
+        " ".join(one.reasons),
+        amount_text(one.amount),
+        one.currency,
+        one.payee.get("name") or "",
+        " ".join(one.payee.get("identifiers") or ()),
+        to_public(Prefix.AGENT, one.agent_id),
+        one.agent.name,
+        one.category or "",
+        one.rail or "",
+        one.session or "",
+        one.purpose or "",
+        "" if one.expires_at is None else moment_text(one.expires_at),
     )
 
 

@@ -52,10 +52,16 @@ PAYEE, MEMBER = "counterparties/<str:public_id>/", "settings/members/<str:public
 
 PAGES: Final = (
     # What everybody of the organization sees.
-    *(get(one) for one in ("", "analytics/", "analytics/export/", "analytics/flagged/", "fleet/")),
+    *(
+        get(one)
+        for one in ("", "analytics/", "analytics/export/", "analytics/flagged/", "analytics/flagged/export/", "fleet/")
+    ),
     *(get(one) for one in ("agents/", "agents/export/", AGENT, f"{AGENT}limits/", f"{AGENT}authorizations/")),
     *(get(one) for one in (f"{AGENT}runtime/", "approvals/", "approvals/waiting/", "approvals/<str:public_id>/")),
-    *(get(one) for one in ("authorizations/", "authorizations/<str:public_id>/", "policies/", POLICY)),
+    *(
+        get(one)
+        for one in ("authorizations/", "authorizations/export/", "authorizations/<str:public_id>/", "policies/", POLICY)
+    ),
     *(get(one) for one in (f"{POLICY}versions/<int:number>/", f"{POLICY}draft/", "counterparties/")),
     *(get(one) for one in ("counterparties/export/", "counterparties/pegs/", PAYEE, f"{PAYEE}activity/")),
     *(get(one) for one in ("audit/", "audit/seal/", "audit/export/", "audit/table/", "audit/verifier/")),

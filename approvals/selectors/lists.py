@@ -1,5 +1,6 @@
 """Lists of authorizations: filtered, newest first, paged by cursor."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -51,6 +52,15 @@ def authorizations_page(chosen: Chosen, *, cursor: str = "", limit: int = DEFAUL
     has_more = len(rows) > limit
     rows = rows[:limit]
     return Page(rows, encode_cursor(rows[-1].asked_at, rows[-1].id) if has_more else "")
+
+
+def every_authorization(chosen: Chosen) -> Iterator[Authorization]:
+    """Yield all that the filter lets through, newest first, a page in memory at a time."""
+    cursor, is_more = "", True
+    while is_more:
+        page = authorizations_page(chosen, cursor=cursor, limit=LARGEST_PAGE)
+        yield from page.rows
+        cursor, is_more = page.next_cursor, bool(page.next_cursor)
 
 
 def agents_to_choose(organization_id: UUID, asked: str) -> list[tuple[str, str]]:

@@ -2,8 +2,17 @@
 
 from insight.views.analytics import analytics, export
 from insight.views.counterparty import counterparty_activity
-from insight.views.flagged import flagged
+from insight.views.flagged import export_flagged, flagged
 from insight.views.overview import overview
 from insight.views.runtime import agent_runtime, fleet
 
-__all__ = ["agent_runtime", "analytics", "counterparty_activity", "export", "flagged", "fleet", "overview"]
+__all__ = [
+    "agent_runtime",
+    "analytics",
+    "counterparty_activity",
+    "export",
+    "export_flagged",
+    "flagged",
+    "fleet",
+    "overview",
+]

@@ -1,12 +1,11 @@
 """Analytics: spend over time by agent, category or counterparty, and what was declined."""
 
-import csv
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 from typing import Final
 
-from django.http import HttpResponse
+from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
@@ -14,6 +13,7 @@ from django.views.decorators.http import require_safe
 from approvals.selectors.activity import declined_by_reason
 from core.clock import now as clock_now
 from core.money import amount_text
+from core.tables import csv_answer
 from insight.forms import DAYS, AnalyticsForm
 from insight.selectors.spending import Group, Spending, chart_of, currency_for, spending
 from insight.views.shown import authorizations_url, with_query
@@ -23,8 +23,6 @@ from spend.selectors.analytics import Dimension
 
 ROWS_SHOWN: Final = 25
 COLUMNS: Final = ("day", "id", "name", "net", "currency")
-FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
-"""What a spreadsheet would run instead of showing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,19 +75,16 @@ def analytics(request: MemberRequest) -> HttpResponse:
 
 @require_safe
 @needs(Right.READ)
-def export(request: MemberRequest) -> HttpResponse:
+def export(request: MemberRequest) -> StreamingHttpResponse:
     """Send what the page shows as CSV: one line per day and group, spent less returned."""
     shown, _ = _shown(request, AnalyticsForm(request.GET))
-    response = HttpResponse(content_type="text/csv; charset=utf-8")
     name = f"spend-by-{shown.by.value}-{shown.period.first}-{shown.period.last}.csv"
-    response["Content-Disposition"] = f'attachment; filename="{name}"'
-    writer = csv.writer(response)
-    writer.writerow(COLUMNS)
     lines = ((day, group, net) for group in shown.groups for day, net in group.by_day.items())
-    for day, group, net in sorted(lines, key=lambda line: (line[0], line[1].name)):
-        texts = (day.isoformat(), _cell(group.key), _cell(group.name), amount_text(net), shown.currency)
-        writer.writerow(texts)
-    return response
+    cells = (
+        (day.isoformat(), group.key, group.name, amount_text(net), shown.currency)
+        for day, group, net in sorted(lines, key=lambda line: (line[0], line[1].name))
+    )
+    return csv_answer(name, COLUMNS, cells)
 
 
 def _shown(request: MemberRequest, form: AnalyticsForm) -> tuple[Spending, tuple[str, ...]]:
@@ -112,7 +107,3 @@ def _url(shown: Spending, group: Group) -> str:
         case Dimension.AGENT | Dimension.CATEGORY:
             chosen = {shown.by.value: group.key}
             return authorizations_url(**chosen, status="recorded", since=since.isoformat(), until=until.isoformat())
-
-
-def _cell(text: str) -> str:
-    return f"'{text}" if text.startswith(FORMULA_STARTS) else text

@@ -1,27 +1,34 @@
 """Records that do not fit what was authorized."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
-from django.http import HttpResponse
+from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from agents.selectors import agent_names, agent_of
 from approvals.services.booking import Flag
+from core.canonical import moment_text
 from core.clock import now as clock_now
 from core.ids import Prefix, from_public, to_public
+from core.money import amount_text
 from core.paging import text_in
+from core.tables import csv_answer
 from core.templatetags.statuses import status_of
 from insight.views.shown import with_query
 from people.permissions import MemberRequest, needs
 from people.roles import Right
-from spend.selectors.analytics import FlaggedRecord, flag_counts, flagged_page
+from spend.selectors.analytics import FlaggedRecord, flag_counts, flagged_page, flagged_pages
 from spend.selectors.counterparties import counterparty_names
 
+COLUMNS: Final = (
+    "id", "reported", "kind", "amount", "currency", "payee", "agent id", "agent", "flags", "reference", "authorization",
+)  # fmt: skip
 COUNTED_FOR: Final = timedelta(days=30)
 
 
@@ -51,10 +58,7 @@ class Line:
 def flagged(request: MemberRequest) -> HttpResponse:
     """Show the records of the filter in the address, newest first."""
     organization_id, now = request.member.organization_id, clock_now()
-    flag = text_in(request.GET, "flag")
-    flag = flag if flag in set(Flag) else ""
-    agent = text_in(request.GET, "agent")
-    agent_id = agent_of(organization_id, from_public(Prefix.AGENT, agent)).pk if agent else None
+    flag, agent_id = _asked(request)
     page = flagged_page(organization_id, flag=flag or None, agent_id=agent_id, cursor=text_in(request.GET, "cursor"))
     counts = flag_counts(organization_id, since=now - COUNTED_FOR, agent_id=agent_id)
     names = agent_names(organization_id, {row.agent_id for row in page.rows} | ({agent_id} if agent_id else set()))
@@ -72,8 +76,36 @@ def flagged(request: MemberRequest) -> HttpResponse:
         ],
         "agent_name": names[agent_id] if agent_id else "",
         "without_agent": with_query(request, agent=""),
+        "export_url": f"{reverse('insight:export_flagged')}{with_query(request)}",
     }
     return render(request, "insight/flagged.html", context)
+
+
+@require_safe
+@needs(Right.READ)
+def export_flagged(request: MemberRequest) -> StreamingHttpResponse:
+    """Send what the list shows as CSV, all pages of it."""
+    flag, agent_id = _asked(request)
+    lines = _every_line(request.member.organization_id, flag, agent_id)
+    return csv_answer(f"flagged-records-{clock_now():%Y-%m-%d}.csv", COLUMNS, map(_cells, lines))
+
+
+def _asked(request: MemberRequest) -> tuple[str, UUID | None]:
+    """Return the flag and the agent in the address, empty and None for any."""
+    flag, agent = text_in(request.GET, "flag"), text_in(request.GET, "agent")
+    agent_id = agent_of(request.member.organization_id, from_public(Prefix.AGENT, agent)).pk if agent else None
+    return flag if flag in set(Flag) else "", agent_id
+
+
+def _every_line(organization_id: UUID, flag: str, agent_id: UUID | None) -> Iterator[Line]:
+    for page in flagged_pages(organization_id, flag=flag or None, agent_id=agent_id):
+        yield from _lines(organization_id, page.rows)
+
+
+def _lines(organization_id: UUID, found: Sequence[FlaggedRecord]) -> list[Line]:
+    names = agent_names(organization_id, {row.agent_id for row in found})
+    payees = counterparty_names(organization_id, {row.counterparty_id for row in found if row.counterparty_id})
+    return [_line(row, names[row.agent_id], payees) for row in found]
 
 
 def _line(row: FlaggedRecord, agent_name: str, payees: dict[UUID, str]) -> Line:
@@ -82,3 +114,20 @@ def _line(row: FlaggedRecord, agent_name: str, payees: dict[UUID, str]) -> Line:
         url = reverse("approvals:authorization", args=[to_public(Prefix.AUTHORIZATION, row.authorization_id)])
     payee = (row.counterparty_id and payees.get(row.counterparty_id)) or row.payee_name or ""
     return Line(row, to_public(Prefix.AGENT, row.agent_id), agent_name, payee, url)
+
+
+def _cells(line: Line) -> tuple[str, ...]:
+    one = line.one
+    return (
+        one.public_id,
+        moment_text(one.recorded_at),
+        one.kind,
+        amount_text(one.amount),
+        one.currency,
+        line.payee,
+        line.agent_id,
+        line.agent_name,
+        " ".join(one.flags),
+        one.reference or "",
+        to_public(Prefix.AUTHORIZATION, one.authorization_id) if one.authorization_id else "",
+    )

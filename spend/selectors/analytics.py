@@ -4,7 +4,7 @@ A refund counts against the spend of the day it was reported on, whoever reporte
 they were reported in: currencies do not mix.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -228,6 +228,17 @@ def flagged_page(
     ]
     more = encode_cursor(found[limit - 1].recorded_at, found[limit - 1].id) if len(found) > limit else ""
     return FlaggedPage(tuple(found[:limit]), more)
+
+
+def flagged_pages(
+    organization_id: UUID, *, flag: str | None = None, agent_id: UUID | None = None
+) -> Iterator[FlaggedPage]:
+    """Yield all flagged records, newest first, a page in memory at a time."""
+    cursor, is_more = "", True
+    while is_more:
+        page = flagged_page(organization_id, flag=flag, agent_id=agent_id, cursor=cursor, limit=LARGEST_PAGE)
+        yield page
+        cursor, is_more = page.next_cursor, bool(page.next_cursor)
 
 
 def open_holds(organization_id: UUID, agent_id: UUID) -> tuple[OpenHolds, ...]:

@@ -1,6 +1,8 @@
 """The pages of requests to spend, as people of each role meet them."""
 
+import csv
 import re
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -11,6 +13,7 @@ from agents.services import retire_agent
 from approvals.models import Authorization
 from core.ids import Prefix, to_public
 from people.models import Member, Organization
+from spend.payee import PayeeClaim
 from tests.approvals.world import World, add_agent, ask, make_world, put_policy, republish, stored
 from tests.factories import NOW, actor_for
 
@@ -252,3 +255,44 @@ def test_a_payment_decided_once_shows_its_checks_once() -> None:
     html = page(world.cast.vera, f"/authorizations/{to_public(Prefix.AUTHORIZATION, one.id)}/").content.decode()
 
     assert "As asked" not in html
+
+
+def exported(member: Member, query: str = "") -> list[dict[str, str]]:
+    return list(csv.DictReader(page(member, f"/authorizations/export/{query}").getvalue().decode().splitlines()))
+
+
+def test_the_list_leaves_as_csv_as_it_is_filtered_page_after_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("approvals.selectors.lists.LARGEST_PAGE", 2)
+    world = make_world(REVIEW)
+    payee = PayeeClaim("@Cash", ("domain:cash.example",))
+    for minutes, amount in enumerate(("10", "11", "12", "13", "60")):
+        ask(world, amount, purpose="=1+1", payee=payee, now=NOW - timedelta(minutes=9 - minutes))
+
+    every = exported(world.cast.vera)
+    waiting_ones = exported(world.cast.vera, "?status=pending_review")
+
+    assert [one["amount"] for one in every] == ["60.00", "13.00", "12.00", "11.00", "10.00"]
+    assert {(one["purpose"], one["payee"]) for one in every} == {("'=1+1", "'@Cash")}
+    assert [(one["amount"], one["status"], one["agent"]) for one in waiting_ones] == [
+        ("60.00", "pending_review", "Research")
+    ]
+    assert exported(world.cast.mallory) == []
+
+
+def test_a_filter_that_cannot_be_understood_exports_nothing() -> None:
+    world = make_world(REVIEW)
+    waiting(world)
+
+    refused = page(world.cast.vera, "/authorizations/export/?status=great")
+
+    assert refused.status_code == 422
+    assert "OpenAI" not in refused.content.decode()
+
+
+def test_the_list_leads_to_its_own_export() -> None:
+    world = make_world(REVIEW)
+    waiting(world)
+
+    html = page(world.cast.vera, "/authorizations/?status=pending_review&category=").content.decode()
+
+    assert 'href="/authorizations/export/?status=pending_review&amp;category="' in html

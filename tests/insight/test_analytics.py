@@ -196,7 +196,7 @@ def test_the_page_shows_its_figures_and_the_export_the_same(world: World) -> Non
     ask(world, "2000")
 
     html = page(world.cast.vera, "/analytics/?by=category").content.decode()
-    csv = page(world.cast.vera, "/analytics/export/?by=category").content.decode()
+    csv = page(world.cast.vera, "/analytics/export/?by=category").getvalue().decode()
 
     assert "30.50" in html
     assert "=cmd()" in html
@@ -216,7 +216,7 @@ def test_nobody_of_another_organization_sees_a_figure(world: World) -> None:
 
     assert "Nothing recorded" in html
     assert "Nothing was declined" in html
-    assert page(world.cast.mallory, "/analytics/export/").content.decode() == "day,id,name,net,currency\r\n"
+    assert page(world.cast.mallory, "/analytics/export/").getvalue().decode() == "day,id,name,net,currency\r\n"
 
 
 def test_flagged_records_are_listed_by_flag_and_agent(world: World) -> None:
@@ -237,3 +237,22 @@ def test_flagged_records_are_listed_by_flag_and_agent(world: World) -> None:
     assert "Every record fits" in page(world.cast.mallory, "/analytics/flagged/").content.decode()
     foreign = f"/analytics/flagged/?agent={to_public(Prefix.AGENT, world.agent.id)}"
     assert page(world.cast.mallory, foreign).status_code == 404
+
+
+def test_flagged_records_leave_as_csv_as_they_are_filtered(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Pages of one, so that three of them have to be fetched.
+    monkeypatch.setattr("spend.selectors.analytics.LARGEST_PAGE", 1)
+    report(world, Report(Decimal(5), "USD", payee=PayeeClaim("=Cash", ()), reference="+till"), None)
+    for number in (12, 13):
+        report(world, Report(Decimal(number), "USD"), ask(world, "10").answer.id)
+
+    every = page(world.cast.vera, "/analytics/flagged/export/").getvalue().decode().splitlines()
+    over = page(world.cast.vera, "/analytics/flagged/export/?flag=over").getvalue().decode().splitlines()
+
+    assert every[0] == "id,reported,kind,amount,currency,payee,agent id,agent,flags,reference,authorization"
+    assert sorted(line.split(",")[3] for line in every[1:]) == ["12.00", "13.00", "5.00"]
+    assert any(",'=Cash," in line and ",'+till," in line for line in every)
+    assert sorted(line.split(",")[3] for line in over[1:]) == ["12.00", "13.00"]
+    assert len(page(world.cast.mallory, "/analytics/flagged/export/").getvalue().decode().splitlines()) == 1
+    shown = page(world.cast.vera, "/analytics/flagged/?flag=over").content.decode()
+    assert "/analytics/flagged/export/?flag=over" in shown
