@@ -55,7 +55,7 @@ class Detail:
 
     `checks` are those of now while people decide, else those it was decided by. `digest` is the evidence shown.
     `refusal` says why this viewer cannot answer, empty where they can. `as_asked` are the checks of the first decision
-    where `checks` are later ones.
+    where there is a second.
     """
 
     authorization: Authorization
@@ -141,7 +141,7 @@ def detail(organization_id: UUID, authorization_id: UUID, *, member: Member, now
         reasons=tuple(sentence(code) for code in (evidence.decision.reasons if evidence else stored["reasons"])),
         checks=tuple(one for one in shown if one.check.mode.value == "enforced"),
         shadow_checks=tuple(one for one in shown if one.check.mode.value == "shadow"),
-        as_asked=_shown_stored(authorization.decision) if evidence or authorization.redecision else (),
+        as_asked=_shown_stored(authorization.decision) if authorization.redecision else (),
         digest=evidence.digest if evidence else "",
         hold=hold_of(authorization.id),
         records=records_of(authorization.id),

@@ -23,7 +23,7 @@ LONGEST_TEMPLATE: Final = 150
 
 CORE: Final = {
     "actor", "canonical", "clock", "db", "errors", "http", "ids", "keys", "money", "paging", "prepared", "sealing",
-    "span", "templatetags", "urls", "views",
+    "span", "tables", "templatetags", "urls", "views",
 }  # fmt: skip
 HOUSE: Final = {
     "api_errors", "api_render", "apps", "asgi", "celery", "checks", "embedded", "env", "limits", "logs",

@@ -5,6 +5,7 @@ from playwright.sync_api import expect
 
 from conto_admin.proof import GOOD_PAYEE, App
 from core.clock import now as clock_now
+from people.models import Organization
 from tests.approvals.world import World, make_world
 from tests.examples.server import LiveConto
 from tests.journeys.conftest import OpenFor
@@ -42,6 +43,25 @@ def test_a_person_approves_and_the_app_may_pay(open_for: OpenFor, world: World) 
         expect(page.get_by_text("Nothing waits for you")).to_be_visible()
         looked = app.look(asked)
         assert (looked["status"], looked["may_pay"]) == ("approved", True)
+
+
+def test_a_large_payment_is_approved_only_after_it_was_confirmed(open_for: OpenFor, world: World) -> None:
+    Organization.objects.filter(id=world.organization_id).update(confirmation_amount=100)
+    window = open_for(world.cast.rui)
+    with App(window.origin, world.secret) as app:
+        asked = app.ask("180", GOOD_PAYEE)
+
+        window.open(f"/approvals/{asked['id']}/")
+        window.press("Approve", within=".answer")
+        dialog = window.page.get_by_role("dialog")
+        expect(dialog).to_contain_text("180.00 USD")
+        expect(dialog).to_contain_text("GitHub")
+        expect(dialog).to_contain_text("Research")
+        assert not app.look(asked)["may_pay"]
+        dialog.get_by_role("button", name="Approve").click()
+
+        expect(window.page.get_by_text("Approved. The app may pay.")).to_be_visible()
+        assert app.look(asked)["may_pay"]
 
 
 def test_a_person_rejects_and_the_app_reads_why(open_for: OpenFor, world: World) -> None:
