@@ -6,6 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from approvals.models import Authorization
+from approvals.selectors.overdue import without_overdue
 from approvals.selectors.situation import (
     Situation,
     ask_of_authorization,
@@ -69,7 +70,7 @@ def is_still_waiting(authorization: Authorization, now: datetime) -> bool:
 def present_evidence(authorization_id: UUID, *, organization_id: UUID, now: datetime) -> Evidence:
     """Return what a reviewer has to weigh now; counters that are not open yet are summed without a trace.
 
-    Raises `NotFound`.
+    Overdue holds, which a yes expires first, count as room. Raises `NotFound`.
     """
     authorization = Authorization.objects.filter(id=authorization_id, organization_id=organization_id).first()
     if authorization is None:
@@ -77,5 +78,5 @@ def present_evidence(authorization_id: UUID, *, organization_id: UUID, now: date
     asker = read_asker(authorization.agent_id)
     ask = ask_of_authorization(authorization)
     seen = look(asker, ask, asked_at=authorization.asked_at, now=now, own=authorization.id)
-    situation = with_missing_summed(seen, own=authorization.id)
+    situation = without_overdue(with_missing_summed(seen, own=authorization.id), now=now, own=authorization.id)
     return evidence_of(authorization, situation, evaluate(situation.payment, situation.policies, situation.facts))

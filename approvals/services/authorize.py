@@ -14,7 +14,7 @@ from approvals.lifecycle import Status
 from approvals.routing import review_deadline
 from approvals.selectors.answers import Answer, answer_by_key, answer_to
 from approvals.selectors.situation import Ask, Asker, Situation, look, read_asker
-from approvals.services.expire import expire_overdue_in
+from approvals.services.expire import BATCH_SIZE, MOST_BATCHES, expire_overdue_in
 from audit.catalogue import Action
 from audit.services import NewEvent, event_clause, events_json
 from core.actor import Actor
@@ -47,7 +47,7 @@ from spend.services.holds import (
 OPTIMISTIC_ATTEMPTS: Final = 6
 """Snapshots tried before the gates are closed.
 
-One may go to a counter opened, one to holds expired, the rest to contention.
+One may go to a counter opened, some to holds expired, the rest to contention.
 """
 
 STATUS_OF: Final = {
@@ -147,7 +147,6 @@ def authorize_payment(asker: Asker, ask: Ask, *, idempotency_key: str | None, ac
     the key was used for another body, `NotAuthenticated` where the key was revoked meanwhile, `Unavailable` with
     nothing stored.
     """
-    has_expired_overdue = False
     for _ in range(OPTIMISTIC_ATTEMPTS):
         started = perf_counter_ns()
         situation = look(asker, ask, asked_at=now, now=now)
@@ -158,8 +157,7 @@ def authorize_payment(asker: Asker, ask: Ask, *, idempotency_key: str | None, ac
             open_counters(asker.organization_id, asker.agent_id, situation.missing, now=now)
             continue
         decision = evaluate(situation.payment, situation.policies, situation.facts)
-        if not has_expired_overdue and decision.outcome is not Outcome.ALLOW:
-            has_expired_overdue = True
+        if decision.outcome is not Outcome.ALLOW:
             breached = breached_counters(decision, situation)
             if expire_overdue_in(list(breached.values()), now=now) or has_room_come_free(situation, breached):
                 continue
@@ -346,7 +344,14 @@ def _read_again(asker: Asker) -> Asker:
 
 
 def _authorize_alone(asker: Asker, ask: Ask, idempotency_key: str | None, actor: Actor, now: datetime) -> Asked:
-    """Lock first and think after: with the gates closed nothing moves, so the decision commits as it was made."""
+    """Lock first and think after: with the gates closed nothing moves, so the decision commits as it was made.
+
+    Nothing can be expired then either: what is overdue in its counters goes before.
+    """
+    counters = look(asker, ask, asked_at=now, now=now).counter_ids
+    if expire_overdue_in(list(counters.values()), now=now, batches=MOST_BATCHES) >= MOST_BATCHES * BATCH_SIZE:
+        # More may be left, on which a denial would rest: the next try finds less.
+        raise Unavailable()
     try:
         return Asked(
             _decide_behind_closed_gates(asker, ask, idempotency_key, actor, now),

@@ -144,7 +144,7 @@ def new_hold(
     if counters.missing:
         raise Missing(asker.organization_id, asker.agent_id, counters.missing)
     if beside is not None:
-        lock_counters(beside, list(counters.ids.values()))
+        lock_counters(beside, list(counters.ids.values()), agent_id=asker.agent_id, asked_at=asked_at)
     place = Place(
         hold_id=hold_id,
         organization_id=asker.organization_id,

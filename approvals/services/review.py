@@ -13,8 +13,10 @@ from approvals.models import ApprovalRequest, Authorization, Review
 from approvals.routing import Reviewer, is_asked, is_quorum_met, requirements_from
 from approvals.selectors.evidence import evidence_of
 from approvals.selectors.inbox import is_to_be_confirmed
+from approvals.selectors.overdue import without_overdue
 from approvals.selectors.situation import Situation, ask_of_authorization, look, read_asker
 from approvals.services.authorize import stored_facts
+from approvals.services.expire import expire_due
 from approvals.services.transition import (
     lock_authorization,
     move_to,
@@ -54,6 +56,10 @@ class _Missing(Exception):
         self.situation = situation
 
 
+class _DeadRoom(Exception):
+    """Overdue holds take room where the decision looks: roll back, expire them, decide again."""
+
+
 class _NoRoom(Exception):
     """Room went while the yes was being stored: roll back and decide again."""
 
@@ -86,6 +92,8 @@ def approve(
                 missing.situation.missing,
                 now=now,
             )
+        except _DeadRoom:
+            expire_due(now=now, organization_id=member.organization_id)
         except _NoRoom:
             continue
     raise Unavailable()
@@ -142,6 +150,8 @@ def _approve(
     situation = look(asker, ask, asked_at=authorization.asked_at, now=now, own=authorization.id)
     if situation.missing:
         raise _Missing(situation)
+    if without_overdue(situation, now=now, own=authorization.id) != situation:
+        raise _DeadRoom
     decision = evaluate(situation.payment, situation.policies, situation.facts)
     if evidence_of(authorization, situation, decision).digest != evidence_digest:
         raise Conflict(
@@ -165,17 +175,16 @@ def _settle(
     now: datetime,
 ) -> Reviewed:
     """Follow at quorum what the policies of now say: deny declines, an unmet review rule keeps asking."""
-    yeses = approvals_of(request)
+    yeses = approvals_of(request, owner_id=authorization.agent.owner_id)
     if not is_quorum_met(requirements_from(request.requirements), yeses):
         return Reviewed(Status.PENDING_REVIEW, is_decided=False)
     if decision.outcome is Outcome.DENY:
         _keep(authorization, situation, decision)
         return _decline(authorization, actor, now)
-    if not is_quorum_met(decision.requirements, yeses):
-        request.requirements = plain(decision.requirements)
-        request.save(update_fields=["requirements"])
-        return Reviewed(Status.PENDING_REVIEW, is_decided=False)
     _keep(authorization, situation, decision)
+    if not is_quorum_met(decision.requirements, yeses):
+        _ask_for_more(authorization, request, decision, actor, now)
+        return Reviewed(Status.PENDING_REVIEW, is_decided=False)
     hold = hold_of(authorization.id)
     assert hold is not None, "a pending authorization has a hold"
     posted = counters_of(hold.id)
@@ -185,6 +194,27 @@ def _settle(
     ends = now + timedelta(seconds=situation.asker.approval_ttl_seconds)
     move_to(authorization, Status.APPROVED, actor=actor, now=now, expires_at=ends)
     return Reviewed(Status.APPROVED, is_decided=True)
+
+
+def _ask_for_more(
+    authorization: Authorization, request: ApprovalRequest, decision: Decision, actor: Actor, now: datetime
+) -> None:
+    """Keep the question open with what the rules of now ask for, and the decision that says so."""
+    before, after = request.requirements, plain(decision.requirements)
+    request.requirements = after
+    request.save(update_fields=["requirements"])
+    authorization.changed_at = now
+    authorization.save(update_fields=["changed_at", "redecision", "redecision_facts"])
+    append(
+        organization_id=authorization.organization_id,
+        actor=actor,
+        action=Action.AUTHORIZATION_REDECIDED,
+        subject_kind="authorization",
+        subject_id=to_public(Prefix.AUTHORIZATION, authorization.id),
+        before={"requirements": before},
+        after={"requirements": after, "outcome": decision.outcome.value, "reasons": list(decision.reasons)},
+        now=now,
+    )
 
 
 def _moves_still_to_make(situation: Situation, decision: Decision, posted: frozenset[int]) -> list[Move]:
@@ -215,8 +245,11 @@ def _keep(authorization: Authorization, situation: Situation, decision: Decision
     authorization.redecision_facts = orjson.loads(stored_facts(situation))
 
 
-def approvals_of(request: ApprovalRequest) -> Sequence[Reviewer]:
-    """Return who said yes and still may: a member removed or without the right since then no longer counts."""
+def approvals_of(request: ApprovalRequest, *, owner_id: UUID | None) -> Sequence[Reviewer]:
+    """Return who said yes and still may.
+
+    A member who was removed, has lost the right or has come to own the agent since then no longer counts.
+    """
     people = request.reviews.filter(verdict="approve").values_list("person_id", flat=True)
     members = Member.objects.filter(
         organization_id=request.organization_id,
@@ -226,7 +259,7 @@ def approvals_of(request: ApprovalRequest) -> Sequence[Reviewer]:
     return [
         Reviewer(to_public(Prefix.PERSON, member.person_id), frozenset(member.roles))
         for member in members
-        if Right.REVIEW in rights_of(member.roles)
+        if member.person_id != owner_id and Right.REVIEW in rights_of(member.roles)
     ]
 
 

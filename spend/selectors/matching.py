@@ -1,5 +1,6 @@
 """Which holds a counter counts: the question of `core.span.CounterKey`, asked of rows in SQL."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 from decimal import Decimal
@@ -43,6 +44,12 @@ where agent_id = %(agent)s::uuid
 
 COUNTED: Final = "case when %(is_count)s then 1 else held + spent - returned end"
 BUCKET: Final = "floor(extract(epoch from asked_at) * 60 / %(rolling)s::bigint)::bigint"
+
+DRAWN_AMONG: Final = """
+select coalesce(sum(h.held), 0)
+from spend_hold h join spend_posting p on p.hold_id = h.id join spend_counter c on c.id = p.counter_id
+where h.id = any(%(holds)s::uuid[]) and c.key = %(key)s and not c.has_gap
+"""
 
 
 def counter_params(organization_id: UUID, agent_id: UUID, key: CounterKey, now: datetime) -> dict[str, object]:
@@ -111,6 +118,33 @@ def sum_of_holds(
         counted += f" and {BUCKET} >= %(first)s and (%(last)s::bigint is null or {BUCKET} <= %(last)s)"
     found = rows(f"select coalesce(sum({COUNTED}), 0) {MATCHING} {counted}", params)
     return cast(Decimal, found[0][0])
+
+
+def held_among(
+    holds: Sequence[UUID],
+    organization_id: UUID,
+    agent_id: UUID,
+    key: CounterKey,
+    asked_at: datetime,
+    *,
+    is_again: bool,
+) -> Decimal:
+    """Return what these holds set aside of what a counter holds at `asked_at`, whether it is open or not.
+
+    `is_again` where a decision is made again: later sixtieths of a rolling window are then left out, as in
+    `sum_of_holds`.
+    """
+    if key.measure is Measure.COUNT:
+        return ZERO
+    params = counter_params(organization_id, agent_id, key, asked_at) | {"holds": list(holds)}
+    if key.subject is Subject.POT:
+        return cast(Decimal, rows(DRAWN_AMONG, params)[0][0])
+    among = "and held > 0 and id = any(%(holds)s::uuid[])"
+    if key.rolling_seconds is not None:
+        params["first"] = first_counted_bucket(asked_at, key.rolling_seconds)
+        params["last"] = bucket_of(asked_at, key.rolling_seconds) if is_again else None
+        among += f" and {BUCKET} >= %(first)s and (%(last)s::bigint is null or {BUCKET} <= %(last)s)"
+    return cast(Decimal, rows(f"select coalesce(sum(held), 0) {MATCHING} {among}", params)[0][0])
 
 
 def held_of_holds(organization_id: UUID, agent_id: UUID, key: CounterKey, now: datetime) -> Decimal:

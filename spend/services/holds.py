@@ -150,6 +150,9 @@ select from spend_counter c
 where c.id = any(%(counter_ids)s::bigint[])
    or c.id in (select p.counter_id from spend_posting p join spend_hold h on h.id = p.hold_id
                where h.authorization_id = %(authorization)s::uuid)
+   or (c.agent_id = %(agent)s::uuid and c.subject <> 'pot' and not c.has_gap
+       and coalesce(c.span_start, '-infinity') <= %(asked_at)s::timestamptz
+       and coalesce(c.span_end, 'infinity') > %(asked_at)s::timestamptz)
 order by c.key
 for update
 """
@@ -183,10 +186,15 @@ def move_hold(hold_id: UUID, *, held: Decimal, spent: Decimal, returned: Decimal
     prepared_rows(MOVE_HOLD, {"hold": hold_id, "held": held, "spent": spent, "returned": returned})
 
 
-def lock_counters(authorization_id: UUID, counter_ids: Sequence[int]) -> None:
-    """Lock these counters and those of an authorization's hold, in key order, where one transaction moves both."""
+def lock_counters(authorization_id: UUID, counter_ids: Sequence[int], *, agent_id: UUID, asked_at: datetime) -> None:
+    """Lock these counters and those of an authorization's hold, in key order, where one transaction moves both.
+
+    So are all others of the agent that count what is asked for at `asked_at`: those that no rule looks at any more are
+    left with a gap by a posting, which would lock them too late for the order.
+    """
     must_be_in_transaction()
-    prepared_rows(LOCK, {"authorization": authorization_id, "counter_ids": list(counter_ids)})
+    params = {"authorization": authorization_id, "counter_ids": list(counter_ids), "agent": agent_id}
+    prepared_rows(LOCK, params | {"asked_at": asked_at})
 
 
 def post_hold(hold_id: UUID, moves: Sequence[Move], *, asked_at: datetime) -> bool:

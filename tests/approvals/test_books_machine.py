@@ -127,7 +127,7 @@ class Books(RuleBasedStateMachine):
 
     # --- The model of what is used ---
 
-    def breached(self, line: Line) -> list[Window]:
+    def breached(self, line: Line, *, is_again: bool = False) -> list[Window]:
         """The windows in which `line` does not fit beside the others."""
         caps, last = self.caps, bucket_of(line.asked_at, HOUR)
 
@@ -144,6 +144,12 @@ class Books(RuleBasedStateMachine):
             return other.is_ask and is_same_hour(other)
 
         others = [other for other in self.lines if other is not line]
+        if is_again:
+            # A yes expires first what is overdue where it looks.
+            windows = ((caps.day, is_of_day), (caps.hour, is_of_hour), (caps.asks, is_ask_of_hour))
+            for other in others:
+                if other.held and any(cap is not None and window(other) for cap, window in windows):
+                    other.settle(self.now)
         taken = (
             (is_of_day, caps.day, sum(other.total for other in others if is_of_day(other)) + line.amount),
             (is_of_hour, caps.hour, sum(other.total for other in others if is_of_hour(other)) + line.amount),
@@ -285,10 +291,11 @@ class Books(RuleBasedStateMachine):
             line.held, line.status = 0, "declined"
             return
         approve(line.id, evidence_digest=shown, **more)
-        if self.breached(line):
+        if self.breached(line, is_again=True):
             line.held, line.status = 0, "declined"
         else:
             line.status, line.expires_at, line.was_approved = "approved", self.now + TTL, True
+        self.follow_the_clock()
 
     @rule(pause=pauses)
     def look_at_the_clock(self, pause: int) -> None:

@@ -1,8 +1,10 @@
 """A person's answer: who may give it, what it is given on, and what it leads to."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+import orjson
 import pytest
 
 from agents.services import change_agent, freeze_agent, retire_agent
@@ -11,12 +13,14 @@ from approvals.selectors.answers import answer
 from approvals.selectors.books import faults
 from approvals.selectors.evidence import present_evidence
 from approvals.services.review import Reviewed, approve, reject
+from core.db import rows
 from core.errors import Conflict, NotAllowed
 from people.models import Member
 from spend.models import Counter
 from spend.services.pegs import remove_peg, set_peg
 from tests.approvals.world import World, add_agent, ask, make_world, put_policy, republish, stored
 from tests.factories import NOW, actor_for
+from tests.races.acts import act_on, do
 
 pytestmark = pytest.mark.django_db
 
@@ -204,6 +208,42 @@ def test_only_the_people_asked_for_count() -> None:
     assert say_yes(one, world.cast.ada).status == "approved"
 
 
+def test_the_yes_of_somebody_who_owns_the_agent_by_now_does_not_count() -> None:
+    world = make_world(TWO)
+    one = pending(world)
+    say_yes(one, world.cast.rui)
+    change_agent(
+        organization_id=world.organization_id,
+        agent_id=world.agent.id,
+        change={"owner_id": world.cast.rui.person_id},
+        actor=actor_for(world.cast.olu),
+        now=NOW,
+    )
+
+    assert not say_yes(one, world.cast.ada).is_decided
+    assert say_yes(one, world.cast.oona).status == "approved"
+
+
+def test_what_is_asked_for_by_now_is_told_and_the_decision_that_asks_is_kept() -> None:
+    world = make_world()
+    policy = put_policy(world.cast, "P", [REVIEW])
+    one = pending(world)
+    republish(world.cast, policy, [TWO])
+    say_yes(one, world.cast.rui)
+
+    told = rows("select before, after from audit_event where action = 'authorization.redecided'")
+
+    before, after = (orjson.loads(str(text)) for text in told[0])
+    assert len(told) == 1
+    assert [need["approvals"] for need in before["requirements"]] == [1]
+    assert [need["approvals"] for need in after["requirements"]] == [2]
+    assert (after["outcome"], after["reasons"]) == ("review", ["approval_threshold"])
+    kept: Any = again(one)
+    assert [need["approvals"] for need in kept.redecision["requirements"]] == [2]
+    assert kept.redecision_facts["policies"][0]["version"] == 2
+    assert kept.decision == one.decision
+
+
 def test_after_the_time_out_nobody_can_answer() -> None:
     world = make_world({**REVIEW, "review": {"timeout_minutes": 60}})
     one = pending(world)
@@ -229,7 +269,8 @@ ROLLING = {"key": "hour", "type": "SPEND_LIMIT", "hourly": {"USD": "100"}, "wind
 def test_a_rolling_limit_of_now_counts_the_hour_before_the_ask_however_late_the_yes(asked_before: str) -> None:
     world = make_world()
     policy = put_policy(world.cast, "P", [REVIEW])
-    ask(world, asked_before, now=NOW - timedelta(minutes=30))
+    before = stored(ask(world, asked_before, now=NOW - timedelta(minutes=30)))
+    assert do(replace(act_on(before, "record"), amount=asked_before, now=before.asked_at)) == "record"
     one = pending(world)
     ask(world, "45", now=NOW + timedelta(minutes=30))
     republish(world.cast, policy, [REVIEW, ROLLING])

@@ -62,7 +62,7 @@ def test_simultaneous_duplicates_are_one(arena: Arena, processes: int) -> None:
 
 def test_duplicates_are_one_across_a_restart_and_another_key_of_the_agent(arena: Arena) -> None:
     world = make_world(DAILY)
-    said = arena.run(make, duplicates(world, FEW), processes=2)
+    said = arena.run(make, duplicates(world, DUPLICATES // 2), processes=2)
     successor = issue_key(
         organization_id=world.organization_id,
         agent_id=world.agent.id,
@@ -72,7 +72,7 @@ def test_duplicates_are_one_across_a_restart_and_another_key_of_the_agent(arena:
         now=NOW,
     )
     with arena_of(2) as restarted:
-        later = [replace(one, key_id=successor.key.id) for one in duplicates(world, FEW)]
+        later = [replace(one, key_id=successor.key.id) for one in duplicates(world, DUPLICATES // 2)]
         said += restarted.run(make, later, processes=2)
 
     assert [one.is_replay for one in said].count(False) == 1

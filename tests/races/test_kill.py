@@ -129,6 +129,49 @@ def test_a_yes_killed_anywhere_decides_once() -> None:
     assert faults() == []
 
 
+def test_a_no_killed_anywhere_declines_once() -> None:
+    world = make_world(PEOPLE, DAILY, POT)
+    waiting: dict[int, Authorization] = {}
+
+    def work(this: Round) -> Callable[[], str]:
+        one = waiting[this.boundary] = approved(world, this, "60")
+        act = act_on(one, "reject", world.cast.rui, now=this.now)
+        return lambda: do(act)
+
+    for this, again in lives(work):
+        one = waiting[this.boundary]
+        assert again in ("declined", "not_pending")
+        assert path_of(one.id) == ["pending_review", "declined"]
+        assert Review.objects.get(request__authorization=one).verdict == "reject"
+        assert Hold.objects.get(authorization_id=one.id).held == 0
+    assert len(waiting) > 8
+    assert faults() == []
+
+
+def test_a_yes_that_declines_killed_anywhere_declines_once() -> None:
+    world = make_world()
+    policy = put_policy(world.cast, "P", [PEOPLE])
+    waiting: dict[int, Authorization] = {}
+
+    def work(this: Round) -> Callable[[], str]:
+        republish(world.cast, policy, [PEOPLE], now=this.now)
+        one = waiting[this.boundary] = approved(world, this, "60")
+        republish(world.cast, policy, [{"key": "cap", "type": "SPEND_LIMIT", "daily": {"USD": "55"}}], now=this.now)
+        act = act_on(one, "approve", world.cast.rui, now=this.now)
+        return lambda: do(act)
+
+    for this, again in lives(work):
+        one = Authorization.objects.get(id=waiting[this.boundary].id)
+        assert again in ("declined", "not_pending")
+        assert path_of(one.id) == ["pending_review", "declined"]
+        assert one.status_reason == "redecided"
+        assert one.redecision is not None
+        assert events_of(one.id).count("authorization.reviewed") == 1
+        assert Hold.objects.get(authorization_id=one.id).held == 0
+    assert len(waiting) > 10
+    assert faults() == []
+
+
 @pytest.mark.parametrize("currency", ["USD", "EUR"])
 def test_a_record_killed_anywhere_is_stored_once(currency: str) -> None:
     world = make_world(DAILY, HOUR, POT)
@@ -150,19 +193,20 @@ def test_a_record_killed_anywhere_is_stored_once(currency: str) -> None:
     assert faults() == []
 
 
-def test_an_expiry_killed_anywhere_releases_once() -> None:
-    world = make_world(DAILY, HOUR, POT)
+@pytest.mark.parametrize(("amount", "before"), [("10", "approved"), ("60", "pending_review")])
+def test_an_expiry_killed_anywhere_releases_once(amount: str, before: str) -> None:
+    world = make_world(PEOPLE, DAILY, HOUR, POT)
     idle: dict[int, Authorization] = {}
 
     def work(this: Round) -> Callable[[], str]:
-        one = idle[this.boundary] = approved(world, this)
-        act = act_on(one, "expire", now=this.now + timedelta(hours=1))
+        one = idle[this.boundary] = approved(world, this, amount)
+        act = act_on(one, "expire", now=this.now + timedelta(days=2))
         return lambda: do(act)
 
     for this, again in lives(work):
         one = idle[this.boundary]
         assert again in ("expire", "nothing to expire")
-        assert path_of(one.id) == ["approved", "expired"]
+        assert path_of(one.id) == [before, "expired"]
         assert Hold.objects.get(authorization_id=one.id).held == 0
     assert len(idle) > 6
     assert faults() == []

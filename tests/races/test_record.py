@@ -14,11 +14,12 @@ from django.db import connection
 
 from approvals.models import Authorization
 from approvals.selectors.books import faults
-from approvals.services import record
+from approvals.services import booking, record
 from approvals.services.booking import book_refund
 from spend.models import Counter, Hold, SpendRecord
 from spend.selectors.holds import HoldState, state_of
-from tests.approvals.world import World, ask, make_world, stored
+from spend.services.holds import lock_counters
+from tests.approvals.world import World, ask, make_world, put_policy, republish, stored
 from tests.factories import NOW
 from tests.races.acts import Act, act_on, do, path_of, words
 from tests.races.arena import PATIENCE, Arena, referee
@@ -193,6 +194,34 @@ def test_payments_in_each_others_money_do_not_wait_for_each_other_in_a_circle(ar
 
     assert arena.run(do, acts, processes=2) == ["record mismatch"] * 16
     assert {counter.currency: counter.used for counter in Counter.objects.all()} == {"EUR": 8, "USD": 8}
+    assert faults() == []
+
+
+def test_a_counter_that_no_rule_looks_at_any_more_is_locked_in_its_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = make_world()
+    policy = put_policy(
+        world.cast, "P", [DAILY, {"key": "month", "type": "SPEND_LIMIT", "monthly": {"USD": "1000", "EUR": "1000"}}]
+    )
+    one = approved(world)
+    do(replace(act_on(approved(world, "5", currency="EUR"), "record"), amount="5", currency="EUR"))
+    republish(world.cast, policy, [DAILY])
+    pause = Pause()
+    monkeypatch.setattr(booking, "lock_counters", pause.after(lock_counters))
+
+    def mismatch() -> str:
+        try:
+            return do(replace(act_on(one, "record"), currency="EUR"))
+        finally:
+            connection.close()
+
+    with referee() as judge, ThreadPoolExecutor(1) as pool:
+        saying = pool.submit(mismatch)
+        assert pause.is_reached()
+        free = judge.number("select count(*) from (select from spend_counter for update skip locked) free")
+        pause.may_go_on.set()
+        assert saying.result(PATIENCE) == "record mismatch"
+    assert free == 0
+    assert Counter.objects.filter(has_gap=True).count() == 1
     assert faults() == []
 
 
