@@ -1,0 +1,20 @@
+"""Pages of requests to spend: the inbox, answers, the list, one of them, and sections of an agent's page."""
+
+from approvals.views.agents import agent_authorizations, agent_limits
+from approvals.views.answers import approve, reject
+from approvals.views.authorizations import authorization, authorizations, export, void
+from approvals.views.inbox import inbox, request, waiting_count
+
+__all__ = [
+    "agent_authorizations",
+    "agent_limits",
+    "approve",
+    "authorization",
+    "authorizations",
+    "export",
+    "inbox",
+    "reject",
+    "request",
+    "void",
+    "waiting_count",
+]
