@@ -38,7 +38,7 @@ PROCUREMENT: Final[Rules] = (
     {
         "key": "month",
         "type": "BUDGET_ALLOCATION",
-        "amount": {"USD": "50000", "EUR": "30000"},
+        "amount": {"USD": "50000", "EUR": "60000"},
         "period": "month",
         "warn_at": [50, 80, 95],
     },

@@ -196,6 +196,8 @@ def left_waiting(office: Office, key: str, wish: Wish, approvals: int = 0) -> St
     known = office.ask(key, wish)
     for reviewer in ("rui", "noor")[:approvals]:
         yield timedelta(minutes=2)
+        if office.look(known).status != "pending_review":
+            return
         office.approve(reviewer, known)
 
 

@@ -2,8 +2,10 @@
 
 import json
 import stat
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
+from random import Random
 from typing import Any
 from uuid import UUID
 
@@ -17,9 +19,11 @@ from audit.models import Event, Leaf
 from audit.selectors.verification import verify
 from audit.services.sealing import accepted_keys
 from conto_admin.management.commands.seed_demo import beginning, make
-from conto_admin.seeding import month
+from conto_admin.seeding import month, stories
 from conto_admin.seeding.company import Company
+from conto_admin.seeding.market import DICE, Wish
 from conto_admin.seeding.month import LOOPS, planned
+from conto_admin.seeding.office import Office
 from core.clock import now as clock_now
 from core.ids import new_id
 from people.authentication import authenticate_organization
@@ -65,6 +69,29 @@ def test_a_whole_month_has_hundreds_of_asks_and_not_thousands(day: int) -> None:
     office = planned(company, {"research": new_id(end)}, start=beginning(end, month.DAYS), end=end)
 
     assert 500 <= len(office.waiting) + LOOPS <= MOST_ASKS
+
+
+def test_a_whole_month_that_ends_late_in_a_month_leaves_every_question_waiting() -> None:
+    now = datetime(2026, 11, 25, 22, 45, 10, tzinfo=UTC)
+
+    make(now, days=month.DAYS)
+
+    assert not faults()
+    assert 500 <= Authorization.objects.count() <= MOST_ASKS
+    waiting = Authorization.objects.filter(status="pending_review").values_list("amount", flat=True)
+    assert {Decimal(6450), Decimal(1180), Decimal(96), Decimal(78)} <= set(waiting)
+
+
+def test_a_question_that_a_policy_answers_waits_for_nobody() -> None:
+    now = clock_now()
+    company = make(now, days=0)
+    office = Office(company, now, Random(1))
+    nobody = Wish(DICE, Decimal(60), "Vouchers", "run_1")
+    office.begin(stories.left_waiting(office, "procurement", nobody, 1), now)
+
+    office.run(now + timedelta(hours=1))
+
+    assert Authorization.objects.get().status == "declined"
 
 
 def test_the_file_holds_keys_that_work_and_people_of_each_role(tmp_path: Path) -> None:
