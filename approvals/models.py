@@ -146,6 +146,11 @@ class ApprovalRequest(models.Model):
                 condition=Q(closed_at__isnull=True),
                 name="approval_request_open",
             ),
+            models.Index(
+                fields=["organization", "closed_at"],
+                condition=Q(closed_at__isnull=False),
+                name="approval_request_closed",
+            ),
         ]
         constraints: ClassVar = [
             models.CheckConstraint(
@@ -186,6 +191,7 @@ class Review(models.Model):
     at = models.DateTimeField()
 
     class Meta:
+        indexes: ClassVar = [models.Index(fields=["organization", "at"], name="review_in_time")]
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["request", "person"], name="review_is_one_per_person"),
             models.CheckConstraint(

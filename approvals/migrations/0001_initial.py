@@ -288,6 +288,14 @@ class Migration(migrations.Migration):
                 name="approval_request_open",
             ),
         ),
+        migrations.AddIndex(
+            model_name="approvalrequest",
+            index=models.Index(
+                condition=models.Q(("closed_at__isnull", False)),
+                fields=["organization", "closed_at"],
+                name="approval_request_closed",
+            ),
+        ),
         migrations.AddConstraint(
             model_name="approvalrequest",
             constraint=models.CheckConstraint(
@@ -307,6 +315,10 @@ class Migration(migrations.Migration):
             constraint=models.CheckConstraint(
                 condition=models.Q(("expires_at__gt", models.F("opened_at"))), name="approval_request_has_time"
             ),
+        ),
+        migrations.AddIndex(
+            model_name="review",
+            index=models.Index(fields=["organization", "at"], name="review_in_time"),
         ),
         migrations.AddConstraint(
             model_name="review",

@@ -1,5 +1,6 @@
 """Whether the books are right: counters, postings, holds and records recomputed from one another by separate SQL."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -176,8 +177,13 @@ class Fault:
 
 def faults() -> list[Fault]:
     """Return what does not add up, at most `SHOWN` of each kind; empty means that the books are right."""
+    return faults_in(QUESTIONS)
+
+
+def faults_in(questions: Mapping[str, str]) -> list[Fault]:
+    """Return what these questions find, at most `SHOWN` each."""
     return [
         Fault(what, ", ".join(str(value) for value in row))
-        for what, question in QUESTIONS.items()
+        for what, question in questions.items()
         for row in rows(f"select * from ({question}) as fault limit {SHOWN}")
     ]

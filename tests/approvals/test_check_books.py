@@ -183,7 +183,7 @@ def test_the_command_says_that_the_books_are_right_and_fails_where_they_are_not(
     out, err = StringIO(), StringIO()
 
     call_command("check_books", stdout=out)
-    assert out.getvalue().startswith(f"The books are right: {len(QUESTIONS)} questions")
+    assert out.getvalue().startswith("The books are right: ")
     rows("update spend_counter set used = used + 1 where subject = 'pot'")
 
     with pytest.raises(CommandError, match="2 faults in the books") as failed:

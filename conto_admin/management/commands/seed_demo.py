@@ -17,6 +17,7 @@ from conto_admin.seeding.market import KNOWN, MET
 from core.clock import now as clock_now
 from core.db import rows
 from core.ids import Prefix, from_public
+from insight.services import rebuild
 
 DEMO_FILE: Final = embedded.STATE / "demo.json"
 FOUNDED_HOUR: Final = 9
@@ -74,6 +75,8 @@ def make(now: datetime, *, days: int) -> Company:
         month.live_through(company, policies, start=start + 3 * later, end=now)
     rows("reset synchronous_commit")
     seal(company.organization_id, now=now)
+    # A worker may have met the company before its past was written.
+    rebuild(company.organization_id, now=now)
     return company
 
 

@@ -1,0 +1,139 @@
+"""Rollups: what the ledger adds up to per day of an organization's time zone, so that long periods are answered fast.
+
+Nothing here is a source: everything can be thrown away and added up again (`manage.py rebuild_rollups`), and
+`check_books` compares it with the ledger.
+"""
+
+from typing import ClassVar
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+
+from agents.models import Agent
+from people.models import Organization, Person
+
+SAID_LENGTH = 20
+REASON_LENGTH = 60
+TEXT_LENGTH = 200
+SAID = ("allow", "review", "deny", "approved", "rejected", "redecided", "voided", "expired", "recorded")
+"""How an ask was answered, and how a question to people was closed."""
+
+
+class Rollup(models.Model):
+    """How far an organization's ledger is added up, and in which zone its days are cut.
+
+    Whatever happened before `until` is in the daily rows, each once; whatever happened since is not.
+    """
+
+    organization = models.OneToOneField(Organization, on_delete=models.PROTECT, primary_key=True, related_name="+")
+    time_zone = models.CharField(max_length=64)
+    until = models.DateTimeField()
+    rolled_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"until {self.until}"
+
+
+class SpendDay(models.Model):
+    """What was recorded on one day of one currency, agent, counterparty, category and rail.
+
+    `unauthorized` is the part of `spent` that no authorization stood behind.
+    """
+
+    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+", db_index=False)
+    day = models.DateField()
+    currency = models.CharField(max_length=10)
+    agent = models.ForeignKey(Agent, on_delete=models.PROTECT, related_name="+", db_index=False)
+    counterparty_id = models.UUIDField(null=True)
+    category = models.CharField(max_length=TEXT_LENGTH, null=True)
+    rail = models.CharField(max_length=20, null=True)
+    spent = models.DecimalField(max_digits=30, decimal_places=6)
+    returned = models.DecimalField(max_digits=30, decimal_places=6)
+    payments = models.BigIntegerField()
+    unauthorized = models.DecimalField(max_digits=30, decimal_places=6)
+    unauthorized_payments = models.BigIntegerField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["organization", "day", "currency", "agent", "counterparty_id", "category", "rail"],
+                nulls_distinct=False,
+                name="spend_day_is_one_per_group",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.day} {self.spent} {self.currency}"
+
+
+class AskDay(models.Model):
+    """What was asked for on one day: how it was answered, or how the question to people was closed later.
+
+    `reason` is the first reason of a denial. A request that people closed stands on the day it was asked for, beside
+    the `review` that it was answered with.
+    """
+
+    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+", db_index=False)
+    day = models.DateField()
+    currency = models.CharField(max_length=10)
+    agent = models.ForeignKey(Agent, on_delete=models.PROTECT, related_name="+", db_index=False)
+    said = models.CharField(max_length=SAID_LENGTH)
+    reason = models.CharField(max_length=REASON_LENGTH)
+    asks = models.BigIntegerField()
+    amount = models.DecimalField(max_digits=30, decimal_places=6)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["organization", "day", "currency", "agent", "said", "reason"],
+                name="ask_day_is_one_per_answer",
+            ),
+            models.CheckConstraint(condition=models.Q(said__in=SAID), name="ask_day_says_a_known_word"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.day} {self.said} {self.asks}"
+
+
+class ReviewDay(models.Model):
+    """The reviews of one person on one day, by verdict: how many seconds each question had waited for it."""
+
+    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+", db_index=False)
+    day = models.DateField()
+    person = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="+", db_index=False)
+    verdict = models.CharField(max_length=10)
+    waits = ArrayField(models.IntegerField())
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["organization", "day", "person", "verdict"],
+                name="review_day_is_one_per_verdict",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.day} {self.verdict} {len(self.waits)}"
+
+
+class PotDay(models.Model):
+    """What was recorded on one day against one pot of a budget, by agent; `returned` is the room that came back."""
+
+    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+", db_index=False)
+    counter_id = models.BigIntegerField()
+    day = models.DateField()
+    agent = models.ForeignKey(Agent, on_delete=models.PROTECT, related_name="+", db_index=False)
+    spent = models.DecimalField(max_digits=30, decimal_places=6)
+    returned = models.DecimalField(max_digits=30, decimal_places=6)
+    payments = models.BigIntegerField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["organization", "counter_id", "day", "agent"],
+                name="pot_day_is_one_per_agent",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.day} {self.spent}"

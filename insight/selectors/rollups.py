@@ -1,0 +1,89 @@
+"""Whether the rollups are right: compared with the ledger by separate SQL, up to the place they have reached."""
+
+from typing import Final
+from uuid import UUID
+
+from approvals.selectors.books import Fault, faults_in
+from people.models import Organization
+
+QUESTIONS: Final[dict[str, str]] = {
+    "day of spend differs from its records": """
+        select organization_id, day, currency, agent_id, counterparty_id, category, rail from (
+            select organization_id, day, currency, agent_id, counterparty_id, category, rail, spent, returned, payments,
+                unauthorized, unauthorized_payments
+            from insight_spendday
+            union all
+            select r.organization_id, date(timezone(k.time_zone, r.recorded_at)), r.currency, r.agent_id,
+                r.counterparty_id, h.category, h.rail,
+                case r.kind when 'payment' then -r.amount else 0 end,
+                case r.kind when 'refund' then -r.amount else 0 end,
+                case r.kind when 'payment' then -1 else 0 end,
+                case when r.kind = 'payment' and 'unauthorized' = any(r.flags) then -r.amount else 0 end,
+                case when r.kind = 'payment' and 'unauthorized' = any(r.flags) then -1 else 0 end
+            from insight_rollup k
+            join spend_spendrecord r on r.organization_id = k.organization_id and r.recorded_at < k.until
+            join spend_hold h on h.id = r.hold_id
+        ) both_sides
+        group by organization_id, day, currency, agent_id, counterparty_id, category, rail
+        having (sum(spent), sum(returned), sum(payments)) <> (0, 0, 0)
+            or (sum(unauthorized), sum(unauthorized_payments)) <> (0, 0)
+    """,
+    "day of asks differs from its authorizations": """
+        select organization_id, day, currency, agent_id, said, reason from (
+            select organization_id, day, currency, agent_id, said, reason, asks, amount from insight_askday
+            union all
+            select a.organization_id, date(timezone(k.time_zone, a.asked_at)), a.currency, a.agent_id, a.outcome,
+                case a.outcome when 'deny' then coalesce(a.reasons[1], '') else '' end, -1, -a.amount
+            from insight_rollup k
+            join approvals_authorization a on a.organization_id = k.organization_id and a.asked_at < k.until
+            union all
+            select a.organization_id, date(timezone(k.time_zone, a.asked_at)), a.currency, a.agent_id, q.closed_as, '',
+                -1, -a.amount
+            from insight_rollup k
+            join approvals_approvalrequest q on q.organization_id = k.organization_id and q.closed_at < k.until
+            join approvals_authorization a on a.id = q.authorization_id
+        ) both_sides
+        group by organization_id, day, currency, agent_id, said, reason
+        having (sum(asks), sum(amount)) <> (0, 0)
+    """,
+    "day of reviews differs from its reviews": """
+        select organization_id, day, person_id, verdict from (
+            select d.organization_id, d.day, d.person_id, d.verdict, w.wait, 1 as number
+            from insight_reviewday d cross join unnest(d.waits) as w(wait)
+            union all
+            select v.organization_id, date(timezone(k.time_zone, v.at)), v.person_id, v.verdict,
+                greatest(0, floor(extract(epoch from v.at - q.opened_at)))::int, -1
+            from insight_rollup k
+            join approvals_review v on v.organization_id = k.organization_id and v.at < k.until
+            join approvals_approvalrequest q on q.id = v.request_id
+        ) both_sides
+        group by organization_id, day, person_id, verdict, wait having sum(number) <> 0
+    """,
+    "day of a pot differs from its records": """
+        select organization_id, counter_id, day, agent_id from (
+            select organization_id, counter_id, day, agent_id, spent, returned, payments from insight_potday
+            union all
+            select r.organization_id, c.id, date(timezone(k.time_zone, r.recorded_at)), r.agent_id,
+                case r.kind when 'payment' then -r.amount else 0 end,
+                case when r.kind = 'refund' and r.gives_room_back then -r.amount else 0 end,
+                case r.kind when 'payment' then -1 else 0 end
+            from insight_rollup k
+            join spend_spendrecord r on r.organization_id = k.organization_id and r.recorded_at < k.until
+            join spend_posting p on p.hold_id = r.hold_id
+            join spend_counter c on c.id = p.counter_id and c.subject = 'pot'
+        ) both_sides
+        group by organization_id, counter_id, day, agent_id
+        having (sum(spent), sum(returned), sum(payments)) <> (0, 0, 0)
+    """,
+}
+"""What must never be found, in words, and the SQL that looks for it; what is not added up yet is not looked at."""
+
+
+def faults() -> list[Fault]:
+    """Return where the rollups differ from the ledger; empty means that they are right."""
+    return faults_in(QUESTIONS)
+
+
+def organization_ids() -> list[UUID]:
+    """Return every organization there is: each has rollups of its own."""
+    return list(Organization.objects.order_by("pk").values_list("pk", flat=True))
