@@ -58,6 +58,7 @@ PAGES: Final = (
     ),
     *(get(one) for one in ("agents/", "agents/export/", AGENT, f"{AGENT}limits/", f"{AGENT}authorizations/")),
     *(get(one) for one in (f"{AGENT}runtime/", "approvals/", "approvals/waiting/", "approvals/<str:public_id>/")),
+    *(get(one) for one in ("approvals/queue/", "approvals/left/")),
     *(
         get(one)
         for one in ("authorizations/", "authorizations/export/", "authorizations/<str:public_id>/", "policies/", POLICY)

@@ -1,4 +1,4 @@
-"""What reviewers see: the queue, and one request with everything that a yes or no rests on."""
+"""What reviewers see: how many wait, and one request with everything that a yes or no rests on."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,8 +23,6 @@ from policies.engine.stored import check_from_plain
 from policies.engine.types import Check, Requirement, Said
 from spend.selectors.holds import HoldState, RecordState, hold_of, paid_to, records_of
 
-LONGEST_QUEUE: Final = 200
-"""Requests shown at once; the oldest-expiring come first, so the rest can wait until these are answered."""
 LAST_PAYMENTS: Final = 5
 
 
@@ -39,6 +37,14 @@ class ShownCheck:
     def has_room(self) -> bool:
         """Whether it counts against a limit that a bar can show."""
         return self.check.limit is not None and self.check.used is not None
+
+    @property
+    def left(self) -> Decimal | None:
+        """What is left once this payment is in; negative where it goes above the limit."""
+        check = self.check
+        if check.limit is None or check.used is None or check.requested is None:
+            return None
+        return check.limit - check.used - check.requested
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +84,16 @@ class Detail:
     last_payments: Sequence[Authorization]
 
     @property
+    def judging(self) -> tuple[ShownCheck, ...]:
+        """The checks of rules that judge this payment."""
+        return tuple(one for one in self.checks if one.check.outcome is not Said.NOT_APPLICABLE)
+
+    @property
+    def aside(self) -> tuple[ShownCheck, ...]:
+        """The checks of rules that this payment does not concern."""
+        return tuple(one for one in self.checks if one.check.outcome is Said.NOT_APPLICABLE)
+
+    @property
     def is_waiting(self) -> bool:
         """Whether people can still answer."""
         return bool(self.digest)
@@ -96,11 +112,6 @@ def waiting(organization_id: UUID, *, now: datetime) -> QuerySet[Authorization]:
         .annotate(yeses=Count("approval_request__reviews", filter=Q(approval_request__reviews__verdict="approve")))
         .order_by("expires_at", "id")
     )
-
-
-def queue(organization_id: UUID, *, now: datetime) -> list[Authorization]:
-    """Return the top of the queue."""
-    return list(waiting(organization_id, now=now)[:LONGEST_QUEUE])
 
 
 def why_here(authorization: Authorization) -> str:

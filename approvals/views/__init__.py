@@ -3,7 +3,7 @@
 from approvals.views.agents import agent_authorizations, agent_limits
 from approvals.views.answers import approve, reject
 from approvals.views.authorizations import authorization, authorizations, export, void
-from approvals.views.inbox import inbox, request, waiting_count
+from approvals.views.inbox import inbox, left, queue_now, request, waiting_count
 
 __all__ = [
     "agent_authorizations",
@@ -13,6 +13,8 @@ __all__ = [
     "authorizations",
     "export",
     "inbox",
+    "left",
+    "queue_now",
     "reject",
     "request",
     "void",

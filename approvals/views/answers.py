@@ -4,13 +4,12 @@ from http import HTTPStatus
 
 from django.contrib import messages
 from django.http import HttpResponse
-from django.shortcuts import redirect
 from django.views.decorators.http import require_POST
 
 from approvals.forms import ReasonForm
 from approvals.lifecycle import Status
 from approvals.services import review as reviews
-from approvals.views.shown import REJECT_IDS, again, detail_of, fault_of, page_of
+from approvals.views.shown import REJECT_IDS, again, detail_of, fault_of, onward, page_of
 from core.clock import now as clock_now
 from core.errors import Conflict, Invalid, NotAllowed
 from core.ids import Prefix, from_public
@@ -42,7 +41,7 @@ def approve(request: MemberRequest, public_id: str) -> HttpResponse:
         Status.PENDING_REVIEW: "Your approval is stored; others still have to give theirs.",
     }
     messages.success(request, words[reviewed.status])
-    return redirect("approvals:inbox")
+    return onward(request, public_id)
 
 
 @require_POST
@@ -69,4 +68,4 @@ def reject(request: MemberRequest, public_id: str) -> HttpResponse:
     except (Conflict, NotAllowed) as error:
         return again(request, public_id, error)
     messages.success(request, "Rejected. The app must not pay.")
-    return redirect("approvals:inbox")
+    return onward(request, public_id)

@@ -1,42 +1,85 @@
 """The inbox: the queue of what waits for people, and one request with all that a yes or no rests on."""
 
-from typing import Any
+from datetime import datetime
+from http import HTTPStatus
+from typing import Any, Final
+from uuid import UUID
 
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_GET
+from django_htmx.http import push_url, trigger_client_event
 
-from approvals.forms import ReasonForm
-from approvals.models import Authorization
-from approvals.selectors.inbox import Detail, detail, queue, waiting, why_here
-from approvals.views.shown import REJECT_IDS, detail_of, rows_of
+from approvals.forms import QueueForm
+from approvals.selectors.inbox import detail, waiting
+from approvals.selectors.lists import agents_to_choose
+from approvals.selectors.queue import (
+    MOST_COUNTED,
+    Queue,
+    Wanted,
+    next_to_answer,
+    number_waiting,
+    queue,
+    rows_of_queue,
+    who_left,
+)
+from approvals.views.shown import PANE, detail_of, is_for_pane, kept_in, pane_of
 from core.clock import now as clock_now
+from core.ids import Prefix, from_public, to_public
+from core.paging import text_in
 from people.permissions import MemberRequest, needs
 from people.roles import Right
+
+MOST_LEFT: Final = 10
+"""Requests that a page asks about at once because they have left its queue."""
 
 
 @require_GET
 @needs(Right.READ)
 def inbox(request: MemberRequest) -> HttpResponse:
-    """Show the queue, and the request that expires first beside it."""
-    now = clock_now()
-    rows = queue(request.member.organization_id, now=now)
-    first = detail(request.member.organization_id, rows[0].id, member=request.member, now=now) if rows else None
-    return render(request, "approvals/inbox.html", inbox_context(rows, first))
+    """Show the queue, and beside it the first request that the viewer has not answered."""
+    now, form = clock_now(), _form(request)
+    wanted = form.wanted(request.member)
+    if "after" in request.GET:
+        return _onward(request, wanted, now)
+    found = _queue(request, wanted, now)
+    chosen = next((place for place in found.places if place.own is None), next(iter(found.places), None))
+    return _page(request, form, wanted, found, chosen.id if chosen else None, now)
 
 
 @require_GET
 @needs(Right.READ)
 def request(request: MemberRequest, public_id: str) -> HttpResponse:
-    """Show the queue with one request chosen; alone where it does not wait any more."""
-    shown = detail_of(request, public_id)
-    if not shown.is_waiting:
-        return redirect("approvals:authorization", public_id)
-    return render(
-        request,
-        "approvals/inbox.html",
-        inbox_context(queue(request.member.organization_id, now=clock_now()), shown),
-    )
+    """Show the queue with one request chosen, also where that has been decided meanwhile."""
+    now = clock_now()
+    if is_for_pane(request):
+        return render(request, PANE, pane_of(request, detail_of(request, public_id), now=now))
+    form = _form(request)
+    wanted = form.wanted(request.member)
+    chosen = from_public(Prefix.AUTHORIZATION, public_id)
+    return _page(request, form, wanted, _queue(request, wanted, now), chosen, now, is_alone=True)
+
+
+@require_GET
+@needs(Right.READ)
+def queue_now(request: MemberRequest) -> HttpResponse:
+    """Show the queue as it is now; answer 204 where the page that asks has `seen` just that."""
+    now, form = clock_now(), _form(request)
+    wanted = form.wanted(request.member)
+    found = _queue(request, wanted, now)
+    if found.version == text_in(request.GET, "seen"):
+        return HttpResponse(status=HTTPStatus.NO_CONTENT)
+    return render(request, "approvals/queue.html", _queue_context(request, form, wanted, found, now))
+
+
+@require_GET
+@needs(Right.READ)
+def left(request: MemberRequest) -> HttpResponse:
+    """Say what others did with requests that have left the queue of the page that asks."""
+    ids = [from_public(Prefix.AUTHORIZATION, one) for one in request.GET.getlist("id")[:MOST_LEFT]]
+    gone = [one for one in who_left(request.member, ids) if not one.is_own]
+    return render(request, "approvals/left.html", {"gone": gone})
 
 
 @require_GET
@@ -47,10 +90,60 @@ def waiting_count(request: MemberRequest) -> HttpResponse:
     return HttpResponse(str(number) if number else "")
 
 
-def inbox_context(rows: list[Authorization], shown: Detail | None) -> dict[str, Any]:
+def _onward(request: MemberRequest, wanted: Wanted | None, now: datetime) -> HttpResponse:
+    """Lead to the next request behind the one just answered, or to the whole inbox where none is left."""
+    after = from_public(Prefix.AUTHORIZATION, text_in(request.GET, "after"))
+    found = next_to_answer(wanted, now=now, after=after) if wanted else None
+    kept = kept_in(request)
+    name = to_public(Prefix.AUTHORIZATION, found) if found else ""
+    address = reverse("approvals:request", args=[name]) if name else reverse("approvals:inbox")
+    if not is_for_pane(request):
+        return redirect(f"{address}{kept}")
+    shown = detail_of(request, name) if name else None
+    answer = render(request, PANE, pane_of(request, shown, now=now) | {"is_answer": True})
+    return trigger_client_event(push_url(answer, f"{address}{kept}"), "reviewed")
+
+
+def _form(request: MemberRequest) -> QueueForm:
+    agents = agents_to_choose(request.member.organization_id, text_in(request.GET, "agent"))
+    return QueueForm(request.GET, agents=agents)
+
+
+def _queue(request: MemberRequest, wanted: Wanted | None, now: datetime) -> Queue:
+    # What cannot be understood shows nothing: everything would pass for what was asked for.
+    return queue(wanted, now=now, cursor=text_in(request.GET, "cursor")) if wanted else Queue((), "")
+
+
+def _page(
+    request: MemberRequest,
+    form: QueueForm,
+    wanted: Wanted | None,
+    found: Queue,
+    chosen: UUID | None,
+    now: datetime,
+    *,
+    is_alone: bool = False,
+) -> HttpResponse:
+    shown = detail(request.member.organization_id, chosen, member=request.member, now=now) if chosen else None
+    context = {
+        **_queue_context(request, form, wanted, found, now),
+        **pane_of(request, shown, now=now),
+        "is_alone": is_alone,
+    }
+    return render(request, "approvals/inbox.html", context)
+
+
+def _queue_context(
+    request: MemberRequest, form: QueueForm, wanted: Wanted | None, found: Queue, now: datetime
+) -> dict[str, Any]:
+    number = number_waiting(wanted, now=now) if wanted else 0
     return {
-        "rows": rows_of(rows),
-        "shown": shown,
-        "why": why_here(shown.authorization) if shown else "",
-        "reject_form": ReasonForm(auto_id=REJECT_IDS),
+        "form": form,
+        "queue": found,
+        "rows": rows_of_queue(found.places, now=now),
+        "number": f"{MOST_COUNTED:,}+" if number > MOST_COUNTED else f"{number}",
+        "may_review": request.member.may(Right.REVIEW),
+        "kept": kept_in(request),
+        "others": kept_in(request, "who", "cursor"),
+        "is_behind": "cursor" in request.GET,
     }

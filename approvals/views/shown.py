@@ -1,14 +1,18 @@
 """What several pages of requests to spend show alike: rows, one request whole, and why something was not stored."""
 
+from datetime import datetime
 from typing import Any, Final
 
 from django.http import HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
+from django.urls import reverse
 
 from approvals.forms import ReasonForm
 from approvals.lifecycle import MOVES, Status
 from approvals.models import Authorization
+from approvals.selectors.cards import cards_of
 from approvals.selectors.inbox import Detail, detail, why_here
+from approvals.selectors.queue import who_left
 from core.clock import now as clock_now
 from core.errors import ContoError
 from core.ids import Prefix, from_public, to_public
@@ -20,12 +24,22 @@ VOID_IDS: Final = "void_%s"
 """Both forms may stand on one page."""
 
 
+PANE: Final = "approvals/inbox.html#pane"
+"""The right half of the inbox, which htmx asks for alone."""
+
+
 def page_of(
     request: MemberRequest, shown: Detail, *, fault: str = "", status: int = 200, **forms_and_steps: Any
 ) -> HttpResponse:
+    now = clock_now()
+    if is_for_pane(request):
+        context = pane_of(request, shown, now=now) | {"fault": fault, **forms_and_steps}
+        return render(request, PANE, context, status=status)
     context = {
         "shown": shown,
         "why": why_here(shown.authorization),
+        "cards": cards_of(shown, now=now),
+        "kept": kept_in(request),
         "reject_form": ReasonForm(auto_id=REJECT_IDS),
         "void_form": ReasonForm(auto_id=VOID_IDS),
         "fault": fault,
@@ -34,6 +48,41 @@ def page_of(
         **forms_and_steps,
     }
     return render(request, "approvals/authorization.html", context, status=status)
+
+
+def is_for_pane(request: MemberRequest) -> bool:
+    """Say whether htmx asks for one half of the inbox."""
+    return bool(request.htmx) and request.htmx.target == "request"
+
+
+def pane_of(request: MemberRequest, shown: Detail | None, *, now: datetime) -> dict[str, Any]:
+    """Return what the right half of the inbox shows: a request, what became of it, or that none is left."""
+    if shown is None:
+        return {"shown": None, "kept": kept_in(request)}
+    gone = [] if shown.is_waiting else who_left(request.member, [shown.authorization.id])
+    return {
+        "shown": shown,
+        "why": why_here(shown.authorization),
+        "cards": cards_of(shown, now=now),
+        "gone": next(iter(gone), None),
+        "kept": kept_in(request),
+        "target": "#request",
+        "reject_form": ReasonForm(auto_id=REJECT_IDS),
+    }
+
+
+def kept_in(request: MemberRequest, *without: str) -> str:
+    """Return the filters of the address, to be put behind another one; empty where there are none."""
+    query = request.GET.copy()
+    for name in ("after", "seen", *without):
+        query.pop(name, None)
+    return f"?{query.urlencode()}" if query else ""
+
+
+def onward(request: MemberRequest, public_id: str) -> HttpResponse:
+    """Lead from a request that was answered to the next one of the same queue."""
+    kept = kept_in(request)
+    return redirect(f"{reverse('approvals:inbox')}{kept or '?'}{'&' if kept else ''}after={public_id}")
 
 
 def again(request: MemberRequest, public_id: str, error: ContoError) -> HttpResponse:

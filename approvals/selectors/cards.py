@@ -1,0 +1,101 @@
+"""What stands around one request: the payee as known, others like it, the equal one, and who is asked."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from approvals.models import ApprovalRequest, Authorization
+from approvals.selectors.inbox import Detail, Need
+from core.ids import Prefix, from_public, to_public
+from people.models import Member
+from spend.selectors.counterparties import CounterpartyView, counterparty_of
+
+MOST_SIMILAR: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What one rule asks of people: how many have said yes of how many, and who counts, in words."""
+
+    given: int
+    of: int
+    who: str
+
+
+@dataclass(frozen=True, slots=True)
+class Other:
+    """Another authorization, with the id that leads to it."""
+
+    one: Authorization
+    public_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cards:
+    """What a reviewer looks at beside the request itself.
+
+    `other_identifiers` are those of the counterparty that the agent did not send.
+    """
+
+    counterparty: CounterpartyView | None
+    other_identifiers: tuple[str, ...]
+    asked: tuple[Asked, ...]
+    similar: Sequence[Other]
+    duplicate: Other | None
+    earlier: Sequence[Other]
+
+
+def cards_of(shown: Detail, *, now: datetime) -> Cards:
+    """Return what stands around an authorization that the viewer sees."""
+    one = shown.authorization
+    payee = counterparty_of(one.organization_id, one.counterparty_id) if one.counterparty_id else None
+    return Cards(
+        counterparty=payee,
+        other_identifiers=tuple(other for other in payee.identifiers if other not in one.payee["identifiers"])
+        if payee
+        else (),
+        asked=_asked(shown.needs, one.organization_id),
+        similar=[_other(other) for other in _similar(one, now)],
+        duplicate=_duplicate(one),
+        earlier=[_other(other) for other in shown.last_payments],
+    )
+
+
+def _asked(needs: Sequence[Need], organization_id: UUID) -> tuple[Asked, ...]:
+    named = [from_public(Prefix.PERSON, person) for need in needs for person in need.requirement.people]
+    members = Member.objects.filter(organization_id=organization_id, person_id__in=named).select_related("person")
+    names = {to_public(Prefix.PERSON, member.person_id): str(member.person) for member in members} if named else {}
+    return tuple(_asked_by(need, names) for need in needs)
+
+
+def _asked_by(need: Need, names: dict[str, str]) -> Asked:
+    requirement = need.requirement
+    people = [names.get(person, "somebody who has left") for person in requirement.people]
+    who = " or ".join([*(f"anybody with the role {role}" for role in requirement.roles), *people])
+    return Asked(requirement.approvals - need.missing, requirement.approvals, who or "anybody who may review")
+
+
+def _similar(one: Authorization, now: datetime) -> Sequence[Authorization]:
+    """Return what else waits for the same payee, whichever agent asked."""
+    waiting = ApprovalRequest.objects.filter(
+        organization_id=one.organization_id,
+        closed_at__isnull=True,
+        expires_at__gt=now,
+        authorization__payee_digest=one.payee_digest,
+    )
+    found = waiting.exclude(authorization_id=one.id).select_related("authorization__agent").order_by("expires_at")
+    return [request.authorization for request in found[:MOST_SIMILAR]]
+
+
+def _duplicate(one: Authorization) -> Other | None:
+    if one.possible_duplicate_of is None:
+        return None
+    equal = Authorization.objects.filter(id=one.possible_duplicate_of, organization_id=one.organization_id)
+    found = equal.select_related("agent").first()
+    return _other(found) if found else None
+
+
+def _other(one: Authorization) -> Other:
+    return Other(one, to_public(Prefix.AUTHORIZATION, one.id))

@@ -1,0 +1,111 @@
+// The inbox: moving through the queue loads the request, what others decide disappears with a note, and after an answer
+// the next request is chosen. Without scripts the same links and forms load whole pages.
+const QUEUE = "queue";
+const queue = () => document.getElementById(QUEUE);
+const pane = document.getElementById("request");
+const rows = () => [...document.querySelectorAll("#queue .queue-item")];
+const shownId = () => pane.querySelector("[data-request]")?.dataset.request;
+const answered = new Set();
+let before = { ids: [], version: "", focused: -1 };
+
+// What a person has ticked, typed or chosen is not what the server sent; a morph leaves it alone.
+globalThis.Idiomorph.defaults.callbacks.beforeAttributeUpdated = (name, node) =>
+  !(name === "checked" && node.matches("[data-pick]")) && !(["aria-current", "data-current"].includes(name) && node.matches(".queue-item"));
+
+function mark() {
+  const id = shownId();
+  for (const row of rows()) {
+    const isShown = row.dataset.id === id;
+    row.toggleAttribute("data-current", isShown);
+    if (isShown) row.setAttribute("aria-current", "true");
+    else row.removeAttribute("aria-current");
+    const pick = row.querySelector("[data-pick]");
+    if (pick) isShown ? (pick.dataset.key = "x") : delete pick.dataset.key;
+  }
+}
+
+function focusRow(row) {
+  row?.querySelector("a").focus({ preventScroll: true });
+  row?.scrollIntoView({ block: "nearest" });
+}
+
+// j and k (static/js/keys.js) say which row is the current one.
+document.addEventListener("conto:current", (event) => {
+  const row = event.target.closest(".queue-item");
+  if (row && row.dataset.id !== shownId()) row.querySelector("a").click();
+});
+
+document.addEventListener("htmx:beforeRequest", (event) => {
+  const source = event.detail.elt;
+  if (source.id === QUEUE && document.hidden) event.preventDefault();
+  if (source.matches("#request form")) {
+    answered.add(shownId());
+    source.closest("[popover]")?.hidePopover();
+  }
+});
+
+document.addEventListener("htmx:afterRequest", (event) => {
+  if (event.detail.elt.matches("#request form") && !event.detail.successful) answered.delete(shownId());
+});
+
+document.addEventListener("htmx:beforeSwap", (event) => {
+  if (event.detail.target.id !== QUEUE) return;
+  const all = rows();
+  const current = all.find((row) => row.dataset.id === shownId());
+  before = {
+    ids: all.map((row) => row.dataset.id),
+    version: current?.dataset.version,
+    focused: all.findIndex((row) => row.contains(document.activeElement)),
+  };
+});
+
+document.addEventListener("htmx:afterSettle", (event) => {
+  if (event.detail.target.id === "request") {
+    mark();
+    document.getElementById("inbox").classList.add("is-alone");
+    pane.scrollIntoView({ block: "nearest" });
+    scrollTo({ top: 0 });
+    if (document.activeElement === document.body) focusRow(rows().find((row) => row.dataset.id === shownId()));
+    return;
+  }
+  if (!document.getElementById(QUEUE) || event.detail.elt.id !== QUEUE) return;
+  mark();
+  const here = new Set(rows().map((row) => row.dataset.id));
+  const gone = before.ids.filter((id) => !here.has(id));
+  if (before.focused >= 0 && document.activeElement === document.body) {
+    focusRow(rows()[Math.min(before.focused, rows().length - 1)]);
+  }
+  tell(gone.filter((id) => !answered.has(id)));
+  freshen(gone);
+});
+
+function tell(gone) {
+  if (!gone.length) return;
+  const query = gone.map((id) => `id=${id}`).join("&");
+  globalThis.htmx.ajax("GET", `${queue().dataset.left}?${query}`, { source: "#announcements", target: "#messages", swap: "beforeend" });
+}
+
+// The request beside the queue is shown again where it has gone or has got another answer; not under somebody's hands.
+function freshen(gone) {
+  const id = shownId();
+  const row = rows().find((one) => one.dataset.id === id);
+  const isStale = gone.includes(id) || (row && before.version !== undefined && row.dataset.version !== before.version);
+  const isTyping = pane.querySelector(":popover-open") !== null;
+  if (!id || !isStale || isTyping || pane.querySelector("[data-gone]")) return;
+  globalThis.htmx.ajax("GET", pane.querySelector("[data-request]").dataset.url, { source: pane, target: pane, swap: "innerHTML" });
+}
+
+// A reason is typed at once, and a payment that is asked about twice is approved with Enter.
+document.addEventListener("toggle", (event) => {
+  if (event.newState !== "open" || !event.target.matches("#request [popover]")) return;
+  (event.target.querySelector("textarea") ?? event.target.querySelector(".btn-primary"))?.focus();
+}, true);
+
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && event.target.matches("#request textarea")) {
+    event.preventDefault();
+    event.target.form.requestSubmit();
+  }
+});
+
+mark();
