@@ -45,6 +45,7 @@ python3 run.py check     format, lint, types, layers, templates, migrations, set
 python3 run.py serve     the web server alone        python3 run.py worker    the worker and its clock alone
 python3 run.py migrate   bring the database up to date
 python3 run.py bench     what this machine can do, and what Conto does on it
+python3 run.py photos    a photo of every page and state, light, dark and on a phone, in .conto/photos (needs Chromium)
 python3 run.py install   only fetch what the others need"""
 
 
@@ -158,6 +159,7 @@ COMMANDS: dict[str, Callable[[list[str]], object]] = {
     "migrate": manage("migrate"),
     "check": lambda _rest: check(),
     "bench": lambda rest: become("-m", "bench", *rest),
+    "photos": lambda _rest: become("-m", "tests.journeys.photos"),
     "test": test,
 }
 

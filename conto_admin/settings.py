@@ -172,6 +172,7 @@ SESSION_COOKIE_NAME = "conto_session" if DEMO else "__Host-conto_session"
 CSRF_COOKIE_NAME = "conto_csrf" if DEMO else "__Host-conto_csrf"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not DEMO
 CSRF_COOKIE_HTTPONLY = True
+CSRF_FAILURE_VIEW = "conto_admin.views.csrf_failure"
 SECURE_SSL_REDIRECT = not DEMO
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES else None

@@ -77,4 +77,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
 handler400 = "conto_admin.views.bad_request"
 handler403 = "conto_admin.views.permission_denied"
 handler404 = "conto_admin.views.page_not_found"
+handler429 = "conto_admin.views.too_many_requests"
 handler500 = "conto_admin.views.server_error"

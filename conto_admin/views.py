@@ -1,22 +1,25 @@
 """Health, the API's description, and what answers when nothing else can: a problem for the API, a page for people."""
 
 import hashlib
+import sys
 from functools import cache
 from typing import Final
 
 import orjson
 from csp.middleware import CSPMiddleware
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, InterfaceError, OperationalError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.template.loader import get_template
 from django.utils.decorators import decorator_from_middleware
 from django.views import defaults
 from django.views.decorators.http import condition, require_safe
 
 from agents.selectors import unfit_keks
 from conto_admin import api_errors
+from core.http import page_of, request_id_of
 from core.sealing import keyring_problems
 
 READY: Final = "ok"
@@ -114,9 +117,33 @@ def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     return api_errors.of_django(request, 404) if is_api(request) else defaults.page_not_found(request, exception)
 
 
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:  # noqa: ARG001 - Django's signature
+    """Answer a form of a page that is older than the session: lead back to it; `answers.js` reads the header."""
+    response = _without_database(request, 403, "403_csrf.html", back_url=page_of(request))
+    response["X-Page-Too-Old"] = "true"
+    return response
+
+
+def too_many_requests(request: HttpRequest) -> HttpResponse:
+    """Answer who tries to sign in, or to have a password reset, too often; allauth asks for it."""
+    return _without_database(request, 429, "429.html")
+
+
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Answer after an accident."""
-    return api_errors.of_django(request, 500) if is_api(request) else defaults.server_error(request)
+    """Answer after an accident; that the database is away is said as such."""
+    if is_api(request):
+        return api_errors.of_django(request, 500)
+    if isinstance(sys.exception(), (OperationalError, InterfaceError)):
+        return _without_database(request, 503, "503.html", back_url=page_of(request))
+    return _without_database(request, 500, "500.html")
+
+
+def _without_database(request: HttpRequest, status: int, template: str, **values: str) -> HttpResponse:
+    """Render a page that asks nothing of the database: of the request it sees the browser's theme only."""
+    bare = HttpRequest()
+    bare.COOKIES = request.COOKIES
+    context = {"request": bare, "number": request_id_of(request), **values}
+    return HttpResponse(get_template(template).render(context), status=status)
 
 
 def is_api(request: HttpRequest) -> bool:

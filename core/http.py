@@ -3,12 +3,15 @@
 from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Concatenate, Final, ParamSpec, Protocol, TypeVar, cast
+from urllib.parse import urlsplit, urlunsplit
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponseBase
+from django.http import Http404, HttpRequest, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import render
+from django.utils.http import url_has_allowed_host_and_scheme
 from django_htmx.http import HttpResponseClientRedirect
 from django_htmx.middleware import HtmxDetails
 from structlog.contextvars import get_contextvars
@@ -21,6 +24,9 @@ P = ParamSpec("P")
 R = TypeVar("R", bound=HttpRequest)
 
 LONGEST_REQUEST_ID: Final = 60
+SAFE_METHODS: Final = ("GET", "HEAD")
+SESSION_IS_OVER: Final = "ended"
+"""The query's name by which the sign-in page is told so."""
 LONGEST_ADDRESS: Final = 64
 
 
@@ -117,12 +123,28 @@ def needs(right: str) -> Callable[[View[R, P]], View[HttpRequest, P]]:
 
 
 def to_sign_in(request: HttpRequest) -> HttpResponseBase:
-    """Lead to the sign-in page and, after it, back to the page that the person was on."""
+    """Lead to the sign-in page and, after it, back to the page that the person was on.
+
+    The sign-in page says that a session is over where there was one, or where something was to be done.
+    """
     htmx: HtmxDetails | None = getattr(request, "htmx", None)
-    if not htmx:
-        return redirect_to_login(request.get_full_path())
-    page = redirect_to_login(htmx.current_url_abs_path or "/")
-    return HttpResponseClientRedirect(page["Location"])
+    was_signed_in = settings.SESSION_COOKIE_NAME in request.COOKIES or request.method not in SAFE_METHODS
+    page = (htmx.current_url_abs_path or "/") if htmx else page_of(request)
+    address = redirect_to_login(page)["Location"] + (f"&{SESSION_IS_OVER}=1" if was_signed_in else "")
+    return HttpResponseClientRedirect(address) if htmx else HttpResponseRedirect(address)
+
+
+def page_of(request: HttpRequest) -> str:
+    """Return the address of the page that a request is for, or that it was sent from if it was to do something.
+
+    What a browser says of it is believed for pages of this very host only; otherwise the first page.
+    """
+    if request.method in SAFE_METHODS:
+        return request.get_full_path()
+    sent_from = urlsplit(request.headers.get("Referer", ""))
+    is_ours = sent_from.scheme == request.scheme and sent_from.netloc == request.get_host()
+    page = urlunsplit(("", "", sent_from.path, sent_from.query, ""))
+    return page if is_ours and url_has_allowed_host_and_scheme(page, allowed_hosts=None) else "/"
 
 
 class PageErrors:
@@ -147,7 +169,9 @@ class PageErrors:
                 raise PermissionDenied(exception.detail) from exception
             case ContoError():
                 page = "core/refused.html#refused" if getattr(request, "htmx", None) else "core/refused.html"
-                return render(request, page, {"error": exception}, status=exception.status)
+                return render(
+                    request, page, {"error": exception, "page_url": page_of(request)}, status=exception.status
+                )
         return None
 
 

@@ -12,6 +12,7 @@ urlpatterns = [
     path("analytics/export/", views.export, name="export"),
     path("analytics/flagged/", views.flagged, name="flagged"),
     path("analytics/flagged/export/", views.export_flagged, name="export_flagged"),
+    path("find/", views.find_anything, name="find"),
     path("fleet/", views.fleet, name="fleet"),
     path("agents/<str:public_id>/runtime/", views.agent_runtime, name="agent_runtime"),
     path("counterparties/<str:public_id>/activity/", views.counterparty_activity, name="counterparty_activity"),

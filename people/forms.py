@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any, Final, TypeVar
-from zoneinfo import available_timezones
 
 from django import forms
 from django.contrib.auth.password_validation import validate_password
@@ -11,14 +10,21 @@ from django.core.exceptions import ValidationError
 
 from core.errors import ContoError, Invalid
 from core.money import parse_amount, parse_currency
-from people.models import LONGEST_APPROVAL_TTL_SECONDS, NAME_LENGTH, REASON_LENGTH, Member, Organization, Person
+from people.models import (
+    LONGEST_APPROVAL_TTL_SECONDS,
+    NAME_LENGTH,
+    REASON_LENGTH,
+    TIME_ZONES,
+    Member,
+    Organization,
+    Person,
+)
 from people.roles import ROLE_SENTENCES, SCOPE_SENTENCES, Role, Scope
 from people.services import AccountSettings, OrganizationSettings
 
 T = TypeVar("T")
 
-TIME_ZONES: Final = tuple(sorted(name for name in available_timezones() if "/" in name or name == "UTC"))
-ZONE_CHOICES: Final = tuple((name, name.replace("_", " ")) for name in TIME_ZONES)
+ZONE_CHOICES: Final = tuple((name, name.replace("_", " ")) for name in sorted(TIME_ZONES))
 THEME_CHOICES: Final = (("auto", "As the device"), ("light", "Light"), ("dark", "Dark"))
 LIFETIME_CHOICES: Final = (("30", "30 days"), ("90", "90 days"), ("365", "One year"), ("", "Until it is revoked"))
 SECONDS_PER_MINUTE: Final = 60
@@ -138,7 +144,9 @@ class AccountForm(forms.Form):
 
     name = forms.CharField(max_length=NAME_LENGTH, help_text="As others see it beside your approvals.")
     time_zone = forms.ChoiceField(
-        choices=[("", "The organization's"), *ZONE_CHOICES], required=False, help_text="Pages show times in it."
+        choices=[("", "As the browser, else the organization's"), *ZONE_CHOICES],
+        required=False,
+        help_text="Pages show times in it. Limits and reports keep to the organization's.",
     )
     theme = forms.ChoiceField(choices=THEME_CHOICES, widget=forms.RadioSelect)
     has_single_key_shortcuts = forms.BooleanField(label="Single-letter keys, such as j and k", required=False)

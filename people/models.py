@@ -1,6 +1,7 @@
 """Tables of those who answer: organizations, persons, members, invitations and organization keys."""
 
 from typing import ClassVar
+from zoneinfo import available_timezones
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
@@ -11,6 +12,7 @@ from django.db.models.functions import Lower
 
 from people.roles import Right, Role, Scope, rights_of
 
+TIME_ZONES = frozenset(name for name in available_timezones() if "/" in name or name == "UTC")
 NAME_LENGTH = 120
 REASON_LENGTH = 500
 HASH_LENGTH = 64

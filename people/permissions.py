@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from core.actor import Actor
 from core.http import HtmxRequest, View, needs, person_actor, to_sign_in
-from people.models import Member, Person
+from people.models import TIME_ZONES, Member, Person
 from people.selectors import memberships_of
 
 __all__ = [
@@ -24,11 +24,14 @@ __all__ = [
     "needs",
     "person_actor",
     "signed_in",
+    "zone_for",
 ]
 
 P = ParamSpec("P")
 R = TypeVar("R", bound=HttpRequest)
 
+ZONE_COOKIE: Final = "zone"
+"""Where `time.js` says in which time zone the browser is."""
 CHOSEN: Final = "organization"
 """The session's key for the id of the organization that the person works in."""
 
@@ -64,8 +67,14 @@ class CurrentMember:
         request.member = member  # type: ignore[attr-defined]
         if member is None:
             return self.get_response(request)
-        with timezone.override(ZoneInfo(member.person.time_zone or member.organization.time_zone)):
+        with timezone.override(ZoneInfo(zone_for(request, member))):
             return self.get_response(request)
+
+
+def zone_for(request: HttpRequest, member: Member) -> str:
+    """Return the time zone that a member sees: the one they chose, else the browser's, else the organization's."""
+    seen = request.COOKIES.get(ZONE_COOKIE, "")
+    return member.person.time_zone or (seen if seen in TIME_ZONES else member.organization.time_zone)
 
 
 def signed_in(view: View[R, P]) -> View[HttpRequest, P]:

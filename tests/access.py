@@ -56,6 +56,7 @@ PAGES: Final = (
         get(one)
         for one in ("", "analytics/", "analytics/export/", "analytics/flagged/", "analytics/flagged/export/", "fleet/")
     ),
+    get("find/"),
     *(get(one) for one in ("agents/", "agents/export/", AGENT, f"{AGENT}limits/", f"{AGENT}authorizations/")),
     *(get(one) for one in (f"{AGENT}runtime/", "approvals/", "approvals/waiting/", "approvals/<str:public_id>/")),
     *(get(one) for one in ("approvals/queue/", "approvals/left/")),
@@ -67,13 +68,9 @@ PAGES: Final = (
     *(get(one) for one in ("counterparties/export/", "counterparties/pegs/", PAYEE, f"{PAYEE}activity/")),
     *(get(one) for one in ("audit/", "audit/seal/", "audit/export/", "audit/table/", "audit/verifier/")),
     *(get(one) for one in ("settings/", "settings/members/", "settings/keys/")),
-    *(get(one) for one in ("audit/events/<str:event_id>/", "audit/events/<str:event_id>/proof/")),
     # A foreign one has no checkpoint yet; the history of anything is what one's own organization knows of it.
     get("audit/checkpoint/", foreign=404),
     get("audit/history/<str:subject_id>/", status=302, foreign=302),
-    # What a reader keeps for themselves.
-    post("authorizations/filters/save/", READERS, data={"name": "Mine", "query": "status=approved"}),
-    post("authorizations/filters/forget/", READERS, data={"name": "Mine"}),
     # Reviewers: approve, reject.
     post("approvals/<str:public_id>/approve/", REVIEWERS, 409),
     post("approvals/<str:public_id>/reject/", REVIEWERS, data=REASON),

@@ -78,7 +78,7 @@ def moment(when: datetime | None, style: str = "relative", empty: str = "–") -
     if when is None:
         return format_html('<span class="nothing">{}</span>', empty)
     local = timezone.localtime(when)
-    exact = f"{local:%-d %b %Y, %H:%M:%S} {local.tzname()}"
+    exact = f"{local:%-d %b %Y, %H:%M:%S} {zone_words(local)}"
     texts = {
         "exact": f"{local:%-d %b %Y, %H:%M}",
         "day": f"{local:%-d %b %Y}",
@@ -93,6 +93,12 @@ def moment(when: datetime | None, style: str = "relative", empty: str = "–") -
         exact,
         ago(when),
     )
+
+
+def zone_words(local: datetime) -> str:
+    """The viewer's zone as clocks and as maps name it: `CET, Europe/Berlin`."""
+    names = (local.tzname() or "", timezone.get_current_timezone_name())
+    return ", ".join(dict.fromkeys(names))
 
 
 @register.filter

@@ -2,6 +2,7 @@
 
 from insight.views.analytics import analytics, export
 from insight.views.counterparty import counterparty_activity
+from insight.views.find import find_anything
 from insight.views.flagged import export_flagged, flagged
 from insight.views.overview import overview
 from insight.views.runtime import agent_runtime, fleet
@@ -12,6 +13,7 @@ __all__ = [
     "counterparty_activity",
     "export",
     "export_flagged",
+    "find_anything",
     "flagged",
     "fleet",
     "overview",

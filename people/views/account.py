@@ -5,6 +5,7 @@ from typing import Final
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST
 
 from core.clock import now as clock_now
@@ -45,7 +46,8 @@ def switch(request: PersonRequest) -> HttpResponse:
 
 
 def _page(request: HttpRequest, form: AccountForm, *, status: int = 200) -> HttpResponse:
-    context = {"form": form, "tabs": settings_tabs(request, "people:account")}
+    zone = timezone.get_current_timezone_name()
+    context = {"form": form, "tabs": settings_tabs(request, "people:account"), "zone": zone, "now": clock_now()}
     return render(request, "people/account.html", context, status=status)
 
 

@@ -1,5 +1,5 @@
 // Menus (<details data-menu>) close on Escape and on a click elsewhere; notes can be dismissed, good news goes by itself;
-// "conto:announce" (detail: the words) is said in the page's live region.
+// "conto:note" (detail: the words) shows a note, "conto:announce" says its words in the page's live region.
 const NOTE_MILLISECONDS = 7000;
 
 const openMenus = () => document.querySelectorAll("details[data-menu][open]");
@@ -37,4 +37,11 @@ document.addEventListener("conto:announce", (event) => {
   requestAnimationFrame(() => {
     region.textContent = event.detail;
   });
+});
+
+document.addEventListener("conto:note", (event) => {
+  const note = document.getElementById("note-said")?.content.firstElementChild.cloneNode(true);
+  if (!note) return;
+  note.querySelector("p").textContent = event.detail;
+  notes?.append(note);
 });

@@ -1,4 +1,5 @@
 // Relative times stay true while the page stays open; core/templatetags/conto.py words them the same way.
+// The server learns the browser's time zone, for those who chose none.
 const EVERY_MILLISECONDS = 20_000;
 const DAY = 86_400;
 
@@ -24,3 +25,7 @@ function refresh() {
 
 setInterval(refresh, EVERY_MILLISECONDS);
 document.addEventListener("visibilitychange", refresh);
+
+const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+const secure = location.protocol === "https:" ? "; secure" : "";
+if (zone) document.cookie = `zone=${zone}; path=/; max-age=31536000; samesite=lax${secure}`;

@@ -28,7 +28,8 @@ def test_without_a_command_it_lists_them() -> None:
 
     assert done.returncode == 0
     assert all(
-        f"run.py {name}" in done.stdout for name in ("demo", "test", "serve", "worker", "migrate", "check", "bench")
+        f"run.py {name}" in done.stdout
+        for name in ("demo", "test", "serve", "worker", "migrate", "check", "bench", "photos")
     )
 
 

@@ -100,7 +100,7 @@ def in_lisbon() -> Iterator[None]:
 def test_a_moment_shows_the_viewers_zone_and_says_the_exact_instant() -> None:
     shown = render('{% moment when "exact" %}', when=datetime(2026, 7, 1, 23, 30, 5, tzinfo=UTC))
     assert 'datetime="2026-07-01T23:30:05+00:00"' in shown
-    assert 'title="2 Jul 2026, 00:30:05 WEST"' in shown
+    assert 'title="2 Jul 2026, 00:30:05 WEST, Europe/Lisbon"' in shown
     assert ">2 Jul 2026, 00:30<" in shown
 
 

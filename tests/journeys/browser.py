@@ -58,7 +58,7 @@ class Window:
     has_scripts: bool = True
     faults: list[str] = field(default_factory=list)
     expected: set[int] = field(default_factory=set)
-    """Statuses that the journey asks for: Chromium writes a line to the console for each answer from 400 on."""
+    """Statuses that the journey asks for: Chromium, and htmx, write a line to the console for each from 400 on."""
 
     def open(self, path: str) -> Response | None:
         """Go to a page, and wait for what it brings in later."""
@@ -83,7 +83,8 @@ class Window:
         return self.page.locator("body").inner_text()
 
     def hear(self, message: ConsoleMessage) -> None:
-        if not any(f"status of {status} " in message.text for status in self.expected):
+        said = (words for status in self.expected for words in (f"status of {status} ", f"Status Error Code {status} "))
+        if not any(words in message.text for words in said):
             self.faults.append(f"{self.page.url} says {message.type}: {message.text}")
 
     def see(self, request: Request) -> None:

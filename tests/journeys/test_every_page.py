@@ -17,6 +17,7 @@ from tests.journeys.atlas import Place, places
 from tests.journeys.browser import DESKTOP, PHONE, Window, open_window
 from tests.journeys.photos import DAYS, FOLDER, IN_README
 from tests.journeys.stages import Stage
+from tests.journeys.weights import Weight, judge, weigh
 
 pytestmark = pytest.mark.journey
 
@@ -90,8 +91,10 @@ def window(browser: Browser, conto_process: LiveConto, database: None) -> Iterat
 
 @pytest.mark.parametrize("part", range(PARTS))
 def test_pages_of_a_company(window: Window, company: Stage, part: int) -> None:
+    weights: dict[str, Weight] = {}
     window.sign_in_as(company.viewer)
-    must_be_well(look_at(window, list(places(company.examples))[part::PARTS]))
+    found = look_at(window, list(places(company.examples))[part::PARTS], weights=weights)
+    must_be_well([*found, *judge(weights)])
 
 
 def test_pages_before_signing_in(window: Window, company: Stage) -> None:
@@ -127,10 +130,13 @@ def chosen(stage: Stage, names: Iterable[str]) -> list[Place]:
     return [found[name] for name in names]
 
 
-def look_at(window: Window, where: Iterable[Place], *, named: str = "") -> list[str]:
+def look_at(
+    window: Window, where: Iterable[Place], *, named: str = "", weights: dict[str, Weight] | None = None
+) -> list[str]:
     """Open each place that is a page of its own and return everything that is wrong with any of them.
 
-    What only leads to another page is looked at there; what takes no GET, or answers with a file, is none.
+    What only leads to another page is looked at there; what takes no GET, or answers with a file, is none. `weights`
+    gets what each page costs.
     """
     found: list[str] = []
     for place in where:
@@ -141,6 +147,8 @@ def look_at(window: Window, where: Iterable[Place], *, named: str = "") -> list[
             found.append(f"{place.path} answers {answer.status}")
         if "text/html" in answer.headers.get("content-type", "") and "<html" in answer.text():
             window.open(place.path)
+            if weights is not None:
+                weights[place.name] = weigh(window.page)
             found += faults_of(window, f"{named}{place.name}")
     return [*found, *window.faults]
 
