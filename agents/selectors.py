@@ -1,6 +1,6 @@
 """Questions about agents, their keys and their sealed credentials; each sees one organization only."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -17,7 +17,6 @@ from people.selectors import unfit_factor_keks
 
 PAGE_SIZE: Final = 50
 LARGEST_PAGE: Final = 100
-LARGEST_EXPORT: Final = 10_000
 LARGEST_LIST: Final = 200
 """Keys or credentials on one page, ended ones included; those in force are fewer by far."""
 NUL: Final = "\0"
@@ -73,7 +72,7 @@ def agents_page(
     organization_id: UUID, chosen: AgentFilter, *, cursor: str | None, limit: int, now: datetime
 ) -> AgentPage:
     """Return the agents behind `cursor` (a public id). Raises `Invalid` (`cursor_invalid`, `limit_invalid`)."""
-    if not 1 <= limit <= LARGEST_EXPORT:
+    if not 1 <= limit <= LARGEST_PAGE:
         raise Invalid("limit_invalid", f"The limit is 1 to {LARGEST_PAGE}.", field="limit")
     agents = _filtered(organization_id, chosen, now)
     if cursor:
@@ -83,6 +82,15 @@ def agents_page(
     shown = found[:limit]
     next_cursor = to_public(Prefix.AGENT, shown[-1].pk) if len(found) > limit else None
     return AgentPage(_rows(shown, now), next_cursor)
+
+
+def every_agent(organization_id: UUID, chosen: AgentFilter, *, now: datetime) -> Iterator[AgentRow]:
+    """Yield all that the filter lets through, in the order of the list, a page in memory at a time."""
+    cursor, is_more = None, True
+    while is_more:
+        page = agents_page(organization_id, chosen, cursor=cursor, limit=LARGEST_PAGE, now=now)
+        yield from page.rows
+        cursor, is_more = page.next_cursor, bool(page.next_cursor)
 
 
 def agent_of(organization_id: UUID, agent_id: UUID) -> Agent:

@@ -1,17 +1,40 @@
 """What people type about requests to spend: reasons, and filters of the list."""
 
-from typing import Any
+from collections.abc import Iterator
+from datetime import date, datetime, time, timedelta
+from typing import Any, Final
+from uuid import UUID
 
 from django import forms
+from django.http import QueryDict
+from django.utils import timezone
+from django.utils.http import urlencode
 
+from agents.models import LABEL_LENGTH
 from approvals.lifecycle import Status
-from approvals.models import REASON_LENGTH
+from approvals.models import FILTER_LENGTH, FILTER_NAME_LENGTH, REASON_LENGTH, TEXT_LENGTH
+from approvals.selectors.lists import LARGEST, NEWEST, Chosen
 from approvals.selectors.queue import Wanted
+from core.errors import NotFound
 from core.ids import Prefix, from_public
+from core.money import CURRENCY_PATTERN, LARGEST_AMOUNT
+from core.templatetags.statuses import status_of
 from people.models import Member
+from policies.engine.reasons import Reason
 from policies.engine.types import Rail
+from spend.selectors.counterparties import counterparty_names
 
-ANY = ("", "Any")
+ANY: Final = ("", "Any")
+DECISIONS: Final = [("allow", "Allow"), ("review", "Review"), ("deny", "Deny")]
+ORDERS: Final = [(NEWEST, "Newest first"), (LARGEST, "Largest first")]
+REASONS: Final = sorted(
+    ((one.value, one.value.replace("_", " ").capitalize()) for one in Reason), key=lambda one: one[1]
+)
+MAIN: Final = ("status", "agent", "outcome", "since", "until", "sort")
+ID_LENGTH: Final = 60
+ID: Final = forms.TextInput(attrs={"placeholder": "an id", "autocomplete": "off", "spellcheck": "false"})
+DATE: Final = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
+AMOUNT: Final = forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"})
 
 
 class ReasonForm(forms.Form):
@@ -26,24 +49,117 @@ class ReasonForm(forms.Form):
 
 
 class FilterForm(forms.Form):
-    """Which authorizations the list shows."""
+    """Which authorizations the list shows, and in which order."""
 
-    status = forms.ChoiceField(required=False, choices=())
+    status = forms.ChoiceField(required=False, choices=[ANY, *((one, status_of(one).word) for one in Status)])
     agent = forms.ChoiceField(required=False, choices=())
-    outcome = forms.ChoiceField(
-        required=False, choices=[ANY, ("allow", "Allow"), ("review", "Review"), ("deny", "Deny")], label="Decision"
-    )
-    category = forms.CharField(required=False, max_length=100)
-    rail = forms.ChoiceField(required=False, choices=[ANY, *((rail.value, rail.value) for rail in Rail)])
-    session = forms.CharField(required=False, max_length=200)
-    since = forms.DateField(required=False, widget=forms.DateInput(attrs={"type": "date"}), label="From")
-    until = forms.DateField(required=False, widget=forms.DateInput(attrs={"type": "date"}), label="To")
+    outcome = forms.ChoiceField(required=False, choices=[ANY, *DECISIONS], label="Decision")
+    since = forms.DateField(required=False, widget=DATE, label="From")
+    until = forms.DateField(required=False, widget=DATE, label="To")
+    sort = forms.ChoiceField(required=False, choices=ORDERS, label="Order")
+    reason = forms.ChoiceField(required=False, choices=[ANY, *REASONS])
+    counterparty = forms.CharField(required=False, max_length=ID_LENGTH, widget=ID)
+    id = forms.CharField(required=False, max_length=ID_LENGTH, widget=ID, label="Authorization")
+    label = forms.CharField(required=False, max_length=LABEL_LENGTH, label="Agent label")
+    category = forms.CharField(required=False, max_length=TEXT_LENGTH)
+    rail = forms.ChoiceField(required=False, choices=[ANY, *((rail, rail.value) for rail in Rail)])
+    session = forms.CharField(required=False, max_length=TEXT_LENGTH)
+    currency = forms.RegexField(CURRENCY_PATTERN.pattern, required=False, error_messages={"invalid": "Such as USD."})
+    at_least = forms.DecimalField(required=False, widget=AMOUNT, min_value=0, max_value=LARGEST_AMOUNT)
+    at_most = forms.DecimalField(required=False, widget=AMOUNT, min_value=0, max_value=LARGEST_AMOUNT)
 
-    def __init__(self, *args: Any, agents: list[tuple[str, str]], **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        words = [(status.value, status.value.replace("_", " ").capitalize()) for status in Status]
-        self.fields["status"] = forms.ChoiceField(required=False, choices=[ANY, *words])
+    def __init__(self, data: QueryDict, *, agents: list[tuple[str, str]], organization_id: UUID) -> None:
+        super().__init__(data)
+        self.organization_id = organization_id
+        self.names = dict(agents)
         self.fields["agent"] = forms.ChoiceField(required=False, choices=[ANY, *agents])
+
+    def clean_id(self) -> UUID | None:
+        """Return the authorization's id."""
+        return self._id_in("id", Prefix.AUTHORIZATION)
+
+    def clean_counterparty(self) -> UUID | None:
+        """Return the counterparty's id, one of this organization."""
+        found = self._id_in("counterparty", Prefix.COUNTERPARTY)
+        if found is None:
+            return None
+        names = counterparty_names(self.organization_id, [found])
+        if found not in names:
+            raise forms.ValidationError("No counterparty here has this id.")
+        self.names[self.cleaned_data["counterparty"]] = names[found]
+        return found
+
+    def chosen(self) -> Chosen:
+        """Return what a valid form asks for; days begin and end in the viewer's zone."""
+        asked = self.cleaned_data
+        until = asked["until"]
+        return Chosen(
+            organization_id=self.organization_id,
+            authorization_id=asked["id"],
+            agent_id=from_public(Prefix.AGENT, asked["agent"]) if asked["agent"] else None,
+            counterparty_id=asked["counterparty"],
+            status=asked["status"],
+            outcome=asked["outcome"],
+            reason=asked["reason"],
+            category=asked["category"].lower(),
+            rail=asked["rail"],
+            session=asked["session"],
+            currency=asked["currency"],
+            label=asked["label"],
+            at_least=asked["at_least"],
+            at_most=asked["at_most"],
+            since=_midnight(asked["since"]),
+            until=_midnight(until + timedelta(days=1)) if until and until < date.max else None,
+            sort=asked["sort"] or NEWEST,
+        )
+
+    def in_force(self) -> list[tuple[str, str]]:
+        """Return the fields that filter, each with its name and words for what it lets through."""
+        typed = {name: self.data.get(name, "").strip() for name in self.fields if name != "sort"}
+        return [
+            (name, f"{self.fields[name].label or name.capitalize()}: {self._word(name, text)}")
+            for name, text in typed.items()
+            if text
+        ]
+
+    def main(self) -> Iterator[forms.BoundField]:
+        """Yield the fields that most people filter by."""
+        return (self[name] for name in self.fields if name in MAIN)
+
+    def more(self) -> Iterator[forms.BoundField]:
+        """Yield the other fields."""
+        return (self[name] for name in self.fields if name not in MAIN)
+
+    def has_more(self) -> bool:
+        """Say whether one of the other fields filters, or is wrong."""
+        return any(self.data.get(one.name) or one.errors for one in self.more())
+
+    def _word(self, name: str, text: str) -> str:
+        widget = self.fields[name].widget
+        words = {str(value): str(word) for value, word in widget.choices} if isinstance(widget, forms.Select) else {}
+        return words.get(text) or self.names.get(text, text)
+
+    def _id_in(self, name: str, prefix: Prefix) -> UUID | None:
+        text = self.cleaned_data[name]
+        try:
+            return from_public(prefix, text) if text else None
+        except NotFound:
+            raise forms.ValidationError(f"An id such as {prefix.value}_01k….") from None
+
+
+class SaveFilterForm(forms.Form):
+    """A name for the filter that the list shows now."""
+
+    name = forms.CharField(max_length=FILTER_NAME_LENGTH, error_messages={"required": "Give it a name."})
+    query = forms.CharField(required=False, max_length=FILTER_LENGTH, widget=forms.HiddenInput)
+
+    def clean_query(self) -> str:
+        """Return what of the query the list knows, without its place in it; something must filter."""
+        sent = QueryDict(self.cleaned_data["query"])
+        kept = {name: sent[name] for name in FilterForm.base_fields if sent.get(name)}
+        if not kept:
+            raise forms.ValidationError("Nothing is filtered yet.")
+        return urlencode(kept)
 
 
 class QueueForm(forms.Form):
@@ -79,3 +195,7 @@ class QueueForm(forms.Form):
     def number_in_force(self) -> int:
         """Return how many filters are set, those of the tabs left out."""
         return sum(bool(self.data.get(name)) for name in ("agent", "payee", "minimum", "currency"))
+
+
+def _midnight(day: date | None) -> datetime | None:
+    return None if day is None else timezone.make_aware(datetime.combine(day, time()))

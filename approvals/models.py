@@ -8,7 +8,7 @@ from django.db.models import F, Q
 
 from agents.models import Agent, AgentKey, SealedCredential
 from approvals.lifecycle import Status
-from people.models import Organization, Person
+from people.models import Member, Organization, Person
 from spend.models import RAILS, Counterparty
 
 TEXT_LENGTH = 200
@@ -16,6 +16,8 @@ PURPOSE_LENGTH = 1000
 KEY_LENGTH = 255
 DIGEST_LENGTH = 64
 REASON_LENGTH = 1000
+FILTER_NAME_LENGTH = 60
+FILTER_LENGTH = 2000
 
 
 class Authorization(models.Model):
@@ -68,6 +70,10 @@ class Authorization(models.Model):
             models.Index(
                 fields=["organization", "-asked_at", "-id"],
                 name="authorization_newest_first",
+            ),
+            models.Index(
+                fields=["organization", "-amount", "-id"],
+                name="authorization_largest_first",
             ),
             models.Index(fields=["agent", "-asked_at"], name="authorization_of_agent"),
             models.Index(
@@ -222,3 +228,21 @@ class CredentialRelease(models.Model):
 
     def __str__(self) -> str:
         return f"release for {self.authorization_id}"
+
+
+class SavedFilter(models.Model):
+    """A filter of the list of authorizations that one member keeps under a name of their own."""
+
+    id = models.UUIDField(primary_key=True)
+    member = models.ForeignKey(Member, on_delete=models.PROTECT, related_name="+")
+    name = models.CharField(max_length=FILTER_NAME_LENGTH)
+    query = models.CharField(max_length=FILTER_LENGTH)
+    saved_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["member", "name"], name="saved_filter_name_is_one_per_member"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name

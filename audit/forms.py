@@ -1,5 +1,6 @@
 """The filter of the log page; it lives in the address."""
 
+from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
 from typing import Any, Final
 
@@ -9,6 +10,8 @@ from django.utils import timezone
 from audit.catalogue import Action
 from audit.models import ID_LENGTH
 from audit.selectors import Filters
+from core.errors import Invalid
+from core.paging import LONGEST_FILTER
 
 DATE: Final = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
 
@@ -24,8 +27,9 @@ def action_choices() -> list[Any]:
 
 
 class FilterForm(forms.Form):
-    """Who, what, to what, when; a field that cannot be read filters nothing and says so."""
+    """Who, what, to what, when; while a field cannot be read nothing is listed, for everything would pass for it."""
 
+    q = forms.CharField(label="Text", max_length=LONGEST_FILTER, required=False)
     action = forms.ChoiceField(label="What", choices=action_choices, required=False)
     actor = forms.CharField(label="Who", max_length=ID_LENGTH, required=False)
     subject = forms.CharField(label="To what", max_length=ID_LENGTH, required=False)
@@ -35,33 +39,38 @@ class FilterForm(forms.Form):
     def __init__(self, data: Any, *, actors: list[tuple[str, str]]) -> None:
         super().__init__(data)
         self.actors = actors
-        for name, field in self.fields.items():
-            field.widget.attrs["class"] = "form-select" if name == "action" else "form-control"
         self.fields["actor"].widget.attrs |= {"list": "actors", "placeholder": "anybody", "autocomplete": "off"}
         self.fields["subject"].widget.attrs |= {"placeholder": "an id", "autocomplete": "off"}
 
+    def narrowing(self) -> Iterator[forms.BoundField]:
+        """Yield the fields beside the search box."""
+        return (self[name] for name in self.fields if name != "q")
+
     def filters(self) -> Filters:
-        """Return what was asked for; days begin and end in the viewer's zone."""
-        self.is_valid()
+        """Return what was asked for; days begin and end in the viewer's zone. Raises `Invalid` (`filter_invalid`)."""
+        if not self.is_valid():
+            name, errors = next(iter(self.errors.items()))
+            raise Invalid("filter_invalid", " ".join(map(str, errors)), field=name)
         asked = self.cleaned_data
         until = asked.get("until")
         return Filters(
             action=asked.get("action", ""),
             actor=asked.get("actor", ""),
             subject=asked.get("subject", ""),
+            text=asked.get("q", ""),
             since=_midnight(asked.get("since")),
             until=_midnight(until + timedelta(days=1) if until and until < date.max else None),
         )
 
-    def in_force(self) -> list[tuple[str, str, str]]:
-        """Return the fields that filter, each with its name, its label and what it lets through."""
+    def in_force(self) -> list[tuple[str, str]]:
+        """Return the fields that filter, each with its name and words for what it lets through."""
         asked = {name: value for name, value in self.cleaned_data.items() if value}
         shown = {name: str(value) for name, value in asked.items()}
         if "action" in asked:
             shown["action"] = _words(asked["action"])
         if "actor" in asked:
             shown["actor"] = dict(self.actors).get(asked["actor"], asked["actor"])
-        return [(name, str(self.fields[name].label), text) for name, text in shown.items()]
+        return [(name, f"{self.fields[name].label}: {text}") for name, text in shown.items()]
 
 
 def _midnight(day: date | None) -> datetime | None:

@@ -1,15 +1,14 @@
 """The log page, the history of one object, the state of the seal, and what an auditor takes home."""
 
-import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from django.http import FileResponse, Http404, HttpResponse, QueryDict, StreamingHttpResponse
+from django.http import FileResponse, Http404, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.urls import NoReverseMatch, reverse
 from django.views.decorators.http import require_safe
@@ -17,11 +16,28 @@ from django.views.decorators.http import require_safe
 from audit import verifier as verifier_file
 from audit.forms import FilterForm
 from audit.seal import public_key_text
-from audit.selectors import SealState, Viewed, actors, events_of, export_lines, newest, seal_state, table_rows
+from audit.selectors import (
+    TABLE_COLUMNS,
+    Filters,
+    Page,
+    SealState,
+    Viewed,
+    actors,
+    event_of,
+    events_of,
+    export_lines,
+    newest,
+    seal_state,
+    table_rows,
+)
 from audit.services.sealing import configured_key
+from core.canonical import canonical_json
+from core.chips import chips_of, without
 from core.clock import now as clock_now
 from core.http import MemberRequest, needs
-from core.ids import Prefix, to_public
+from core.ids import Prefix, from_public, to_public
+from core.paging import text_in
+from core.tables import csv_answer
 from core.templatetags.statuses import status_of
 
 READ: Final = "read"
@@ -52,28 +68,22 @@ class Line:
     subject_url: str
 
 
-@dataclass(frozen=True, slots=True)
-class Chip:
-    """A filter in force, and the address that takes it away."""
-
-    label: str
-    url: str
-
-
 @require_safe
 @needs(READ)
 def log(request: MemberRequest) -> HttpResponse:
     """Show everything that happened, newest first."""
     organization_id = request.member.organization_id
     form = FilterForm(request.GET, actors=actors(organization_id))
-    page = newest(organization_id, form.filters(), cursor=request.GET.get("cursor", ""))
+    page = Page([], "", "")
+    if form.is_valid():
+        page = newest(organization_id, form.filters(), cursor=text_in(request.GET, "cursor"))
     context = {
         "form": form,
         "lines": lines(page.events),
         "page": page,
-        "chips": chips(request.GET, form),
-        "proof_url": f"{reverse('audit:export')}?{without(request.GET, 'cursor')}",
-        "table_url": f"{reverse('audit:table')}?{without(request.GET, 'cursor')}",
+        "chips": chips_of(request.GET, form.in_force()),
+        "proof_url": f"{reverse('audit:export')}?{without(request.GET)}",
+        "table_url": f"{reverse('audit:table')}?{without(request.GET)}",
     }
     return render(request, "audit/log.html", context | seal_context(request))
 
@@ -102,34 +112,35 @@ def history(request: MemberRequest, subject_id: str) -> HttpResponse:
 @needs(READ)
 def export(request: MemberRequest) -> StreamingHttpResponse:
     """Send what is filtered, with its proofs, for `verifier.py`."""
-    organization_id, now = request.member.organization_id, clock_now()
-    filters = FilterForm(request.GET, actors=[]).filters()
-    key = configured_key().public_key()
-    sent = export_lines(organization_id, key=key, now=now, filters=filters)
-    # The first line is drawn here, so that what refuses the export is answered as an error and not as half a file.
-    response = StreamingHttpResponse(chain([next(sent)], sent), content_type="application/x-ndjson")
-    name = f"conto-audit-{to_public(Prefix.ORGANIZATION, organization_id)}-{now:%Y%m%dT%H%M%SZ}.jsonl"
-    response["Content-Disposition"] = f'attachment; filename="{name}"'
-    return response
+    now = clock_now()
+    name = f"conto-audit-{to_public(Prefix.ORGANIZATION, request.member.organization_id)}-{now:%Y%m%dT%H%M%SZ}.jsonl"
+    return proofs(request, asked(request), name, now)
+
+
+@require_safe
+@needs(READ)
+def event(request: MemberRequest, event_id: str) -> HttpResponse:
+    """Show one event for good: what was stored, its place in the sealed log, and how to prove it."""
+    shown = event_of(request.member.organization_id, from_public(Prefix.EVENT, event_id))
+    context = {"line": line(shown), "stored": canonical_json(shown.form).decode()}
+    return render(request, "audit/event.html", context | seal_context(request))
+
+
+@require_safe
+@needs(READ)
+def event_proof(request: MemberRequest, event_id: str) -> StreamingHttpResponse:
+    """Send one event with the proof that it is in the log, for `verifier.py`."""
+    found, now = from_public(Prefix.EVENT, event_id), clock_now()
+    event_of(request.member.organization_id, found)
+    return proofs(request, Filters(event_id=found), f"conto-audit-{event_id}.jsonl", now)
 
 
 @require_safe
 @needs(READ)
 def table(request: MemberRequest) -> StreamingHttpResponse:
     """Send what is filtered as CSV."""
-    filters = FilterForm(request.GET, actors=[]).filters()
-    writer = csv.writer(_Passing())
-    rows = (writer.writerow(row) for row in table_rows(request.member.organization_id, filters))
-    response = StreamingHttpResponse(rows, content_type="text/csv; charset=utf-8")
-    response["Content-Disposition"] = f'attachment; filename="audit-{clock_now():%Y-%m-%d}.csv"'
-    return response
-
-
-class _Passing:
-    """What the CSV writer writes to: hands each line on."""
-
-    def write(self, line: str) -> str:
-        return line
+    rows = table_rows(request.member.organization_id, asked(request))
+    return csv_answer(f"audit-{clock_now():%Y-%m-%d}.csv", TABLE_COLUMNS, rows)
 
 
 @require_safe
@@ -150,6 +161,21 @@ def verifier(request: MemberRequest) -> FileResponse:  # noqa: ARG001 - every me
     """Send the stand-alone verifier."""
     source = Path(verifier_file.__file__).open("rb")  # noqa: SIM115 - the response closes it
     return FileResponse(source, as_attachment=True, filename="verifier.py", content_type="text/x-python")
+
+
+def proofs(request: MemberRequest, filters: Filters, name: str, now: datetime) -> StreamingHttpResponse:
+    key = configured_key().public_key()
+    sent = export_lines(request.member.organization_id, key=key, now=now, filters=filters)
+    # The first two lines are drawn here, so that what refuses the export is answered as an error and not as half a
+    # file: a log that is too broken to prove anything about a selection shows behind the first.
+    begun = list(islice(sent, 2))
+    response = StreamingHttpResponse(chain(begun, sent), content_type="application/x-ndjson")
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response
+
+
+def asked(request: MemberRequest) -> Filters:
+    return FilterForm(request.GET, actors=[]).filters()
 
 
 # --- What the pages show ----------------------------------------------------------------------------------------------
@@ -186,18 +212,3 @@ def subject_url(event: Viewed) -> str:
         return reverse(SUBJECT_PAGES[event.subject_kind], args=[event.subject_id])
     except (KeyError, NoReverseMatch):
         return ""
-
-
-def chips(query: QueryDict, form: FilterForm) -> list[Chip]:
-    return [
-        Chip(f"{label}: {value}", f"{reverse('audit:log')}?{without(query, name, 'cursor')}")
-        for name, label, value in form.in_force()
-    ]
-
-
-def without(query: QueryDict, *names: str) -> str:
-    """Return the query without these fields and without empty ones."""
-    kept = query.copy()
-    for name in [name for name in kept if name in names or not kept[name]]:
-        del kept[name]
-    return kept.urlencode()

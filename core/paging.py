@@ -16,20 +16,38 @@ LONGEST_FILTER: Final = 255
 
 def encode_cursor(moment: datetime, row_id: UUID) -> str:
     """Return the place behind a row as opaque text."""
-    return base64.urlsafe_b64encode(f"{moment.isoformat()}|{row_id}".encode()).decode()
+    return encode_place(moment.isoformat(), row_id)
 
 
 def decode_cursor(cursor: str) -> tuple[datetime, UUID]:
     """Return the moment and id in a cursor; raises `Invalid` (`cursor_invalid`)."""
-    wrong = Invalid("cursor_invalid", "Send a cursor as it came in next_cursor.", field="cursor")
+    text, row_id = decode_place(cursor)
     try:
-        moment, _, row_id = base64.urlsafe_b64decode(cursor.encode()).decode().partition("|")
-        place = datetime.fromisoformat(moment), UUID(row_id)
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise wrong_cursor() from error
+    if moment.tzinfo is None:
+        raise wrong_cursor()
+    return moment, row_id
+
+
+def encode_place(value: str, row_id: UUID) -> str:
+    """Return the place behind a row, by what the list is sorted by and the row's id, as opaque text."""
+    return base64.urlsafe_b64encode(f"{value}|{row_id}".encode()).decode()
+
+
+def decode_place(cursor: str) -> tuple[str, UUID]:
+    """Return what `encode_place` was given; raises `Invalid` (`cursor_invalid`)."""
+    try:
+        value, _, row_id = base64.urlsafe_b64decode(cursor.encode()).decode().partition("|")
+        return value, UUID(row_id)
     except (ValueError, binascii.Error) as error:
-        raise wrong from error
-    if place[0].tzinfo is None:
-        raise wrong
-    return place
+        raise wrong_cursor() from error
+
+
+def wrong_cursor() -> Invalid:
+    """Return the error of a cursor that is none."""
+    return Invalid("cursor_invalid", "Send a cursor as it came in next_cursor.", field="cursor")
 
 
 def limit_in(query: Mapping[str, str]) -> int:

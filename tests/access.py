@@ -68,9 +68,13 @@ PAGES: Final = (
     *(get(one) for one in ("counterparties/export/", "counterparties/pegs/", PAYEE, f"{PAYEE}activity/")),
     *(get(one) for one in ("audit/", "audit/seal/", "audit/export/", "audit/table/", "audit/verifier/")),
     *(get(one) for one in ("settings/", "settings/members/", "settings/keys/")),
+    *(get(one) for one in ("audit/events/<str:event_id>/", "audit/events/<str:event_id>/proof/")),
     # A foreign one has no checkpoint yet; the history of anything is what one's own organization knows of it.
     get("audit/checkpoint/", foreign=404),
     get("audit/history/<str:subject_id>/", status=302, foreign=302),
+    # What a reader keeps for themselves.
+    post("authorizations/filters/save/", READERS, data={"name": "Mine", "query": "status=approved"}),
+    post("authorizations/filters/forget/", READERS, data={"name": "Mine"}),
     # Reviewers: approve, reject.
     post("approvals/<str:public_id>/approve/", REVIEWERS, 409),
     post("approvals/<str:public_id>/reject/", REVIEWERS, data=REASON),

@@ -10,6 +10,7 @@ from django.db import transaction
 from django.db.transaction import Atomic
 from django.urls import URLPattern, URLResolver, get_resolver
 
+from audit.selectors import Filters, newest
 from audit.tasks import seal_audit
 from core.ids import Prefix, to_public
 from people.roles import Scope
@@ -101,6 +102,7 @@ def furnish(now: datetime) -> Furnished:
         "<str:key>": "weekend",
         "<str:currency>": "USDC",
         "<str:subject_id>": agent,
+        "<str:event_id>": newest(cast.organization.id, Filters(), limit=1).events[0].id,
         "<str:secret>": invited.secret,
         "<int:pk>": "1",
         r"(?P<key>[-:\w]+)": "expired",

@@ -1,9 +1,6 @@
 """The list of agents, and its export."""
 
-import csv
-from dataclasses import dataclass
-
-from django.http import HttpResponse
+from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
@@ -12,7 +9,9 @@ from agents import selectors
 from agents.forms import AgentFilterForm
 from agents.selectors import AgentRow
 from core.canonical import moment_text
+from core.chips import Chip, chips_of, without
 from core.clock import now as clock_now
+from core.tables import csv_answer
 from core.templatetags.statuses import status_of
 from people.permissions import MemberRequest, needs
 from people.roles import Right
@@ -30,16 +29,6 @@ COLUMNS = (
     "last seen",
     "created",
 )
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-"""What a spreadsheet would run instead of showing."""
-
-
-@dataclass(frozen=True, slots=True)
-class Chip:
-    """A filter in force, and the address that takes it away."""
-
-    label: str
-    url: str
 
 
 @require_safe
@@ -59,7 +48,7 @@ def agent_list(request: MemberRequest) -> HttpResponse:
         "page": page,
         "form": form,
         "chips": _chips(request, form),
-        "export_url": f"{reverse('agents:export')}?{_without(request, 'cursor')}",
+        "export_url": f"{reverse('agents:export')}?{without(request.GET)}",
         "may_manage": request.member.may(Right.MANAGE_AGENTS),
     }
     return render(request, "agents/list.html", context)
@@ -67,18 +56,11 @@ def agent_list(request: MemberRequest) -> HttpResponse:
 
 @require_safe
 @needs(Right.READ)
-def export(request: MemberRequest) -> HttpResponse:
-    """Send the agents of the list as CSV: all that the filter lets through, up to a limit."""
+def export(request: MemberRequest) -> StreamingHttpResponse:
+    """Send the agents of the list as CSV: all that the filter lets through."""
     chosen, now = _filter_form(request).chosen(), clock_now()
-    page = selectors.agents_page(
-        request.member.organization_id, chosen, cursor=None, limit=selectors.LARGEST_EXPORT, now=now
-    )
-    response = HttpResponse(content_type="text/csv; charset=utf-8")
-    response["Content-Disposition"] = f'attachment; filename="agents-{now:%Y-%m-%d}.csv"'
-    writer = csv.writer(response)
-    writer.writerow(COLUMNS)
-    writer.writerows([_cell(text) for text in _line(row)] for row in page.rows)
-    return response
+    found = selectors.every_agent(request.member.organization_id, chosen, now=now)
+    return csv_answer(f"agents-{now:%Y-%m-%d}.csv", COLUMNS, map(_line, found))
 
 
 def _filter_form(request: MemberRequest) -> AgentFilterForm:
@@ -94,14 +76,7 @@ def _chips(request: MemberRequest, form: AgentFilterForm) -> list[Chip]:
         words["state"] = status_of(typed["state"]).word
     if typed.get("owner"):
         words["owner"] = f"Owner: {form.names_of_owners[typed['owner']]}"
-    return [Chip(word, f"?{_without(request, name, 'cursor')}") for name, word in words.items() if word]
-
-
-def _without(request: MemberRequest, *names: str) -> str:
-    query = request.GET.copy()
-    for name in names:
-        query.pop(name, None)
-    return query.urlencode()
+    return chips_of(request.GET, words.items())
 
 
 def _line(row: AgentRow) -> list[str]:
@@ -118,7 +93,3 @@ def _line(row: AgentRow) -> list[str]:
         "" if agent.last_seen_at is None else moment_text(agent.last_seen_at),
         moment_text(agent.created_at),
     ]
-
-
-def _cell(text: str) -> str:
-    return f"'{text}" if text.startswith(FORMULA_STARTS) else text

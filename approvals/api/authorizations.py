@@ -77,6 +77,7 @@ class AuthorizationListView(APIView):
         reach = reach_of(request, Scope.READ)
         page = authorizations_page(
             chosen_of(request, reach.organization_id, reach.agent_id),
+            now=clock_now(),
             cursor=request.query_params.get("cursor", ""),
             limit=limit_in(request.query_params),
         )

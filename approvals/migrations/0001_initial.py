@@ -172,9 +172,32 @@ class Migration(migrations.Migration):
                 ),
             ],
         ),
+        migrations.CreateModel(
+            name="SavedFilter",
+            fields=[
+                ("id", models.UUIDField(primary_key=True, serialize=False)),
+                ("name", models.CharField(max_length=60)),
+                ("query", models.CharField(max_length=2000)),
+                ("saved_at", models.DateTimeField()),
+                (
+                    "member",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="people.member"
+                    ),
+                ),
+            ],
+        ),
+        migrations.AddConstraint(
+            model_name="savedfilter",
+            constraint=models.UniqueConstraint(fields=("member", "name"), name="saved_filter_name_is_one_per_member"),
+        ),
         migrations.AddIndex(
             model_name="authorization",
             index=models.Index(fields=["organization", "-asked_at", "-id"], name="authorization_newest_first"),
+        ),
+        migrations.AddIndex(
+            model_name="authorization",
+            index=models.Index(fields=["organization", "-amount", "-id"], name="authorization_largest_first"),
         ),
         migrations.AddIndex(
             model_name="authorization",

@@ -2,7 +2,7 @@
 
 from approvals.views.agents import agent_authorizations, agent_limits
 from approvals.views.answers import approve, reject
-from approvals.views.authorizations import authorization, authorizations, export, void
+from approvals.views.authorizations import authorization, authorizations, export, forget_filter, save_filter, void
 from approvals.views.inbox import inbox, left, queue_now, request, waiting_count
 
 __all__ = [
@@ -12,11 +12,13 @@ __all__ = [
     "authorization",
     "authorizations",
     "export",
+    "forget_filter",
     "inbox",
     "left",
     "queue_now",
     "reject",
     "request",
+    "save_filter",
     "void",
     "waiting_count",
 ]

@@ -34,6 +34,6 @@ def agent_authorizations(request: MemberRequest, public_id: str) -> HttpResponse
     """Show what an agent asked for last: a section of its page."""
     agent = agent_of(request.member.organization_id, from_public(Prefix.AGENT, public_id))
     chosen = Chosen(organization_id=request.member.organization_id, agent_id=agent.id)
-    page = authorizations_page(chosen, limit=SHOWN_ON_AGENT)
+    page = authorizations_page(chosen, now=clock_now(), limit=SHOWN_ON_AGENT)
     context = {"rows": rows_of(page.rows), "agent": agent, "public_id": public_id}
     return render(request, fragment(request, "approvals/agent_authorizations.html"), context)

@@ -1,23 +1,29 @@
 """Authorizations: the list, its export, and one of them with the full trace."""
 
-from datetime import datetime, time, timedelta
+from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, Final
-from uuid import UUID
+from typing import Final
 
 from django.contrib import messages
 from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
-from approvals.forms import FilterForm, ReasonForm
+from approvals.forms import FilterForm, ReasonForm, SaveFilterForm
 from approvals.models import Authorization
-from approvals.selectors.lists import Chosen, Page, agents_to_choose, authorizations_page, every_authorization
+from approvals.selectors.lists import (
+    NOTHING,
+    agents_to_choose,
+    authorizations_page,
+    every_authorization,
+    saved_filters,
+)
+from approvals.services import filters
 from approvals.services.void import void_authorization
 from approvals.views.shown import VOID_IDS, again, detail_of, fault_of, page_of, rows_of
 from core.canonical import moment_text
+from core.chips import chips_of, without
 from core.clock import now as clock_now
 from core.errors import Conflict, Invalid
 from core.ids import Prefix, from_public, to_public
@@ -33,22 +39,34 @@ COLUMNS: Final = (
 )  # fmt: skip
 
 
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """A filter that the viewer keeps, as a link."""
+
+    name: str
+    url: str
+    is_current: bool
+
+
 @require_GET
 @needs(Right.READ)
 def authorizations(request: MemberRequest) -> HttpResponse:
     """List authorizations, filtered by the address."""
-    organization_id, form = request.member.organization_id, filter_form(request)
+    form, now = filter_form(request), clock_now()
     # What cannot be understood shows nothing: everything would pass for what was asked for.
-    page = Page([], "")
+    page = NOTHING
     if form.is_valid():
-        page = authorizations_page(chosen_by(organization_id, form.cleaned_data), cursor=text_in(request.GET, "cursor"))
-    query = request.GET.copy()
-    query.pop("cursor", None)
+        page = authorizations_page(form.chosen(), now=now, cursor=text_in(request.GET, "cursor"))
+    query = without(request.GET)
     context = {
         "form": form,
         "rows": rows_of(page.rows),
         "next_cursor": page.next_cursor,
-        "export_url": f"{reverse('approvals:export')}?{query.urlencode()}",
+        "previous_cursor": page.previous_cursor,
+        "chips": chips_of(request.GET, form.in_force()),
+        "export_url": f"{reverse('approvals:export')}?{query}",
+        "saved": [Saved(name, f"?{kept}", kept == query) for name, kept in saved_filters(request.member.pk)],
+        "save_form": SaveFilterForm(initial={"query": query}, auto_id="save_%s"),
     }
     return render(request, "approvals/authorizations.html", context)
 
@@ -57,12 +75,39 @@ def authorizations(request: MemberRequest) -> HttpResponse:
 @needs(Right.READ)
 def export(request: MemberRequest) -> StreamingHttpResponse:
     """Send what the list shows as CSV, all pages of it."""
-    form = filter_form(request)
+    form, now = filter_form(request), clock_now()
     if not form.is_valid():
         name, errors = next(iter(form.errors.items()))
         raise Invalid("filter_invalid", " ".join(map(str, errors)), field=name)
-    found = every_authorization(chosen_by(request.member.organization_id, form.cleaned_data))
-    return csv_answer(f"authorizations-{clock_now():%Y-%m-%d}.csv", COLUMNS, map(cells, found))
+    found = every_authorization(form.chosen(), now=now)
+    return csv_answer(f"authorizations-{now:%Y-%m-%d}.csv", COLUMNS, map(cells, found))
+
+
+@require_POST
+@needs(Right.READ)
+def save_filter(request: MemberRequest) -> HttpResponse:
+    """Keep the filter of the list under a name, for oneself."""
+    form = SaveFilterForm(request.POST)
+    if form.is_valid():
+        name, query = form.cleaned_data["name"], form.cleaned_data["query"]
+        try:
+            filters.save_filter(member_id=request.member.pk, name=name, query=query, now=clock_now())
+        except Invalid as error:
+            form.add_error("name", error.detail)
+        else:
+            messages.success(request, f"{name} is kept.")
+            return redirect(f"{reverse('approvals:authorizations')}?{query}")
+    messages.error(request, " ".join(str(error) for errors in form.errors.values() for error in errors))
+    return redirect(f"{reverse('approvals:authorizations')}?{form.data.get('query', '')}")
+
+
+@require_POST
+@needs(Right.READ)
+def forget_filter(request: MemberRequest) -> HttpResponse:
+    """Forget a filter that one keeps."""
+    filters.forget_filter(member_id=request.member.pk, name=text_in(request.POST, "name"))
+    messages.success(request, "The filter is forgotten.")
+    return redirect("approvals:authorizations")
 
 
 @require_GET
@@ -101,23 +146,9 @@ def void(request: MemberRequest, public_id: str) -> HttpResponse:
 
 
 def filter_form(request: MemberRequest) -> FilterForm:
-    agents = agents_to_choose(request.member.organization_id, text_in(request.GET, "agent"))
-    return FilterForm(request.GET, agents=agents)
-
-
-def chosen_by(organization_id: UUID, asked: dict[str, Any]) -> Chosen:
-    until = asked.get("until")
-    return Chosen(
-        organization_id=organization_id,
-        agent_id=from_public(Prefix.AGENT, asked["agent"]) if asked.get("agent") else None,
-        status=asked.get("status", ""),
-        outcome=asked.get("outcome", ""),
-        category=asked.get("category", "").lower(),
-        rail=asked.get("rail", ""),
-        session=asked.get("session", ""),
-        since=midnight(asked.get("since")),
-        until=midnight(until + timedelta(days=1)) if until else None,
-    )
+    organization_id = request.member.organization_id
+    agents = agents_to_choose(organization_id, text_in(request.GET, "agent"))
+    return FilterForm(request.GET, agents=agents, organization_id=organization_id)
 
 
 def cells(one: Authorization) -> tuple[str, ...]:
@@ -139,7 +170,3 @@ def cells(one: Authorization) -> tuple[str, ...]:
         one.purpose or "",
         "" if one.expires_at is None else moment_text(one.expires_at),
     )
-
-
-def midnight(day: Any) -> datetime | None:
-    return None if day is None else timezone.make_aware(datetime.combine(day, time()))

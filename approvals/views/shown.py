@@ -1,7 +1,9 @@
 """What several pages of requests to spend show alike: rows, one request whole, and why something was not stored."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
+from uuid import UUID
 
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
@@ -13,6 +15,7 @@ from approvals.models import Authorization
 from approvals.selectors.cards import cards_of
 from approvals.selectors.inbox import Detail, detail, why_here
 from approvals.selectors.queue import who_left
+from approvals.selectors.told import told
 from core.clock import now as clock_now
 from core.errors import ContoError
 from core.ids import Prefix, from_public, to_public
@@ -43,6 +46,8 @@ def page_of(
         "reject_form": ReasonForm(auto_id=REJECT_IDS),
         "void_form": ReasonForm(auto_id=VOID_IDS),
         "fault": fault,
+        "printed_at": clock_now(),
+        "duplicate_id": public_or_nothing(shown.authorization.possible_duplicate_of),
         "may_void": request.member.may(Right.MANAGE_AGENTS)
         and Status.VOIDED in MOVES[Status(shown.authorization.status)],
         **forms_and_steps,
@@ -85,16 +90,23 @@ def onward(request: MemberRequest, public_id: str) -> HttpResponse:
     return redirect(f"{reverse('approvals:inbox')}{kept or '?'}{'&' if kept else ''}after={public_id}")
 
 
+def public_or_nothing(authorization_id: UUID | None) -> str:
+    return "" if authorization_id is None else to_public(Prefix.AUTHORIZATION, authorization_id)
+
+
 def again(request: MemberRequest, public_id: str, error: ContoError) -> HttpResponse:
     return page_of(request, detail_of(request, public_id), fault=error.detail, status=error.status)
 
 
 def detail_of(request: MemberRequest, public_id: str) -> Detail:
     authorization_id = from_public(Prefix.AUTHORIZATION, public_id)
-    return detail(request.member.organization_id, authorization_id, member=request.member, now=clock_now())
+    now = clock_now()
+    found = detail(request.member.organization_id, authorization_id, member=request.member, now=now)
+    told([found.authorization], now=now)
+    return found
 
 
-def rows_of(rows: list[Authorization]) -> list[dict[str, Any]]:
+def rows_of(rows: Sequence[Authorization]) -> list[dict[str, Any]]:
     return [{"one": row, "public_id": to_public(Prefix.AUTHORIZATION, row.id), "why": why_here(row)} for row in rows]
 
 

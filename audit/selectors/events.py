@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import reduce
+from operator import or_
 from typing import Final
 from uuid import UUID
 
@@ -12,6 +14,7 @@ from audit.catalogue import sentence
 from audit.models import Event
 from audit.seal import event_form
 from core.actor import ActorKind
+from core.errors import NotFound
 from core.ids import Prefix, to_public
 from core.paging import DEFAULT_PAGE, decode_cursor, encode_cursor
 
@@ -25,11 +28,16 @@ NEWER: Final = "newer."
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """Which events: each set field narrows. `action` is one or a family (`agent`); `until` is exclusive."""
+    """Which events: each set field narrows.
+
+    `action` is one or a family (`agent`); `text` stands in a name, an id or what changed; `until` is exclusive.
+    """
 
     action: str = ""
     actor: str = ""
     subject: str = ""
+    text: str = ""
+    event_id: UUID | None = None
     since: datetime | None = None
     until: datetime | None = None
 
@@ -53,6 +61,7 @@ class Viewed:
     address: str
     index: int | None
     form: dict[str, object]
+    leaf_hash: str
 
     @property
     def sentence(self) -> str:
@@ -78,6 +87,14 @@ class Page:
 def events_of(organization_id: UUID, subject_id: str, limit: int = DEFAULT_PAGE) -> Sequence[Viewed]:
     """Return the newest events about one subject (a public id)."""
     return newest(organization_id, Filters(subject=subject_id), limit=limit).events
+
+
+def event_of(organization_id: UUID, event_id: UUID) -> Viewed:
+    """Return one event; raises `NotFound` where the organization has none of this id."""
+    event = filtered(organization_id, Filters(event_id=event_id)).first()
+    if event is None:
+        raise NotFound()
+    return viewed(event)
 
 
 def newest(organization_id: UUID, filters: Filters, *, cursor: str = "", limit: int = DEFAULT_PAGE) -> Page:
@@ -109,11 +126,21 @@ def filtered(organization_id: UUID, filters: Filters) -> QuerySet[Event]:
         found = found.filter(actor_id=filters.actor)
     if filters.subject:
         found = found.filter(subject_id=filters.subject)
+    if filters.text:
+        found = found.filter(_says(filters.text))
+    if filters.event_id:
+        found = found.filter(pk=filters.event_id)
     if filters.since:
         found = found.filter(at__gte=filters.since)
     if filters.until:
         found = found.filter(at__lt=filters.until)
     return found
+
+
+def _says(text: str) -> Q:
+    """Match a part of who acted, of what was acted on, of the request or of what changed."""
+    fields = ("actor_name", "actor_id", "subject_id", "action", "request_id", "before", "after")
+    return reduce(or_, (Q(**{f"{field}__icontains": text}) for field in fields))
 
 
 def viewed(event: Event) -> Viewed:
@@ -134,6 +161,7 @@ def viewed(event: Event) -> Viewed:
         address=event.address,
         index=event.leaf.index if hasattr(event, "leaf") else None,
         form=event_form(event),
+        leaf_hash=bytes(event.leaf.hash).hex() if hasattr(event, "leaf") else "",
     )
 
 

@@ -37,7 +37,7 @@ def export_lines(
 ) -> Iterator[bytes]:
     """Yield the lines of an export; with filters it is a selection, which proves that it continues the sizes `since`.
 
-    Raises `Conflict` before the first line where the log is too broken to prove anything about a selection.
+    Raises `Conflict` before the second line where the log is too broken to prove anything about a selection.
     """
     last = Checkpoint.objects.filter(organization_id=organization_id).order_by("-size").first()
     size = last.size if last else 0

@@ -54,7 +54,7 @@ def runtime_of(organization_id: UUID, agent_id: UUID, *, now: datetime) -> Runti
     """Return how an agent is doing; raises `NotFound` for a foreign one."""
     agent = agent_of(organization_id, agent_id)
     row = agent_row(agent, now=now)
-    asked = authorizations_page(Chosen(organization_id=organization_id, agent_id=agent_id), limit=1).rows
+    asked = authorizations_page(Chosen(organization_id=organization_id, agent_id=agent_id), now=now, limit=1).rows
     return Runtime(
         row=row,
         last_asked=asked[0] if asked else None,

@@ -34,6 +34,7 @@ def counterparty_activity(request: MemberRequest, public_id: str) -> HttpRespons
     spent = spending(organization.pk, period, by=Dimension.AGENT, currency=currency, counterparty_id=shown.id)
     page = authorizations_page(
         Chosen(organization_id=organization.pk, counterparty_id=shown.id),
+        now=now,
         cursor=text_in(request.GET, "cursor"),
         limit=SHOWN_ON_COUNTERPARTY if request.htmx else SHOWN_ALONE,
     )

@@ -62,7 +62,7 @@ def overview(request: MemberRequest) -> HttpResponse:
     currency, _ = currency_for(organization.pk, period, own=organization.currency)
     shown = spending(organization.pk, period, by=Dimension.AGENT, currency=currency)
     needed = needs_of(organization.pk, now=now)
-    recent = authorizations_page(Chosen(organization_id=organization.pk), limit=DECISIONS_SHOWN).rows
+    recent = authorizations_page(Chosen(organization_id=organization.pk), now=now, limit=DECISIONS_SHOWN).rows
     context = {
         "matters": matters_of(needed),
         "expiring_first": authorization_rows(needed.expiring_first),

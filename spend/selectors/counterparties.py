@@ -1,6 +1,6 @@
 """Questions about counterparties and pegs; each sees one organization only."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -17,7 +17,6 @@ from spend.models import STANDINGS, Counterparty, Identifier, Peg
 
 PAGE_SIZE: Final = 50
 LARGEST_PAGE: Final = 100
-LARGEST_EXPORT: Final = 10_000
 LONGEST_SEARCH: Final = 255
 MOST_PAYERS: Final = 50
 RECENT: Final = timedelta(days=30)
@@ -92,7 +91,7 @@ def counterparties_page(
 
     Raises `Invalid` (`cursor_invalid`, `limit_invalid`, `standing_invalid`).
     """
-    if not 1 <= limit <= LARGEST_EXPORT:
+    if not 1 <= limit <= LARGEST_PAGE:
         raise Invalid("limit_invalid", f"The limit is 1 to {LARGEST_PAGE}.", field="limit")
     found = _filtered(organization_id, chosen)
     if cursor:
@@ -100,6 +99,15 @@ def counterparties_page(
     order = ("name", "pk") if chosen.sort == "name" else ("-pk",)
     some = [_view(one) for one in _with_identifiers(found).order_by(*order)[: limit + 1]]
     return CounterpartyPage(tuple(some[:limit]), some[limit - 1].public_id if len(some) > limit else None)
+
+
+def every_counterparty(organization_id: UUID, chosen: CounterpartyFilter) -> Iterator[CounterpartyView]:
+    """Yield all that the filter lets through, in the order of the list, a page in memory at a time."""
+    cursor, is_more = None, True
+    while is_more:
+        page = counterparties_page(organization_id, chosen, cursor=cursor, limit=LARGEST_PAGE)
+        yield from page.rows
+        cursor, is_more = page.next_cursor, bool(page.next_cursor)
 
 
 def counterparty_of(organization_id: UUID, counterparty_id: UUID) -> CounterpartyView:

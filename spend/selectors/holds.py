@@ -1,12 +1,13 @@
 """Holds and records as other apps see them."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
 from uuid import UUID
 
-from django.db.models import Count, Sum
+from django.db.models import Count, Exists, OuterRef, Sum
 
 from spend.models import Hold, SpendRecord
 
@@ -81,6 +82,17 @@ def last_payment_on(authorization_id: UUID) -> RecordState | None:
 def is_final_recorded(authorization_id: UUID) -> bool:
     """Say whether a payment was recorded on an authorization as the last one."""
     return SpendRecord.objects.filter(authorization_id=authorization_id, kind="payment", is_final=True).exists()
+
+
+def paid_among(authorization_ids: Iterable[UUID]) -> frozenset[UUID]:
+    """Return those of these authorizations on which a payment was recorded."""
+    paid = SpendRecord.objects.filter(authorization_id__in=list(authorization_ids), kind="payment")
+    return frozenset(one for one in paid.values_list("authorization_id", flat=True) if one is not None)
+
+
+def payment_on(field: str) -> Exists:
+    """Return the condition that a payment was recorded on the authorization that a query has in this field."""
+    return Exists(SpendRecord.objects.filter(authorization_id=OuterRef(field), kind="payment"))
 
 
 def payment_of_agent(agent_id: UUID, record_id: UUID) -> RecordState | None:

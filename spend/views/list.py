@@ -1,34 +1,23 @@
 """The list of counterparties, and its export."""
 
-import csv
-from dataclasses import dataclass
-
-from django.http import HttpResponse
+from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from core.canonical import moment_text
+from core.chips import Chip, chips_of, without
 from core.clock import now as clock_now
 from core.paging import text_in
+from core.tables import csv_answer
 from core.templatetags.statuses import status_of
 from people.permissions import MemberRequest, needs
 from people.roles import Right
 from spend.forms import CounterpartyFilterForm
-from spend.selectors.counterparties import LARGEST_EXPORT, CounterpartyView, counterparties_page, recently_paid
+from spend.selectors.counterparties import CounterpartyView, counterparties_page, every_counterparty, recently_paid
 from spend.views.tabs import tabs
 
 COLUMNS = ("id", "name", "reference", "standing", "country", "identifiers", "first seen", "note")
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-"""What a spreadsheet would run instead of showing."""
-
-
-@dataclass(frozen=True, slots=True)
-class Chip:
-    """A filter in force, and the address that takes it away."""
-
-    label: str
-    url: str
 
 
 @require_safe
@@ -43,7 +32,7 @@ def counterparties(request: MemberRequest) -> HttpResponse:
         "next_cursor": page.next_cursor,
         "form": form,
         "chips": _chips(request, form),
-        "export_url": f"{reverse('spend:export')}?{_without(request, 'cursor')}",
+        "export_url": f"{reverse('spend:export')}?{without(request.GET)}",
         "may_manage": request.member.may(Right.MANAGE_COUNTERPARTIES),
         "tabs": tabs("spend:counterparties"),
     }
@@ -52,29 +41,16 @@ def counterparties(request: MemberRequest) -> HttpResponse:
 
 @require_safe
 @needs(Right.READ)
-def export(request: MemberRequest) -> HttpResponse:
-    """Send the counterparties of the list as CSV: all that the filter lets through, up to a limit."""
-    chosen, now = CounterpartyFilterForm(request.GET).chosen(), clock_now()
-    page = counterparties_page(request.member.organization_id, chosen, limit=LARGEST_EXPORT)
-    response = HttpResponse(content_type="text/csv; charset=utf-8")
-    response["Content-Disposition"] = f'attachment; filename="counterparties-{now:%Y-%m-%d}.csv"'
-    writer = csv.writer(response)
-    writer.writerow(COLUMNS)
-    writer.writerows([_cell(text) for text in _line(row)] for row in page.rows)
-    return response
+def export(request: MemberRequest) -> StreamingHttpResponse:
+    """Send the counterparties of the list as CSV: all that the filter lets through."""
+    found = every_counterparty(request.member.organization_id, CounterpartyFilterForm(request.GET).chosen())
+    return csv_answer(f"counterparties-{clock_now():%Y-%m-%d}.csv", COLUMNS, map(_line, found))
 
 
 def _chips(request: MemberRequest, form: CounterpartyFilterForm) -> list[Chip]:
     typed = form.cleaned_data
     words = {"q": typed.get("q", ""), "standing": status_of(typed["standing"]).word if typed.get("standing") else ""}
-    return [Chip(word, f"?{_without(request, name, 'cursor')}") for name, word in words.items() if word]
-
-
-def _without(request: MemberRequest, *names: str) -> str:
-    query = request.GET.copy()
-    for name in names:
-        query.pop(name, None)
-    return query.urlencode()
+    return chips_of(request.GET, words.items())
 
 
 def _line(row: CounterpartyView) -> list[str]:
@@ -88,7 +64,3 @@ def _line(row: CounterpartyView) -> list[str]:
         moment_text(row.first_seen_at),
         row.note,
     ]
-
-
-def _cell(text: str) -> str:
-    return f"'{text}" if text.startswith(FORMULA_STARTS) else text

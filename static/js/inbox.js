@@ -10,7 +10,7 @@ let before = { ids: [], version: "", focused: -1 };
 
 // What a person has ticked, typed or chosen is not what the server sent; a morph leaves it alone.
 globalThis.Idiomorph.defaults.callbacks.beforeAttributeUpdated = (name, node) =>
-  !(name === "checked" && node.matches("[data-pick]")) && !(["aria-current", "data-current"].includes(name) && node.matches(".queue-item"));
+  !(name === "checked" && node.matches("[data-pick], [data-pick-all]")) && !(["aria-current", "data-current"].includes(name) && node.matches(".queue-item"));
 
 function mark() {
   const id = shownId();
@@ -28,6 +28,37 @@ function focusRow(row) {
   row?.querySelector("a").focus({ preventScroll: true });
   row?.scrollIntoView({ block: "nearest" });
 }
+
+// Amounts are added exactly: in millionths, as whole numbers.
+const millionths = (text) => {
+  const [whole, fraction = ""] = text.split(".");
+  return BigInt(whole + fraction.padEnd(6, "0").slice(0, 6));
+};
+const words = (sum) => {
+  const fraction = String(sum % 1_000_000n).padStart(6, "0").replace(/0{1,4}$/, "");
+  return `${(sum / 1_000_000n).toLocaleString("en-US")}.${fraction}`;
+};
+
+function addUp() {
+  const line = document.querySelector("[data-bulk-sum]");
+  if (!line) return;
+  const picked = [...document.querySelectorAll("#queue [data-pick]:checked")];
+  const sums = new Map();
+  for (const { dataset } of picked) sums.set(dataset.currency, (sums.get(dataset.currency) ?? 0n) + millionths(dataset.amount));
+  const totals = [...sums].map(([currency, sum]) => `${words(sum)} ${currency}`);
+  line.value = picked.length ? [`${picked.length} selected`, ...totals].join(" · ") : "";
+  const all = document.querySelector("[data-pick-all]");
+  const most = document.querySelectorAll("#queue [data-pick]").length;
+  if (all) Object.assign(all, { checked: picked.length > 0 && picked.length === most, indeterminate: picked.length > 0 && picked.length < most });
+}
+
+document.addEventListener("change", (event) => {
+  if (event.target.matches("[data-pick-all]")) {
+    for (const pick of document.querySelectorAll("#queue [data-pick]")) pick.checked = event.target.checked;
+  }
+  if (event.target.matches("[data-pick], [data-pick-all]")) addUp();
+});
+document.addEventListener("reset", () => setTimeout(addUp));
 
 // j and k (static/js/keys.js) say which row is the current one.
 document.addEventListener("conto:current", (event) => {
@@ -70,6 +101,7 @@ document.addEventListener("htmx:afterSettle", (event) => {
   }
   if (!document.getElementById(QUEUE) || event.detail.elt.id !== QUEUE) return;
   mark();
+  addUp();
   const here = new Set(rows().map((row) => row.dataset.id));
   const gone = before.ids.filter((id) => !here.has(id));
   if (before.focused >= 0 && document.activeElement === document.body) {
@@ -95,11 +127,16 @@ function freshen(gone) {
   globalThis.htmx.ajax("GET", pane.querySelector("[data-request]").dataset.url, { source: pane, target: pane, swap: "innerHTML" });
 }
 
-// A reason is typed at once, and a payment that is asked about twice is approved with Enter.
-document.addEventListener("toggle", (event) => {
-  if (event.newState !== "open" || !event.target.matches("#request [popover]")) return;
-  (event.target.querySelector("textarea") ?? event.target.querySelector(".btn-primary"))?.focus();
-}, true);
+// What opens is ready at once: a reason is typed, and a payment that is asked about twice is approved with Enter. The
+// event "toggle" would come a letter too late.
+document.addEventListener("click", (event) => {
+  const opener = event.target.closest("#request [popovertarget]:not([popovertargetaction])");
+  if (!opener) return;
+  event.preventDefault();
+  const dialog = document.getElementById(opener.getAttribute("popovertarget"));
+  dialog.showPopover({ source: opener });
+  (dialog.querySelector("textarea") ?? dialog.querySelector(".btn-primary"))?.focus();
+});
 
 document.addEventListener("keydown", (event) => {
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && event.target.matches("#request textarea")) {
@@ -109,3 +146,4 @@ document.addEventListener("keydown", (event) => {
 });
 
 mark();
+addUp();

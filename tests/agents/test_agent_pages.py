@@ -97,7 +97,7 @@ def test_the_export_holds_exactly_what_is_filtered(people: Cast, agent: Agent) -
     an_agent(people.olu, "Borea")
     answer = as_member(people.vera).get("/agents/export/?label=eu")
     assert answer["Content-Type"].startswith("text/csv")
-    lines = list(csv.DictReader(text(answer).splitlines()))
+    lines = list(csv.DictReader(answer.getvalue().decode().splitlines()))
     assert sorted(line["name"] for line in lines) == ["'=cmd()", "Atlas"]
     assert [line["reference"] for line in lines if line["name"] == "Atlas"] == ["actor/1"]
 

@@ -13,9 +13,10 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from audit.catalogue import Action
-from audit.models import Event, Leaf
+from audit.models import Checkpoint, Event, Leaf
 from audit.services.sealing import seal
 from core.actor import SYSTEM, Actor, ActorKind
+from core.ids import Prefix, to_public
 from people.models import Member
 from tests.audit.logbook import AGENT, VERIFIER, run_verifier, tell
 from tests.factories import NOW, Cast, make_cast
@@ -123,16 +124,75 @@ def test_a_filter_in_force_can_be_taken_away(people: Cast) -> None:
     freeze(people.organization.pk)
     response = signed_in(people.vera).get(f"/audit/?action=agent&actor=per_01jdada&subject={AGENT}&cursor=")
     page = response.content.decode()
-    assert f'href="/audit/?action=agent&amp;subject={AGENT}"' in page
+    assert f'href="?action=agent&amp;subject={AGENT}"' in page
     assert "Who: Ada" in page
     assert f'href="/audit/export/?action=agent&amp;actor=per_01jdada&amp;subject={AGENT}"' in page
 
 
-def test_a_filter_that_cannot_be_read_filters_nothing_and_says_so(people: Cast) -> None:
+def test_a_filter_that_cannot_be_read_shows_nothing_and_says_so(people: Cast) -> None:
     freeze(people.organization.pk)
-    page = text_of(signed_in(people.vera), "/audit/?since=soon&action=agent.cloned&actor=%00")
-    assert "Ada froze agent Research" in page
+    client = signed_in(people.vera)
+    page = text_of(client, "/audit/?since=soon&action=agent.cloned&actor=%00")
+    assert "Ada froze agent Research" not in page
     assert "Enter a valid date." in page
+    assert "cannot be understood" in page
+
+
+@pytest.mark.parametrize("address", ["/audit/export/", "/audit/table/"])
+def test_nothing_is_exported_by_a_filter_that_cannot_be_read(people: Cast, address: str) -> None:
+    freeze(people.organization.pk)
+    response = signed_in(people.vera).get(f"{address}?since=soon")
+    assert response.status_code == 422
+    assert b"Research" not in response.content
+
+
+def test_a_text_is_found_in_names_ids_and_changes(people: Cast) -> None:
+    freeze(people.organization.pk, name="Research")
+    tell(people.organization.pk, actor=SYSTEM, subject="pol_1", after={"name": "Travel", "limit": "1234.50"})
+    client = signed_in(people.vera)
+    for text in ("travel", "1234.5", "pol_1", "TRAVEL"):
+        page = text_of(client, f"/audit/?q={text}")
+        assert "Travel" in page, text
+        assert "froze agent Research" not in page, text
+    assert "Nothing matches" in text_of(client, "/audit/?q=100%25")
+
+
+def test_an_event_has_a_page_of_its_own_with_its_place_in_the_log(people: Cast, tmp_path: Path) -> None:
+    for name in ("Research", "Painting", "Travel"):
+        freeze(people.organization.pk, name=name)
+    client, one = signed_in(people.vera), Event.objects.order_by("id")[1]
+    address = f"/audit/events/{to_public(Prefix.EVENT, one.pk)}/"
+    assert "Not sealed yet" in text_of(client, address)
+    seal(people.organization.pk, now=NOW)
+    page = text_of(client, address)
+    assert "Ada froze agent Painting" in page
+    assert "Leaf #1" in page
+    assert bytes(one.leaf.hash).hex() in page
+    assert f'href="{address}"' in client.get("/audit/").content.decode()
+    proof = tmp_path / "proof.jsonl"
+    proof.write_bytes(b"".join(client.get(f"{address}proof/")))
+    code, said = run_verifier(proof)
+    assert (code, "1 events of a log of 3" in said) == (0, True), said
+
+
+def test_an_event_of_another_organization_is_not_found(people: Cast) -> None:
+    freeze(people.organization.pk)
+    address = f"/audit/events/{to_public(Prefix.EVENT, Event.objects.get().pk)}/"
+    for path in (address, f"{address}proof/", "/audit/events/evt_nonsense/"):
+        assert signed_in(people.mallory).get(path).status_code == 404
+
+
+def test_what_cannot_be_proven_is_refused_and_not_sent_by_half(people: Cast) -> None:
+    freeze(people.organization.pk)
+    seal(people.organization.pk, now=NOW)
+    freeze(people.organization.pk)
+    stray = Event.objects.get(leaf=None)
+    Leaf.objects.create(organization_id=people.organization.pk, index=1, event=stray, hash=bytes(32))
+    Checkpoint.objects.create(
+        organization_id=people.organization.pk, size=2, root=bytes(32), frontier=b"", text="forged", at=NOW
+    )
+    response = signed_in(people.vera).get("/audit/export/?action=agent")
+    assert response.status_code == 409
 
 
 def test_pages_lead_forth_and_back(people: Cast) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from agents.models import Agent, AgentKey, SealedCredential
 from agents.services import NewCredential, create_credential
 from approvals.models import Authorization
+from audit.selectors import Filters, newest
 from conto_admin.management.commands.seed_demo import make
 from core.actor import SYSTEM, Actor
 from core.ids import Prefix, to_public
@@ -115,6 +116,7 @@ def examples(viewer: Member, invitation: str) -> Examples:
         "approvals:agent_limits:public_id": agent,
         "approvals:agent_authorizations:public_id": agent,
         "audit:subject_id": agent,
+        "audit:event_id": {"": newest(viewer.organization_id, Filters(), limit=1).events[0].id},
         "insight:public_id": agent,
         "insight:counterparty_activity:public_id": payee,
         "people:public_id": {"": to_public(Prefix.MEMBER, viewer.id)},

@@ -1,0 +1,162 @@
+"""Reviewers clear the inbox: forty payments by keyboard alone, two people at once, and one without scripts."""
+
+from datetime import timedelta
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from approvals.models import Authorization
+from core.clock import now as clock_now
+from core.ids import Prefix, to_public
+from spend.payee import PayeeClaim
+from tests.approvals.world import World, ask, make_world
+from tests.examples.server import LiveConto
+from tests.journeys.browser import PHONE
+from tests.journeys.conftest import WITH_SCRIPTS, OpenFor
+
+pytestmark = pytest.mark.journey
+
+FORTY = 40
+RULES = (
+    {"key": "caps", "type": "SPEND_LIMIT", "daily": {"USD": "90000"}},
+    {"key": "large", "type": "APPROVAL_THRESHOLD", "above": {"USD": "50"}},
+)
+
+
+@pytest.fixture
+def world(conto: LiveConto) -> World:
+    return make_world(*RULES, now=clock_now() - timedelta(hours=2))
+
+
+def fill(world: World, number: int) -> list[str]:
+    """So many payments that wait, the one that expires first first."""
+    asked = clock_now() - timedelta(minutes=number)
+    return [
+        to_public(
+            Prefix.AUTHORIZATION,
+            ask(
+                world,
+                f"{100 + index}",
+                payee=PayeeClaim(f"Vendor {index:02}", (f"domain:v{index}.example",)),
+                purpose="As agreed",
+                now=asked + timedelta(seconds=10 * index),
+            ).answer.id,
+        )
+        for index in range(number)
+    ]
+
+
+def shown(page: Page, public_id: str) -> None:
+    """Wait until this request stands beside the queue, and its row is the current one."""
+    expect(page.locator(f'[data-request="{public_id}"]')).to_be_visible()
+    expect(page.locator(".queue-item[aria-current]")).to_have_attribute("data-id", public_id)
+
+
+def statuses() -> dict[str, str]:
+    return {to_public(Prefix.AUTHORIZATION, one.id): one.status for one in Authorization.objects.all()}
+
+
+@WITH_SCRIPTS
+def test_forty_payments_are_cleared_without_the_mouse(open_for: OpenFor, world: World) -> None:
+    waiting = fill(world, FORTY)
+    window = open_for(world.cast.rui)
+    page = window.page
+    window.open("/approvals/")
+    shown(page, waiting[0])
+    expect(page.locator(".queue-item")).to_have_count(FORTY)
+
+    # Looks around first: the place in the queue and the address follow.
+    for key, at in (("j", 1), ("j", 2), ("k", 1), ("k", 0)):
+        page.keyboard.press(key)
+        shown(page, waiting[at])
+        expect(page).to_have_url(f"{window.origin}/approvals/{waiting[at]}/")
+
+    page.keyboard.press("r")
+    expect(page.get_by_label("Reason")).to_be_focused()
+    page.keyboard.type("We have this already.")
+    page.keyboard.press("Control+Enter")
+    for public_id in waiting[1:]:
+        shown(page, public_id)
+        page.keyboard.press("a")
+
+    expect(page.get_by_text("Nothing waits for you")).to_be_visible()
+    expect(page.locator(".queue-item")).to_have_count(0)
+    assert statuses() == {waiting[0]: "declined", **dict.fromkeys(waiting[1:], "approved")}
+
+
+@WITH_SCRIPTS
+def test_two_reviewers_at_once_decide_nothing_twice(open_for: OpenFor, world: World) -> None:
+    first, second, third = fill(world, 3)
+    rui, ada = open_for(world.cast.rui), open_for(world.cast.ada)
+    for window in (rui, ada):
+        window.open("/approvals/")
+        shown(window.page, first)
+
+    rui.page.keyboard.press("a")
+    shown(rui.page, second)
+
+    # Ada sees that Rui was faster, in the queue, beside it and in a note; her focus and the way on stay.
+    expect(ada.page.locator(".queue-item")).to_have_count(2)
+    expect(ada.page.locator("#request")).to_contain_text("Rui approved this")
+    expect(ada.page.locator("#messages")).to_contain_text("Rui approved 100.00 USD to Vendor 00")
+    ada.page.keyboard.press("n")
+    shown(ada.page, second)
+    ada.page.keyboard.press("j")
+    shown(ada.page, third)
+    ada.page.keyboard.press("a")
+    expect(rui.page.locator("#messages")).to_contain_text("Ada approved 102.00 USD to Vendor 02")
+    shown(rui.page, second)
+    assert statuses() == {first: "approved", second: "pending_review", third: "approved"}
+
+
+@WITH_SCRIPTS
+def test_what_is_typed_stays_while_the_queue_changes(open_for: OpenFor, world: World) -> None:
+    second = fill(world, 2)[1]
+    window = open_for(world.cast.rui)
+    page = window.page
+    window.open("/approvals/")
+    page.keyboard.press("r")
+    page.keyboard.type("We have th")
+
+    late = fill(world, 1)[0]
+    expect(page.locator(".queue-item")).to_have_count(3)
+    page.keyboard.type("is already.")
+
+    expect(page.get_by_label("Reason")).to_have_value("We have this already.")
+    page.keyboard.press("Control+Enter")
+    shown(page, second)
+    assert Authorization.objects.get(status="declined").status_reason == "We have this already."
+    assert late in statuses()
+
+
+@pytest.mark.parametrize("has_scripts", [False], indirect=True, ids=["no-scripts"])
+def test_without_scripts_links_and_forms_do_the_same(open_for: OpenFor, world: World) -> None:
+    first, second, third = fill(world, 3)
+    window = open_for(world.cast.rui)
+    page = window.page
+    window.open("/approvals/?payee=vendor")
+
+    page.locator(f"#open-{second}").click()
+    shown(page, second)
+    window.press("Approve", within="#request")
+
+    shown(page, third)
+    expect(page).to_have_url(f"{window.origin}/approvals/{third}/?payee=vendor")
+    assert statuses()[second] == "approved"
+    assert statuses()[first] == "pending_review"
+
+
+def test_a_phone_shows_one_half_at_a_time(open_for: OpenFor, world: World) -> None:
+    first, second = fill(world, 2)
+    window = open_for(world.cast.rui)
+    page = window.page
+    page.set_viewport_size({"width": PHONE[0], "height": PHONE[1]})
+
+    window.open("/approvals/")
+    expect(page.locator("#request")).to_be_hidden()
+    page.locator(f"#open-{second}").click()
+    expect(page.locator(f'[data-request="{second}"]')).to_be_visible()
+    expect(page.locator("#queue")).to_be_hidden()
+    page.get_by_role("link", name="Queue", exact=True).click()
+    expect(page.locator("#queue")).to_be_visible()
+    assert statuses() == dict.fromkeys((first, second), "pending_review")
