@@ -67,7 +67,8 @@ def _asked(needs: Sequence[Need], organization_id: UUID) -> tuple[Asked, ...]:
     named = [from_public(Prefix.PERSON, person) for need in needs for person in need.requirement.people]
     members = Member.objects.filter(organization_id=organization_id, person_id__in=named).select_related("person")
     names = {to_public(Prefix.PERSON, member.person_id): str(member.person) for member in members} if named else {}
-    return tuple(_asked_by(need, names) for need in needs)
+    # Rules that ask the same of the same people are one line.
+    return tuple(dict.fromkeys(_asked_by(need, names) for need in needs))
 
 
 def _asked_by(need: Need, names: dict[str, str]) -> Asked:

@@ -89,6 +89,11 @@ class Detail:
         return tuple(one for one in self.checks if one.check.outcome is not Said.NOT_APPLICABLE)
 
     @property
+    def asking(self) -> int:
+        """How many rules ask for people."""
+        return sum(one.check.outcome is Said.REVIEW for one in self.checks)
+
+    @property
     def aside(self) -> tuple[ShownCheck, ...]:
         """The checks of rules that this payment does not concern."""
         return tuple(one for one in self.checks if one.check.outcome is Said.NOT_APPLICABLE)

@@ -60,6 +60,14 @@ document.addEventListener("change", (event) => {
 });
 document.addEventListener("reset", () => setTimeout(addUp));
 
+// Never the button that answers: Enter pressed twice would answer the next one unseen.
+function focusShown() {
+  const row = rows().find((one) => one.dataset.id === shownId());
+  if (row?.checkVisibility()) return focusRow(row);
+  pane.tabIndex = -1;
+  return pane.focus({ preventScroll: true });
+}
+
 // j and k (static/js/keys.js) say which row is the current one.
 document.addEventListener("conto:current", (event) => {
   const row = event.target.closest(".queue-item");
@@ -96,7 +104,9 @@ document.addEventListener("htmx:afterSettle", (event) => {
     document.getElementById("inbox").classList.add("is-alone");
     pane.scrollIntoView({ block: "nearest" });
     scrollTo({ top: 0 });
-    if (document.activeElement === document.body) focusRow(rows().find((row) => row.dataset.id === shownId()));
+    const { xhr, requestConfig } = event.detail;
+    const isAnswered = requestConfig?.verb === "post" && xhr.status < 400;
+    if (isAnswered || document.activeElement === document.body) focusShown();
     return;
   }
   if (!document.getElementById(QUEUE) || event.detail.elt.id !== QUEUE) return;

@@ -4,7 +4,7 @@ const isOn = () => (localStorage.getItem(SWITCH) ?? document.body.dataset.keys ?
 const help = document.getElementById("keys");
 
 function isTyping(target) {
-  return target.isContentEditable || ["INPUT", "TEXTAREA", "SELECT"].includes(target.tagName);
+  return target.isContentEditable || target.matches?.("textarea, select, input:not([type=checkbox], [type=radio])");
 }
 
 function rows() {
@@ -39,6 +39,8 @@ document.addEventListener("keydown", (event) => {
   const dialog = document.querySelector(".dialog:popover-open, dialog[open]");
   if (dialog && !(dialog === help && event.key === "?")) return;
   const marked = [...document.querySelectorAll(`[data-key="${CSS.escape(event.key)}"]`)].find((one) => one.checkVisibility());
+  // A key that is held down moves through a list; it must not answer what has just come under it.
+  if (marked && event.repeat) return;
   const act = marked ? () => marked.click() : own[event.key];
   if (!act) return;
   event.preventDefault();

@@ -110,6 +110,25 @@ def test_two_reviewers_at_once_decide_nothing_twice(open_for: OpenFor, world: Wo
 
 
 @WITH_SCRIPTS
+def test_a_key_that_is_held_down_or_pressed_twice_answers_nothing_unseen(open_for: OpenFor, world: World) -> None:
+    first, second, third = fill(world, 3)
+    window = open_for(world.cast.rui)
+    page = window.page
+    window.open("/approvals/")
+
+    page.keyboard.down("a")
+    shown(page, second)
+    page.keyboard.down("a")
+    page.keyboard.up("a")
+    window.settle()
+    assert statuses() == {first: "approved", second: "pending_review", third: "pending_review"}
+
+    page.get_by_role("button", name="Approve", exact=True).click()
+    shown(page, third)
+    expect(page.locator(f"#open-{third}")).to_be_focused()
+
+
+@WITH_SCRIPTS
 def test_what_is_typed_stays_while_the_queue_changes(open_for: OpenFor, world: World) -> None:
     second = fill(world, 2)[1]
     window = open_for(world.cast.rui)
