@@ -1,6 +1,6 @@
 """The life of an authorization: one table of allowed moves drives the code, the tests and the docs."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
@@ -18,6 +18,22 @@ class Status(StrEnum):
     VOIDED = "voided"
     EXPIRED = "expired"
 
+
+class ReviewEnd(StrEnum):
+    """What became of a review: it took effect, or it never will."""
+
+    COUNTED = "counted"
+    WITHDRAWN = "withdrawn"
+    SET_ASIDE = "set_aside"
+    OVERTAKEN = "overtaken"
+
+
+UNDO_TIME: Final = timedelta(seconds=5)
+"""How long a person may take an answer back; then it takes effect (`docs/decisions/0009`)."""
+LONGEST_ON_ITS_WAY: Final = timedelta(days=1)
+"""How long behind its effective moment a review keeps a question open: the worker may be away, not for ever."""
+NEVER_GIVEN: Final = (ReviewEnd.WITHDRAWN.value, ReviewEnd.SET_ASIDE.value)
+"""Ends after which it is as if the person had not answered."""
 
 MOVES: Final[dict[Status | None, frozenset[Status]]] = {
     None: frozenset({Status.APPROVED, Status.PENDING_REVIEW, Status.DECLINED}),

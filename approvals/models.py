@@ -7,7 +7,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from agents.models import Agent, AgentKey, SealedCredential
-from approvals.lifecycle import Status
+from approvals.lifecycle import NEVER_GIVEN, ReviewEnd, Status
 from people.models import Member, Organization, Person
 from spend.models import RAILS, Counterparty
 
@@ -185,7 +185,10 @@ class ApprovalRequest(models.Model):
 
 
 class Review(models.Model):
-    """One person's answer: `approve` or `reject`, with the digest of the evidence it was given on."""
+    """One person's answer: `approve` or `reject`, with the digest of the evidence it was given on.
+
+    It counts from `effective_at` on; until then its person may withdraw it. `closed_as` says what became of it.
+    """
 
     id = models.UUIDField(primary_key=True)
     organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
@@ -195,11 +198,35 @@ class Review(models.Model):
     reason = models.CharField(max_length=REASON_LENGTH, blank=True)
     evidence_digest = models.CharField(max_length=DIGEST_LENGTH, blank=True)
     at = models.DateTimeField()
+    effective_at = models.DateTimeField()
+    closed_at = models.DateTimeField(null=True)
+    closed_as = models.CharField(max_length=10, blank=True)
 
     class Meta:
-        indexes: ClassVar = [models.Index(fields=["organization", "at"], name="review_in_time")]
+        indexes: ClassVar = [
+            models.Index(fields=["organization", "closed_at"], name="review_in_time"),
+            models.Index(fields=["effective_at", "id"], condition=Q(closed_at__isnull=True), name="review_due"),
+        ]
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["request", "person"], name="review_is_one_per_person"),
+            models.UniqueConstraint(
+                fields=["request", "person"],
+                condition=~Q(closed_as__in=NEVER_GIVEN),
+                name="review_is_one_per_person",
+            ),
+            models.CheckConstraint(condition=Q(effective_at__gt=F("at")), name="review_can_be_taken_back"),
+            models.CheckConstraint(
+                condition=Q(closed_at__isnull=True, closed_as="")
+                | Q(closed_at__isnull=False, closed_as__in=[str(end) for end in ReviewEnd]),
+                name="review_closes_with_a_word",
+            ),
+            models.CheckConstraint(
+                condition=~Q(closed_as="counted") | Q(closed_at__gte=F("effective_at")),
+                name="review_counts_once_effective",
+            ),
+            models.CheckConstraint(
+                condition=~Q(closed_as="withdrawn") | Q(closed_at__lt=F("effective_at")),
+                name="review_is_withdrawn_in_time",
+            ),
             models.CheckConstraint(
                 condition=Q(verdict__in=["approve", "reject"]),
                 name="review_verdict_is_known",

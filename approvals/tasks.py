@@ -3,6 +3,7 @@
 from celery import shared_task
 
 from approvals.services.expire import expire_due
+from approvals.services.finalise import finalise_reviews
 from core.clock import now as clock_now
 
 
@@ -10,3 +11,9 @@ from core.clock import now as clock_now
 def expire_due_authorizations() -> int:
     """Expire approvals nobody used and questions nobody answered in time."""
     return expire_due(now=clock_now())
+
+
+@shared_task(name="approvals.finalise_reviews", ignore_result=True)  # type: ignore[untyped-decorator]
+def finalise_due_reviews() -> int:
+    """Let reviews that nobody took back take effect."""
+    return finalise_reviews(now=clock_now())

@@ -11,6 +11,7 @@ urlpatterns = [
     path("approvals/waiting/", views.waiting_count, name="waiting_count"),
     path("approvals/queue/", views.queue_now, name="queue"),
     path("approvals/left/", views.left, name="left"),
+    path("approvals/reviews/<str:public_id>/undo/", views.undo, name="undo"),
     path("approvals/<str:public_id>/", views.request, name="request"),
     path("approvals/<str:public_id>/approve/", views.approve, name="approve"),
     path("approvals/<str:public_id>/reject/", views.reject, name="reject"),

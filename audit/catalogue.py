@@ -11,6 +11,9 @@ class Action(StrEnum):
     AUTHORIZATION_PENDING = "authorization.pending"
     AUTHORIZATION_DECLINED = "authorization.declined"
     AUTHORIZATION_REVIEWED = "authorization.reviewed"
+    AUTHORIZATION_REVIEW_COUNTED = "authorization.review_counted"
+    AUTHORIZATION_REVIEW_WITHDRAWN = "authorization.review_withdrawn"
+    AUTHORIZATION_REVIEW_SET_ASIDE = "authorization.review_set_aside"
     AUTHORIZATION_REDECIDED = "authorization.redecided"
     AUTHORIZATION_EXPIRED = "authorization.expired"
     AUTHORIZATION_VOIDED = "authorization.voided"
@@ -78,6 +81,9 @@ SENTENCES: Final[dict[Action, str]] = {
     Action.AUTHORIZATION_PENDING: "Authorization {subject} waits for a person",
     Action.AUTHORIZATION_DECLINED: "Authorization {subject} was declined",
     Action.AUTHORIZATION_REVIEWED: "{actor} reviewed authorization {subject}",
+    Action.AUTHORIZATION_REVIEW_COUNTED: "{actor}'s review of authorization {subject} took effect",
+    Action.AUTHORIZATION_REVIEW_WITHDRAWN: "{actor} took back a review of authorization {subject}",
+    Action.AUTHORIZATION_REVIEW_SET_ASIDE: "A review of authorization {subject} was set aside",
     Action.AUTHORIZATION_REDECIDED: "Authorization {subject} was decided again after its reviews",
     Action.AUTHORIZATION_EXPIRED: "The time of authorization {subject} ran out",
     Action.AUTHORIZATION_VOIDED: "{actor} gave up authorization {subject}",

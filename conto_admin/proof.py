@@ -2,6 +2,7 @@
 
 import json
 import logging
+import time
 import uuid
 from collections.abc import Mapping
 from html.parser import HTMLParser
@@ -13,6 +14,9 @@ from typing import Any, Final, Self
 import httpx2
 
 TIMEOUT_SECONDS: Final = 20.0
+PATIENCE_SECONDS: Final = 30.0
+"""For an answer of people, which takes effect some seconds after it was given."""
+POLL_SECONDS: Final = 1.0
 AGENT: Final = "Infrastructure agent"
 GOOD_PAYEE: Final = {"name": "GitHub", "domain": "github.com", "country": "US"}
 BAD_PAYEE: Final = {"name": "Instant Cards", "domain": "instant-cards.example"}
@@ -89,6 +93,13 @@ class App:
     def look(self, authorization: Mapping[str, Any]) -> dict[str, Any]:
         """Read an authorization again."""
         return self.call("GET", f"authorizations/{authorization['id']}")
+
+    def look_until_answered(self, authorization: Mapping[str, Any]) -> dict[str, Any]:
+        """Look until people's answer has taken effect, or patience has ended."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while (seen := self.look(authorization))["status"] == "pending_review" and time.monotonic() < deadline:
+            time.sleep(POLL_SECONDS)
+        return seen
 
     def record(self, authorization: Mapping[str, Any], amount: str) -> dict[str, Any]:
         """Report what was paid; returns the authorization afterwards."""
@@ -177,7 +188,7 @@ def prove_review(app: App, reviewer: Browser) -> None:
     address = f"/approvals/{asked['id']}/"
     expect("it stands in the inbox", address in reviewer.open("/approvals/"), address)
     reviewer.send(address, f"{address}approve/")
-    approved = app.look(asked)
+    approved = app.look_until_answered(asked)
     expect("the app sees that it may pay", approved["status"] == "approved" and approved["may_pay"], approved)
     recorded = app.record(asked, PAID)
     expect("what was paid is recorded", recorded["recorded"] == PAID and recorded["hold"] is None, recorded)
@@ -188,7 +199,7 @@ def prove_rejection(app: App, reviewer: Browser) -> None:
     asked = app.ask(LARGE, GOOD_PAYEE)
     address = f"/approvals/{asked['id']}/"
     reviewer.send(address, f"{address}reject/", reason="Not today.")
-    rejected = app.look(asked)
+    rejected = app.look_until_answered(asked)
     expect("a rejected payment is declined", rejected["status"] == "declined" and not rejected["may_pay"], rejected)
     expect("the app reads why", rejected["status_reason"] == "Not today.", rejected)
 

@@ -78,6 +78,8 @@ PAGES: Final = (
     # Reviewers: approve, reject.
     post("approvals/<str:public_id>/approve/", REVIEWERS, 409),
     post("approvals/<str:public_id>/reject/", REVIEWERS, data=REASON),
+    # Whoever gave an answer takes it back; nobody has given this one.
+    post("approvals/reviews/<str:public_id>/undo/", REVIEWERS, 404),
     # Operators: agents, keys, sealed credentials.
     get("agents/new/", OPERATORS),
     post("agents/new/", OPERATORS, data=NAME),

@@ -12,7 +12,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 
 from audit.selectors import Filters, newest
 from audit.tasks import seal_audit
-from core.ids import Prefix, to_public
+from core.ids import Prefix, new_id, to_public
 from people.roles import Scope
 from people.services import invite, issue_organization_key
 from policies.engine.types import Mode
@@ -81,6 +81,7 @@ def furnish(now: datetime) -> Furnished:
     values = {
         # The longer first: `agents/<…>` stands in many.
         "approvals/<str:public_id>": f"approvals/{to_public(Prefix.AUTHORIZATION, waiting)}",
+        "reviews/<str:public_id>": f"reviews/{to_public(Prefix.REVIEW, new_id(now))}",
         "agents/<str:public_id>": f"agents/{agent}",
         "authorizations/<str:public_id>": f"authorizations/{asked}",
         "counterparties/<str:public_id>": f"counterparties/{public(payee)}",

@@ -120,6 +120,9 @@ class Migration(migrations.Migration):
                 ("reason", models.CharField(blank=True, max_length=1000)),
                 ("evidence_digest", models.CharField(blank=True, max_length=64)),
                 ("at", models.DateTimeField()),
+                ("effective_at", models.DateTimeField()),
+                ("closed_at", models.DateTimeField(null=True)),
+                ("closed_as", models.CharField(blank=True, max_length=10)),
                 (
                     "organization",
                     models.ForeignKey(
@@ -341,11 +344,63 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="review",
-            index=models.Index(fields=["organization", "at"], name="review_in_time"),
+            index=models.Index(fields=["organization", "closed_at"], name="review_in_time"),
         ),
         migrations.AddConstraint(
             model_name="review",
-            constraint=models.UniqueConstraint(fields=("request", "person"), name="review_is_one_per_person"),
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("closed_as__in", ("withdrawn", "set_aside")), _negated=True),
+                fields=("request", "person"),
+                name="review_is_one_per_person",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="review",
+            index=models.Index(
+                condition=models.Q(("closed_at__isnull", True)), fields=["effective_at", "id"], name="review_due"
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="review",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("effective_at__gt", models.F("at"))), name="review_can_be_taken_back"
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="review",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("closed_as", ""), ("closed_at__isnull", True)),
+                    models.Q(
+                        ("closed_as__in", ["counted", "withdrawn", "set_aside", "overtaken"]),
+                        ("closed_at__isnull", False),
+                    ),
+                    _connector="OR",
+                ),
+                name="review_closes_with_a_word",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="review",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("closed_as", "counted"), _negated=True),
+                    ("closed_at__gte", models.F("effective_at")),
+                    _connector="OR",
+                ),
+                name="review_counts_once_effective",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="review",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("closed_as", "withdrawn"), _negated=True),
+                    ("closed_at__lt", models.F("effective_at")),
+                    _connector="OR",
+                ),
+                name="review_is_withdrawn_in_time",
+            ),
         ),
         migrations.AddConstraint(
             model_name="review",

@@ -28,7 +28,16 @@ create trigger approvals_authorization_is_not_truncated before truncate on appro
     for each statement execute function conto_refuse_truncate();
 create trigger approvals_review_is_not_truncated before truncate on approvals_review
     for each statement execute function conto_refuse_truncate();
-create trigger approvals_review_is_immutable before update or delete on approvals_review
+create trigger approvals_review_is_immutable before update on approvals_review
+    for each row when (
+        old.closed_at is not null or
+        (old.id, old.organization_id, old.request_id, old.person_id, old.verdict, old.reason, old.evidence_digest,
+         old.at, old.effective_at)
+        is distinct from
+        (new.id, new.organization_id, new.request_id, new.person_id, new.verdict, new.reason, new.evidence_digest,
+         new.at, new.effective_at)
+    ) execute function conto_refuse_change();
+create trigger approvals_review_is_not_deleted before delete on approvals_review
     for each row execute function conto_refuse_change();
 """
 
@@ -49,6 +58,7 @@ drop trigger approvals_authorization_is_not_deleted on approvals_authorization;
 drop trigger approvals_authorization_is_not_truncated on approvals_authorization;
 drop trigger approvals_review_is_not_truncated on approvals_review;
 drop trigger approvals_review_is_immutable on approvals_review;
+drop trigger approvals_review_is_not_deleted on approvals_review;
 """
 
 

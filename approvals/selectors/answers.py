@@ -23,7 +23,8 @@ select a.id, a.agent_id, a.status, a.status_reason, a.amount, a.currency, a.coun
     a.session, a.purpose, a.decision::text, a.asked_at, a.expires_at, a.changed_at, a.possible_duplicate_of,
     g.frozen_at is not null or g.retired_at is not null or o.frozen_at is not null, h.held, h.spent, h.returned,
     r.id, r.expires_at, r.requirements,
-    (select count(*) from approvals_review v where v.request_id = r.id and v.verdict = 'approve'), a.body_digest,
+    (select count(*) from approvals_review v where v.request_id = r.id and v.verdict = 'approve'
+        and v.closed_as = 'counted'), a.body_digest,
     exists (select from spend_spendrecord s where s.authorization_id = a.id and s.kind = 'payment')
 from approvals_authorization a
 join agents_agent g on g.id = a.agent_id
@@ -245,6 +246,7 @@ def _answer(row: tuple[object, ...], now: datetime) -> Stored:
     status = status_at(stored, expires_at, has_parts=cast(bool, values[26]), now=now)
     # What the clock has not come to store yet is told as it will be stored.
     is_over = status is not stored
+    asked_until = cast(datetime | None, values[22])
     one = Answer(
         id=cast(UUID, values[0]),
         agent_id=cast(UUID, values[1]),
@@ -261,14 +263,15 @@ def _answer(row: tuple[object, ...], now: datetime) -> Stored:
         purpose=cast(str, values[11]),
         decision=_json(values[12]),
         asked_at=cast(datetime, values[13]),
-        expires_at=None if is_over else expires_at,
+        # While an answer is on its way the clock stands still; people's time is over all the same.
+        expires_at=None if is_over else asked_until if status is Status.PENDING_REVIEW else expires_at,
         changed_at=cast(datetime, values[15]),
         possible_duplicate_of=cast(UUID | None, values[16]),
         held=Decimal(0) if is_over else cast(Decimal | None, values[18]),
         spent=cast(Decimal | None, values[19]) or Decimal(0),
         returned=cast(Decimal | None, values[20]) or Decimal(0),
         request_id=cast(UUID | None, values[21]),
-        request_expires_at=cast(datetime | None, values[22]),
+        request_expires_at=asked_until,
         requirements=cast(list[dict[str, object]], _json(values[23]) if values[23] else []),
         approvals=cast(int, values[24]),
     )

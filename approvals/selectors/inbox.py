@@ -9,10 +9,11 @@ from uuid import UUID
 
 from django.db.models import Count, Q, QuerySet
 
-from approvals.lifecycle import Status
+from approvals.lifecycle import NEVER_GIVEN, ReviewEnd, Status
 from approvals.models import ApprovalRequest, Authorization, Review
 from approvals.routing import Reviewer, asks_for_confirmation, is_asked, missing_approvals, requirements_from
 from approvals.selectors.evidence import present_evidence
+from approvals.selectors.reviewers import yeses_given
 from core.errors import NotFound
 from core.ids import Prefix, to_public
 from people.models import Member
@@ -60,8 +61,8 @@ class Detail:
     """One authorization with what stands around it.
 
     `checks` are those of now while people decide, else those it was decided by. `digest` is the evidence shown.
-    `refusal` says why this viewer cannot answer, empty where they can. `as_asked` are the checks of the first decision
-    where there is a second.
+    `refusal` says why this viewer cannot answer, empty where they can. `reviews` leaves out what was taken back.
+    `as_asked` are the checks of the first decision where there is a second.
     """
 
     authorization: Authorization
@@ -109,12 +110,17 @@ class Detail:
         return max((need.missing for need in self.needs), default=0)
 
 
+COUNTED_YES: Final = Q(
+    approval_request__reviews__verdict="approve", approval_request__reviews__closed_as=ReviewEnd.COUNTED
+)
+
+
 def waiting(organization_id: UUID, *, now: datetime) -> QuerySet[Authorization]:
     """Return what waits for people, the ones that expire first first."""
     return (
         Authorization.objects.filter(organization_id=organization_id, status=Status.PENDING_REVIEW, expires_at__gt=now)
         .select_related("agent", "counterparty", "approval_request")
-        .annotate(yeses=Count("approval_request__reviews", filter=Q(approval_request__reviews__verdict="approve")))
+        .annotate(yeses=Count("approval_request__reviews", filter=COUNTED_YES))
         .order_by("expires_at", "id")
     )
 
@@ -132,7 +138,7 @@ def detail(organization_id: UUID, authorization_id: UUID, *, member: Member, now
     """Return one authorization with everything a reviewer or reader needs; raises `NotFound`."""
     authorization = (
         Authorization.objects.filter(id=authorization_id, organization_id=organization_id)
-        .select_related("agent", "counterparty", "organization")
+        .select_related("agent", "counterparty", "organization", "approval_request")
         .first()
     )
     if authorization is None:
@@ -145,9 +151,9 @@ def detail(organization_id: UUID, authorization_id: UUID, *, member: Member, now
     evidence = present_evidence(authorization_id, organization_id=organization_id, now=now) if is_waiting else None
     stored = authorization.redecision or authorization.decision
     shown = _shown(evidence.decision.checks) if evidence else _shown_stored(stored)
-    request = ApprovalRequest.objects.filter(authorization=authorization).first()
-    reviews = list(request.reviews.select_related("person").order_by("at")) if request else []
-    needs = _needs(request, reviews, organization_id)
+    request = getattr(authorization, "approval_request", None)
+    reviews = _given(request)
+    needs = _needs(request)
     counterparty = authorization.counterparty_id
     return Detail(
         authorization=authorization,
@@ -164,7 +170,7 @@ def detail(organization_id: UUID, authorization_id: UUID, *, member: Member, now
         request=request,
         reviews=reviews,
         needs=needs,
-        refusal=_refusal(authorization, reviews, needs, member) if is_waiting else "",
+        refusal=_refusal(authorization, reviews, needs, member, now) if is_waiting else "",
         is_to_be_confirmed=is_waiting and is_to_be_confirmed(authorization),
         paid=paid_to(organization_id, counterparty) if counterparty else (),
         last_payments=_last_payments(authorization),
@@ -194,23 +200,39 @@ def _weight(check: Check) -> int:
     return (Said.DENY, Said.REVIEW, Said.ALLOW, Said.NOT_APPLICABLE).index(check.outcome)
 
 
-def _needs(request: ApprovalRequest | None, reviews: Sequence[Review], organization_id: UUID) -> tuple[Need, ...]:
+def _needs(request: ApprovalRequest | None) -> tuple[Need, ...]:
     if request is None:
         return ()
-    people = [review.person_id for review in reviews if review.verdict == "approve"]
-    members = Member.objects.filter(organization_id=organization_id, person_id__in=people, removed_at__isnull=True)
-    yeses = [_reviewer(member) for member in members]
+    yeses = yeses_given(request)
     requirements = requirements_from(request.requirements)
     return tuple(Need(requirement, missing_approvals(requirement, yeses)) for requirement in requirements)
 
 
-def _refusal(authorization: Authorization, reviews: Sequence[Review], needs: Sequence[Need], member: Member) -> str:
+def _given(request: ApprovalRequest | None) -> list[Review]:
+    """Return the answers given, those on their way included."""
+    if request is None:
+        return []
+    given = request.reviews.exclude(closed_as__in=NEVER_GIVEN)
+    return list(given.select_related("person").order_by("at", "id"))
+
+
+def _refusal(
+    authorization: Authorization, reviews: Sequence[Review], needs: Sequence[Need], member: Member, now: datetime
+) -> str:
     if Right.REVIEW not in rights_of(member.roles):
         return "Your roles do not let you review payments."
     if authorization.agent.owner_id == member.person_id:
         return "You own this agent; somebody else has to review its payments."
     if any(review.person_id == member.person_id for review in reviews):
-        return "You have answered; other people still have to."
+        own = next(review for review in reviews if review.person_id == member.person_id)
+        return "You have answered." if own.closed_at is None else "You have answered; other people still have to."
+    faster = reviews[-1].person.name if reviews else ""
+    if any(review.verdict == "reject" for review in reviews):
+        return f"{faster} was faster and has rejected it."
+    if reviews and not any(need.missing for need in needs):
+        return f"{faster} was faster: all approvals it needs have been given."
+    if authorization.approval_request.expires_at <= now:
+        return "The time to answer is over; an answer given in time takes effect in a moment."
     if needs and not any(is_asked(need.requirement, _reviewer(member)) for need in needs):
         return "The rule asks other people."
     return ""

@@ -32,11 +32,13 @@ SAID_ALREADY: Final = re.compile(
 
 WAITING: Final = """
 select request.authorization_id, request.expires_at,
-       (select count(*) from approvals_review yes where yes.request_id = request.id and yes.verdict = 'approve'),
+       (select count(*) from approvals_review yes where yes.request_id = request.id and yes.verdict = 'approve'
+           and yes.closed_as not in ('withdrawn', 'set_aside')),
        own.verdict
 from approvals_approvalrequest request
 join approvals_authorization asked on asked.id = request.authorization_id
 left join approvals_review own on own.request_id = request.id and own.person_id = %(person)s::uuid
+    and own.closed_as not in ('withdrawn', 'set_aside')
 where request.organization_id = %(organization)s::uuid and request.closed_at is null
   and request.expires_at > %(now)s::timestamptz
   and (request.expires_at, request.authorization_id) > (%(after)s::timestamptz, %(after_id)s::uuid)
@@ -227,7 +229,7 @@ def _row(place: Place, one: Authorization, now: datetime) -> Row:
 
 def _left(request: ApprovalRequest, member: Member) -> Left:
     verdict = {"approved": "approve", "rejected": "reject", "redecided": "approve"}.get(request.closed_as)
-    told = [review for review in request.reviews.all() if review.verdict == verdict]
+    told = [review for review in request.reviews.all() if (review.verdict, review.closed_as) == (verdict, "counted")]
     last = max(told, key=lambda review: review.at, default=None)
     assert request.closed_at is not None, "only closed ones were read"
     return Left(

@@ -7,9 +7,11 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
+from django.db.models import Max, QuerySet
+
 from agents.models import AgentKey
-from approvals.lifecycle import HOLDING, Status, demand_move, status_at
-from approvals.models import ApprovalRequest, Authorization
+from approvals.lifecycle import HOLDING, LONGEST_ON_ITS_WAY, ReviewEnd, Status, demand_move, status_at
+from approvals.models import ApprovalRequest, Authorization, Review
 from audit.catalogue import Action
 from audit.services import append
 from core.actor import SYSTEM, Actor
@@ -42,6 +44,18 @@ def lock_authorization(authorization_id: UUID, *, organization_id: UUID, agent_i
 
     Raises `NotFound`, also for what is not the caller's.
     """
+    locked = _behind_gates(authorization_id, organization_id, agent_id).select_for_update(of=("self",)).first()
+    assert locked is not None, "an authorization is not deleted"
+    return locked
+
+
+def try_lock_authorization(authorization_id: UUID, *, organization_id: UUID) -> Authorization | None:
+    """Lock it as `lock_authorization` does, or return None at once where somebody else has it."""
+    wanted = _behind_gates(authorization_id, organization_id, None)
+    return wanted.select_for_update(of=("self",), skip_locked=True).first()
+
+
+def _behind_gates(authorization_id: UUID, organization_id: UUID, agent_id: UUID | None) -> QuerySet[Authorization]:
     wanted = Authorization.objects.filter(id=authorization_id, organization_id=organization_id)
     if agent_id is not None:
         wanted = wanted.filter(agent_id=agent_id)
@@ -49,11 +63,7 @@ def lock_authorization(authorization_id: UUID, *, organization_id: UUID, agent_i
     if owner is None:
         raise NotFound()
     share_gates(organization_id, owner)
-    return (
-        Authorization.objects.select_for_update(of=("self",))
-        .select_related("agent", "organization")
-        .get(id=authorization_id)
-    )
+    return Authorization.objects.select_related("agent", "organization").filter(id=authorization_id)
 
 
 def demand_live_key(key_id: UUID | None, *, agent_id: UUID | None, now: datetime) -> None:
@@ -166,7 +176,22 @@ def move_to(
 
 
 def close_request(authorization: Authorization, word: str, *, now: datetime) -> None:
-    """Close the question put to people with the word that says how it ended."""
+    """Close the question put to people with the word that says how it ended; answers on their way come too late."""
     ApprovalRequest.objects.filter(authorization=authorization, closed_at__isnull=True).update(
         closed_at=now, closed_as=word
     )
+    on_their_way = Review.objects.filter(request__authorization=authorization, closed_at__isnull=True)
+    on_their_way.update(closed_at=now, closed_as=ReviewEnd.OVERTAKEN.value)
+
+
+def keep_clock(authorization: Authorization, request: ApprovalRequest) -> None:
+    """Let the clock of the locked, waiting authorization be its question's, or later while answers are on their way.
+
+    An answer given in time counts even where it takes effect behind the question's end. Nobody has to know this but
+    here: whoever looks at `expires_at` finds the question still open.
+    """
+    last = request.reviews.filter(closed_at__isnull=True).aggregate(last=Max("effective_at"))["last"]
+    ends = request.expires_at if last is None else max(request.expires_at, last + LONGEST_ON_ITS_WAY)
+    if authorization.expires_at != ends:
+        authorization.expires_at = ends
+        authorization.save(update_fields=["expires_at"])

@@ -1,7 +1,7 @@
 """Pages of requests to spend: the inbox, answers, the list, one of them, and sections of an agent's page."""
 
 from approvals.views.agents import agent_authorizations, agent_limits
-from approvals.views.answers import approve, reject
+from approvals.views.answers import approve, reject, undo
 from approvals.views.authorizations import authorization, authorizations, export, forget_filter, save_filter, void
 from approvals.views.inbox import inbox, left, queue_now, request, waiting_count
 
@@ -19,6 +19,7 @@ __all__ = [
     "reject",
     "request",
     "save_filter",
+    "undo",
     "void",
     "waiting_count",
 ]

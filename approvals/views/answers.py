@@ -1,18 +1,18 @@
-"""What people answer: a yes to the evidence that was shown, or a no with its reason."""
+"""What people answer: a yes to the evidence that was shown, or a no with its reason; and taking it back."""
 
 from http import HTTPStatus
 
 from django.contrib import messages
 from django.http import HttpResponse
+from django.shortcuts import redirect
 from django.views.decorators.http import require_POST
 
 from approvals.forms import ReasonForm
-from approvals.lifecycle import Status
 from approvals.services import review as reviews
 from approvals.views.shown import REJECT_IDS, again, detail_of, fault_of, onward, page_of
 from core.clock import now as clock_now
 from core.errors import Conflict, Invalid, NotAllowed
-from core.ids import Prefix, from_public
+from core.ids import Prefix, from_public, to_public
 from people.permissions import MemberRequest, actor_of, needs
 from people.roles import Right
 
@@ -22,7 +22,7 @@ from people.roles import Right
 def approve(request: MemberRequest, public_id: str) -> HttpResponse:
     """Store a yes to the evidence that was shown; where it has changed meanwhile, show the new evidence."""
     try:
-        reviewed = reviews.approve(
+        reviews.approve(
             from_public(Prefix.AUTHORIZATION, public_id),
             member=request.member,
             evidence_digest=request.POST.get("evidence", ""),
@@ -35,12 +35,6 @@ def approve(request: MemberRequest, public_id: str) -> HttpResponse:
         return again(request, public_id, error)
     except Invalid as error:
         return page_of(request, detail_of(request, public_id), is_confirming=True, status=error.status)
-    words = {
-        Status.APPROVED: "Approved. The app may pay.",
-        Status.DECLINED: "Decided again on the policies of now, and declined.",
-        Status.PENDING_REVIEW: "Your approval is stored; others still have to give theirs.",
-    }
-    messages.success(request, words[reviewed.status])
     return onward(request, public_id)
 
 
@@ -67,5 +61,19 @@ def reject(request: MemberRequest, public_id: str) -> HttpResponse:
         )
     except (Conflict, NotAllowed) as error:
         return again(request, public_id, error)
-    messages.success(request, "Rejected. The app must not pay.")
     return onward(request, public_id)
+
+
+@require_POST
+@needs(Right.REVIEW)
+def undo(request: MemberRequest, public_id: str) -> HttpResponse:
+    """Take one's own answer back before it takes effect, and show the request again."""
+    try:
+        authorization = reviews.withdraw(
+            from_public(Prefix.REVIEW, public_id), member=request.member, actor=actor_of(request), now=clock_now()
+        )
+    except Conflict as error:
+        messages.error(request, error.detail)
+        return redirect("approvals:inbox")
+    messages.success(request, "Taken back. Nothing was decided.")
+    return redirect("approvals:request", to_public(Prefix.AUTHORIZATION, authorization.id))

@@ -15,6 +15,7 @@ from approvals.models import Authorization
 from approvals.selectors.cards import cards_of
 from approvals.selectors.inbox import Detail, detail, why_here
 from approvals.selectors.queue import who_left
+from approvals.selectors.reviewers import on_their_way
 from approvals.selectors.told import told
 from core.clock import now as clock_now
 from core.errors import ContoError
@@ -62,14 +63,16 @@ def is_for_pane(request: MemberRequest) -> bool:
 
 def pane_of(request: MemberRequest, shown: Detail | None, *, now: datetime) -> dict[str, Any]:
     """Return what the right half of the inbox shows: a request, what became of it, or that none is left."""
+    ways_back = on_their_way(request.member, now=now)
     if shown is None:
-        return {"shown": None, "kept": kept_in(request)}
+        return {"shown": None, "kept": kept_in(request), "on_their_way": ways_back}
     gone = [] if shown.is_waiting else who_left(request.member, [shown.authorization.id])
     return {
         "shown": shown,
         "why": why_here(shown.authorization),
         "cards": cards_of(shown, now=now),
         "gone": next(iter(gone), None),
+        "on_their_way": ways_back,
         "kept": kept_in(request),
         "target": "#request",
         "reject_form": ReasonForm(auto_id=REJECT_IDS),

@@ -10,12 +10,14 @@ from typing import TypeAlias
 
 from agents.authentication import authenticate_agent
 from agents.models import Agent
+from approvals.lifecycle import UNDO_TIME
 from approvals.selectors.answers import Answer, answer
 from approvals.selectors.evidence import present_evidence
 from approvals.selectors.situation import read_asker
 from approvals.services.authorize import authorize_payment
 from approvals.services.booking import Report
 from approvals.services.expire import expire_due
+from approvals.services.finalise import finalise_authorization
 from approvals.services.record import record_spend, record_unauthorized
 from approvals.services.review import approve, reject
 from approvals.services.void import mark_in_doubt, void_authorization
@@ -28,6 +30,8 @@ Story: TypeAlias = Generator[timedelta, None, None]
 
 EXPIRY_LOOK = timedelta(seconds=2)
 """After which the worker has seen that something is due."""
+EFFECT = UNDO_TIME + timedelta(milliseconds=400)
+"""After which the worker has let an answer take effect."""
 
 
 @dataclass
@@ -179,12 +183,19 @@ class Office:
             actor=person.actor(),
             now=self.now,
         )
-        self.set_clock(self.look(known))
+        self.begin(self.effect(known), self.now + EFFECT)
 
     def reject(self, reviewer: str, known: Answer, reason: str) -> None:
         """Let somebody reject."""
         person = self.company.people[reviewer]
         reject(known.id, member=person.member, reason=reason, actor=person.actor(), now=self.now)
+        self.begin(self.effect(known), self.now + EFFECT)
+
+    def effect(self, known: Answer) -> Story:
+        """Let an answer take effect that nobody took back."""
+        finalise_authorization(known.id, organization_id=self.company.organization_id, now=self.now)
+        self.set_clock(self.look(known))
+        yield from ()
 
     def set_clock(self, known: Answer) -> None:
         """Let the worker look when the present status of an authorization runs out."""

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from approvals.selectors.answers import Answer
 from conto_admin.seeding.company import TIME_ZONE
 from conto_admin.seeding.market import CENT, MET, Payee, Wish
-from conto_admin.seeding.office import Office, Story
+from conto_admin.seeding.office import EFFECT, Office, Story
 from conto_admin.seeding.payees import judge
 
 ZONE: Final = ZoneInfo(TIME_ZONE)
@@ -156,10 +156,11 @@ def review(office: Office, key: str, known: Answer) -> Story:
             return
         if mood < 0.24:
             office.reject(reviewer, known, office.chance.choice(REFUSALS))
+            yield EFFECT
             return
         office.approve(reviewer, known)
     # The app looks every other second.
-    yield seconds(office, 1, 3)
+    yield EFFECT + seconds(office, 1, 3)
 
 
 def reviewers(office: Office, known: Answer) -> tuple[str, ...]:

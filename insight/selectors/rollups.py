@@ -54,7 +54,8 @@ QUESTIONS: Final[dict[str, str]] = {
             select v.organization_id, date(timezone(k.time_zone, v.at)), v.person_id, v.verdict,
                 greatest(0, floor(extract(epoch from v.at - q.opened_at)))::int, -1
             from insight_rollup k
-            join approvals_review v on v.organization_id = k.organization_id and v.at < k.until
+            join approvals_review v on v.organization_id = k.organization_id and v.closed_at < k.until
+                and v.closed_as = 'counted'
             join approvals_approvalrequest q on q.id = v.request_id
         ) both_sides
         group by organization_id, day, person_id, verdict, wait having sum(number) <> 0

@@ -61,7 +61,8 @@ insert into insight_reviewday as kept (organization_id, day, person_id, verdict,
 select v.organization_id, (v.at at time zone %(zone)s)::date, v.person_id, v.verdict,
     array_agg(greatest(0, floor(extract(epoch from v.at - q.opened_at)))::int order by v.at, v.id)
 from approvals_review v join approvals_approvalrequest q on q.id = v.request_id
-where v.organization_id = %(organization)s and v.at >= %(since)s and v.at < %(until)s
+where v.organization_id = %(organization)s and v.closed_at >= %(since)s and v.closed_at < %(until)s
+    and v.closed_as = 'counted'
 group by 1, 2, 3, 4
 on conflict (organization_id, day, person_id, verdict) do update set waits = kept.waits || excluded.waits
 """

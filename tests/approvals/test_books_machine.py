@@ -13,13 +13,15 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
+from approvals.lifecycle import LONGEST_ON_ITS_WAY
 from approvals.models import Authorization
 from approvals.selectors.books import faults
 from approvals.selectors.evidence import present_evidence
 from approvals.services.booking import Recorded, Report
 from approvals.services.expire import expire_due
+from approvals.services.finalise import finalise_reviews
 from approvals.services.record import record_spend, record_unauthorized
-from approvals.services.review import approve, reject
+from approvals.services.review import Reviewed, approve, reject, withdraw
 from approvals.services.void import mark_in_doubt, void_authorization
 from core.actor import Actor, ActorKind
 from core.errors import Conflict, ContoError
@@ -40,7 +42,7 @@ LIMITS: Final = settings(
 
 amounts = st.integers(1, 60)
 currencies = st.sampled_from(["USD", "USD", "EUR"])
-pauses = st.sampled_from([1, 50, 600, 1000, 3000, 9000])
+pauses = st.sampled_from([1, 4, 50, 600, 1000, 3000, 9000])
 
 
 @dataclass
@@ -60,6 +62,8 @@ class Line:
     is_ask: bool = True
     last_paid: "Line | None" = None
     was_approved: bool = False
+    on_its_way: Reviewed | None = None
+    asked_until: datetime | None = None
 
     @property
     def total(self) -> int:
@@ -68,8 +72,18 @@ class Line:
     def is_overdue(self, now: datetime) -> bool:
         return self.status in ("approved", "pending_review") and self.expires_at is not None and self.expires_at <= now
 
+    def end(self, status: str) -> None:
+        self.held, self.status, self.on_its_way = 0, status, None
+
     def expire(self) -> None:
-        self.held, self.status = 0, "recorded" if self.last_paid else "expired"
+        self.end("recorded" if self.last_paid else "expired")
+
+    def answered(self, reviewed: Reviewed | None) -> None:
+        """An answer on its way keeps the question open."""
+        assert self.asked_until is not None
+        self.on_its_way, self.expires_at = reviewed, self.asked_until
+        if reviewed is not None:
+            self.expires_at = max(self.asked_until, reviewed.effective_at + LONGEST_ON_ITS_WAY)
 
     def settle(self, now: datetime) -> None:
         """Whoever comes late finds what the clock would have left."""
@@ -184,6 +198,7 @@ class Books(RuleBasedStateMachine):
         if line.status != "declined":
             line.held = amount
             line.expires_at = self.now + (TTL if line.status == "approved" else REVIEW_TIME)
+            line.asked_until = line.expires_at
             self.lines.append(line)
         self.follow_the_clock()
         return line
@@ -220,7 +235,7 @@ class Books(RuleBasedStateMachine):
         target.held = 0 if is_final else max(0, target.held - amount)
         line.last_paid = target
         if line.status in ("pending_review", "expired") or (is_final and line.status in ("approved", "in_doubt")):
-            line.held, line.status = 0, "recorded"
+            line.end("recorded")
 
     def report(self, line: Line, report: Report) -> Recorded:
         assert line.id is not None
@@ -273,7 +288,7 @@ class Books(RuleBasedStateMachine):
             line.held = line.amount if line.status == "expired" else line.held
             line.status = "in_doubt"
         elif line.status != "voided":
-            line.held, line.status = 0, "recorded" if line.last_paid else "voided"
+            line.end("recorded" if line.last_paid else "voided")
 
     @rule(line=lines_asked, is_yes=st.booleans(), pause=pauses)
     def answer(self, line: Line, is_yes: bool, pause: int) -> None:
@@ -282,20 +297,48 @@ class Books(RuleBasedStateMachine):
         rui = self.world.cast.rui
         shown = present_evidence(line.id, organization_id=self.world.organization_id, now=self.now).digest
         more: dict[str, Any] = {"member": rui, "actor": actor_for(rui), "now": self.now, "reason": "because"}
-        if line.status != "pending_review" or line.is_overdue(self.now):
+        is_over = line.asked_until is None or line.asked_until <= self.now
+        if line.status != "pending_review" or is_over or line.on_its_way:
             with pytest.raises(Conflict):
                 approve(line.id, evidence_digest=shown, **more) if is_yes else reject(line.id, **more)
             return
-        if not is_yes:
-            reject(line.id, **more)
-            line.held, line.status = 0, "declined"
+        line.answered(approve(line.id, evidence_digest=shown, **more) if is_yes else reject(line.id, **more))
+
+    @rule(line=lines_asked, pause=pauses)
+    def take_back(self, line: Line, pause: int) -> None:
+        self.now += timedelta(seconds=pause)
+        given, rui = line.on_its_way, self.world.cast.rui
+        if given is None:
             return
-        approve(line.id, evidence_digest=shown, **more)
-        if self.breached(line, is_again=True):
-            line.held, line.status = 0, "declined"
+        if given.effective_at <= self.now:
+            with pytest.raises(Conflict):
+                withdraw(given.review_id, member=rui, actor=actor_for(rui), now=self.now)
+            return
+        withdraw(given.review_id, member=rui, actor=actor_for(rui), now=self.now)
+        line.answered(None)
+
+    @rule(pause=pauses)
+    def let_answers_take_effect(self, pause: int) -> None:
+        self.now += timedelta(seconds=pause)
+        given = [(one.on_its_way.effective_at, one.on_its_way.review_id, one) for one in self.lines if one.on_its_way]
+        due = sorted((one for one in given if one[0] <= self.now), key=lambda one: one[:2])
+
+        assert finalise_reviews(now=self.now) == len(due)
+
+        for _, _, line in due:
+            self.take_effect(line)
+        self.follow_the_clock()
+
+    def take_effect(self, line: Line) -> None:
+        given = line.on_its_way
+        assert given is not None
+        line.on_its_way = None
+        if line.is_overdue(self.now):
+            line.expire()
+        elif given.verdict == "reject" or self.breached(line, is_again=True):
+            line.end("declined")
         else:
             line.status, line.expires_at, line.was_approved = "approved", self.now + TTL, True
-        self.follow_the_clock()
 
     @rule(pause=pauses)
     def look_at_the_clock(self, pause: int) -> None:

@@ -11,17 +11,15 @@ from django.db import transaction
 from django.db.models import F
 
 from approvals.selectors.books import QUESTIONS, faults
-from approvals.selectors.evidence import present_evidence
 from approvals.services.booking import Report
 from approvals.services.record import record_spend, record_unauthorized
-from approvals.services.review import approve
 from core.actor import Actor, ActorKind
 from core.db import rows
 from core.ids import new_id
 from people.models import Organization
 from spend.models import Counterparty, Identifier, Posting
-from tests.approvals.world import World, add_agent, ask, make_world, put_policy, stored
-from tests.factories import NOW, actor_for
+from tests.approvals.world import World, add_agent, ask, make_world, put_policy, say_yes, stored
+from tests.factories import NOW
 
 RULES: Final[tuple[dict[str, Any], ...]] = (
     {"key": "limit", "type": "SPEND_LIMIT", "daily": {"USD": "100"}, "when": {"categories": ["ai"]}},
@@ -239,10 +237,8 @@ def test_a_payee_that_became_another_until_the_quorum_is_no_fault() -> None:
     )
     Identifier.objects.update(counterparty=other)
     Organization.objects.filter(id=world.organization_id).update(epoch=F("epoch") + 1)
-    rui = world.cast.rui
-    shown = present_evidence(one.id, organization_id=world.organization_id, now=NOW).digest
 
-    approve(one.id, member=rui, evidence_digest=shown, reason="", actor=actor_for(rui), now=NOW)
+    say_yes(one, world.cast.rui)
 
     assert Posting.objects.filter(hold_id=one.id, counter__counterparty=str(other.id)).exists()
     assert faults() == []

@@ -1,6 +1,7 @@
 """Every constraint and trigger of the life cycle's tables, violated with raw SQL."""
 
 import os
+from datetime import datetime
 from typing import Final
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -11,14 +12,13 @@ import pytest
 from django.db import DatabaseError, IntegrityError, transaction
 
 from agents.models import SealedCredential
+from approvals.lifecycle import UNDO_TIME
 from approvals.models import ApprovalRequest, Authorization, CredentialRelease, Review
-from approvals.selectors.evidence import present_evidence
-from approvals.services.review import approve
 from core.db import rows
 from core.ids import new_id
 from tests import plugin
-from tests.approvals.world import World, ask, make_world, stored
-from tests.factories import NOW, actor_for
+from tests.approvals.world import World, ask, click_yes, make_world, stored
+from tests.factories import NOW
 
 pytestmark = pytest.mark.django_db
 
@@ -35,9 +35,7 @@ def world() -> World:
     ask(made, "10", key="order-1")
     waiting = stored(ask(made, "60"))
     ask(made, "2000")
-    rui = made.cast.rui
-    shown = present_evidence(waiting.id, organization_id=made.organization_id, now=NOW).digest
-    approve(waiting.id, member=rui, evidence_digest=shown, reason="", actor=actor_for(rui), now=NOW)
+    click_yes(waiting, made.cast.rui)
     return made
 
 
@@ -103,9 +101,28 @@ def test_what_a_review_must_hold(world: World) -> None:
         ("review_is_one_per_person", {"person_id": rui, "verdict": "reject", "reason": "no"}),
         ("review_verdict_is_known", {"person_id": ada, "verdict": "shrug"}),
         ("rejection_has_a_reason", {"person_id": ada, "verdict": "reject", "reason": ""}),
+        ("review_can_be_taken_back", {"person_id": ada, "effective_at": NOW}),
+        ("review_closes_with_a_word", {"person_id": ada, "closed_at": NOW}),
+        ("review_closes_with_a_word", {"person_id": ada, "closed_at": NOW, "closed_as": "forgotten"}),
+        ("review_counts_once_effective", {"person_id": ada, "closed_at": NOW, "closed_as": "counted"}),
+        (
+            "review_is_withdrawn_in_time",
+            {"person_id": ada, "closed_at": NOW + UNDO_TIME, "closed_as": "withdrawn"},
+        ),
     ]
     for constraint, changes in wrong:
         refuse(constraint, *again("approvals_review", **changes))
+
+
+@pytest.mark.parametrize(("end", "at"), [("withdrawn", NOW), ("set_aside", NOW + UNDO_TIME)])
+@pytest.mark.usefixtures("world")
+def test_who_took_an_answer_back_may_answer_again(end: str, at: datetime) -> None:
+    rows("update approvals_review set closed_at = %s, closed_as = %s", [at, end])
+
+    sql, changes = again("approvals_review", verdict="reject", reason="no", closed_at=None, closed_as="")
+    rows(sql, [changes])
+
+    refuse("review_is_one_per_person", *again("approvals_review", closed_at=None, closed_as=""))
 
 
 def is_refused(sql: str, *params: object) -> None:
@@ -162,9 +179,27 @@ def test_approvals_authorization_is_not_deleted() -> None:
 
 @pytest.mark.usefixtures("world")
 def test_approvals_review_is_immutable() -> None:
-    is_refused("update approvals_review set verdict = 'reject', reason = 'no'")
-    is_refused("delete from approvals_review")
+    given = (
+        *("id = gen_random_uuid()", "organization_id = gen_random_uuid()", "request_id = gen_random_uuid()"),
+        *("person_id = gen_random_uuid()", "verdict = 'reject', reason = 'no'", "reason = 'because'"),
+        *("evidence_digest = ''", "at = at - interval '1 hour'", "effective_at = effective_at + interval '1 hour'"),
+    )
+    for change in given:
+        is_refused(f"update approvals_review set {change}")
     assert Review.objects.get().verdict == "approve"
+
+
+@pytest.mark.usefixtures("world")
+def test_what_became_of_a_review_is_said_once() -> None:
+    rows("update approvals_review set closed_at = effective_at, closed_as = 'counted'")
+
+    is_refused("update approvals_review set closed_at = null, closed_as = ''")
+    is_refused("update approvals_review set closed_at = at, closed_as = 'withdrawn'")
+
+
+@pytest.mark.usefixtures("world")
+def test_approvals_review_is_not_deleted() -> None:
+    is_refused("delete from approvals_review")
 
 
 @pytest.mark.usefixtures("django_db_setup")

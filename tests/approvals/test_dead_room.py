@@ -13,12 +13,11 @@ from approvals.selectors.evidence import present_evidence
 from approvals.selectors.situation import Ask, read_asker
 from approvals.services import authorize
 from approvals.services.expire import BATCH_SIZE, expire_due
-from approvals.services.review import approve
 from approvals.services.simulate import simulate_payment
 from core.db import rows
 from spend.models import Counter
-from tests.approvals.world import OPENAI, World, ask, make_world, put_policy, republish, stored
-from tests.factories import NOW, actor_for
+from tests.approvals.world import OPENAI, World, ask, make_world, put_policy, republish, say_yes, stored
+from tests.factories import NOW
 
 pytestmark = pytest.mark.django_db
 
@@ -56,9 +55,7 @@ def waiting_beside_a_dead_hold(cap: dict[str, Any], *, is_open: bool) -> tuple[W
 
 
 def yes(world: World, one: Authorization, digest: str) -> str:
-    rui = world.cast.rui
-    said = approve(one.id, member=rui, evidence_digest=digest, reason="", actor=actor_for(rui), now=LATER)
-    return said.status.value
+    return say_yes(one, world.cast.rui, digest=digest, now=LATER)
 
 
 def evidence(one: Authorization) -> Any:

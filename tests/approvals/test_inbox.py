@@ -10,8 +10,10 @@ import pytest
 from django.test import Client
 
 from agents.models import Agent
+from approvals.lifecycle import UNDO_TIME
 from approvals.models import Authorization
 from approvals.selectors.queue import Wanted, in_a_line, next_to_answer, number_waiting, queue
+from approvals.services.finalise import finalise_reviews
 from core.ids import Prefix, to_public
 from people.models import Member
 from spend.payee import PayeeClaim
@@ -241,6 +243,7 @@ def test_a_request_that_is_decided_says_by_whom_and_offers_the_next() -> None:
     world = make_world(review_rule())
     public_id, other = waiting(world, minutes=9), waiting(world, "70")
     page(world.cast.rui, f"/approvals/{public_id}/reject/", reason="We have this already.")
+    finalise_reviews(now=NOW + UNDO_TIME)
 
     html = seen(world.cast.ada, f"/approvals/{public_id}/")
     note = fragment(world.cast.ada, f"/approvals/left/?id={public_id}&id={other}").content.decode()
@@ -258,6 +261,7 @@ def test_names_in_notes_are_escaped() -> None:
     world = make_world(review_rule())
     public_id = waiting(world, payee=PayeeClaim("<b>Evil</b>", ("domain:evil.example",)))
     page(world.cast.rui, f"/approvals/{public_id}/reject/", reason="no")
+    finalise_reviews(now=NOW + UNDO_TIME)
 
     note = fragment(world.cast.ada, f"/approvals/left/?id={public_id}").content.decode()
 

@@ -10,11 +10,12 @@ import pytest
 from django.test import Client
 
 from agents.services import retire_agent
+from approvals.lifecycle import UNDO_TIME
 from approvals.models import Authorization
 from core.ids import Prefix, to_public
 from people.models import Member, Organization
 from spend.payee import PayeeClaim
-from tests.approvals.world import World, add_agent, ask, make_world, put_policy, republish, stored
+from tests.approvals.world import World, add_agent, ask, finalised, make_world, put_policy, republish, stored
 from tests.factories import NOW, actor_for
 
 pytestmark = pytest.mark.django_db
@@ -66,7 +67,7 @@ def test_approving_what_was_shown_approves() -> None:
     response = page(world.cast.rui, f"/approvals/{public_id}/approve/", evidence=shown)
 
     assert response.status_code == 302
-    assert Authorization.objects.get(id=one.id).status == "approved"
+    assert finalised(one, now=NOW + UNDO_TIME) == "approved"
 
 
 def test_approving_something_else_shows_the_new_evidence() -> None:
@@ -89,6 +90,7 @@ def test_a_rejection_without_a_reason_is_asked_again() -> None:
     assert "Say why" in outside_dialogs(again)
     assert Authorization.objects.get(id=one.id).status == "pending_review"
     assert page(world.cast.rui, f"/approvals/{public_id}/reject/", reason="too dear").status_code == 302
+    assert finalised(one, now=NOW + UNDO_TIME) == "declined"
     assert Authorization.objects.get(id=one.id).status_reason == "too dear"
 
 
@@ -219,7 +221,7 @@ def test_an_approval_above_the_confirmation_amount_has_to_be_confirmed() -> None
         assert fact in step
     again = page(world.cast.rui, f"/approvals/{public_id}/approve/", evidence=evidence(step), confirmed="yes")
     assert again.status_code == 302
-    assert Authorization.objects.get(id=one.id).status == "approved"
+    assert finalised(one, now=NOW + UNDO_TIME) == "approved"
 
 
 @pytest.mark.parametrize(("above", "currency", "status"), [("60", "USD", 302), ("1000", "EUR", 422)])
@@ -237,10 +239,11 @@ def test_up_to_that_amount_one_yes_is_enough_and_what_cannot_be_compared_is_conf
 def test_a_payment_that_was_decided_again_shows_the_checks_of_both_decisions() -> None:
     world = make_world()
     policy = put_policy(world.cast, "Research agents", [REVIEW])
-    _, public_id = waiting(world)
+    one, public_id = waiting(world)
     republish(world.cast, policy, [REVIEW, {"key": "roomy", "type": "SPEND_LIMIT", "daily": {"USD": "900"}}])
     shown = evidence(page(world.cast.rui, f"/approvals/{public_id}/").content.decode())
     page(world.cast.rui, f"/approvals/{public_id}/approve/", evidence=shown)
+    finalised(one, now=NOW + UNDO_TIME)
 
     now, _, then = page(world.cast.vera, f"/authorizations/{public_id}/").content.decode().partition("As asked")
 

@@ -11,14 +11,13 @@ from approvals.selectors.books import faults
 from approvals.services.booking import Recorded, Report
 from approvals.services.expire import expire_due
 from approvals.services.record import record_spend, record_unauthorized
-from approvals.services.review import reject
 from approvals.services.void import mark_in_doubt, void_authorization
 from core.actor import Actor, ActorKind
 from core.errors import Conflict, Invalid
 from spend.models import Counter, Hold
 from spend.payee import PayeeClaim
-from tests.approvals.world import World, ask, make_world, stored
-from tests.factories import NOW, actor_for
+from tests.approvals.world import World, ask, make_world, say_no, stored
+from tests.factories import NOW
 
 pytestmark = pytest.mark.django_db
 
@@ -155,7 +154,7 @@ def test_a_record_for_a_pending_review_closes_the_question() -> None:
 def test_a_rejected_one_releases_and_may_still_be_recorded() -> None:
     world = make_world(DAILY, REVIEW)
     one = stored(ask(world, "60"))
-    reject(one.id, member=world.cast.rui, reason="too dear", actor=actor_for(world.cast.rui), now=NOW)
+    say_no(one, world.cast.rui, "too dear")
 
     assert (status(one), Hold.objects.get().held) == ("declined", Decimal(0))
     assert record(world, one, "60").record.flags == ("declined",)

@@ -9,11 +9,16 @@ from uuid import UUID
 
 from agents.models import Agent
 from agents.services import create_agent, issue_key
+from approvals.lifecycle import UNDO_TIME
 from approvals.models import Authorization
+from approvals.selectors.evidence import present_evidence
 from approvals.selectors.situation import Ask, read_asker
 from approvals.services.authorize import Asked, authorize_payment
+from approvals.services.finalise import finalise_authorization
+from approvals.services.review import Reviewed, approve, reject
 from core.actor import Actor, ActorKind
 from core.ids import Prefix, to_public
+from people.models import Member
 from policies.engine.types import Mode
 from policies.services import AssignTo, create_policy, publish, set_assignments
 from spend.models import Counterparty
@@ -129,3 +134,32 @@ def stored(asked: Asked) -> Authorization:
 def counterparty(world: World) -> Counterparty:
     """The one counterparty of the organization."""
     return Counterparty.objects.get(organization_id=world.organization_id)
+
+
+def click_yes(one: Authorization, member: Member, *, digest: str | None = None, now: datetime = NOW) -> Reviewed:
+    """A yes to what is shown at this moment; it takes effect later."""
+    shown = digest or present_evidence(one.id, organization_id=one.organization_id, now=now).digest
+    return approve(one.id, member=member, evidence_digest=shown, reason="", actor=actor_for(member), now=now)
+
+
+def click_no(one: Authorization, member: Member, reason: str = "no", *, now: datetime = NOW) -> Reviewed:
+    """A no; it takes effect later."""
+    return reject(one.id, member=member, reason=reason, actor=actor_for(member), now=now)
+
+
+def finalised(one: Authorization, *, now: datetime) -> str:
+    """Let the worker look, and return where the authorization stands."""
+    finalise_authorization(one.id, organization_id=one.organization_id, now=now)
+    return Authorization.objects.get(id=one.id).status
+
+
+def say_yes(one: Authorization, member: Member, *, digest: str | None = None, now: datetime = NOW) -> str:
+    """A yes that nobody takes back; returns where the authorization stands once it is effective."""
+    click_yes(one, member, digest=digest, now=now)
+    return finalised(one, now=now + UNDO_TIME)
+
+
+def say_no(one: Authorization, member: Member, reason: str = "no", *, now: datetime = NOW) -> str:
+    """A no that nobody takes back."""
+    click_no(one, member, reason, now=now)
+    return finalised(one, now=now + UNDO_TIME)

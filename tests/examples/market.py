@@ -14,12 +14,10 @@ from purchasing import Desk, Executor
 
 from agents.services import NewCredential, create_credential
 from approvals.models import Authorization
-from approvals.selectors.evidence import present_evidence
-from approvals.services.review import approve, reject
 from core.clock import now as clock_now
 from core.ids import Prefix, from_public
 from people.services import issue_organization_key
-from tests.approvals.world import World, make_world
+from tests.approvals.world import World, make_world, say_no, say_yes
 from tests.examples.server import LiveConto
 from tests.factories import actor_for
 
@@ -100,14 +98,11 @@ class Market:
 
     def approve(self, order: Order) -> None:
         """Let Rui approve what the order waits for."""
-        member, found, now = self.world.cast.rui, authorization_id(self.find(order)), clock_now()
-        evidence = present_evidence(found, organization_id=member.organization_id, now=now)
-        approve(found, member=member, evidence_digest=evidence.digest, reason="", actor=actor_for(member), now=now)
+        say_yes(self.stored(order), self.world.cast.rui, now=clock_now())
 
     def reject(self, order: Order, reason: str) -> None:
         """Let Rui reject it."""
-        member, found = self.world.cast.rui, authorization_id(self.find(order))
-        reject(found, member=member, reason=reason, actor=actor_for(member), now=clock_now())
+        say_no(self.stored(order), self.world.cast.rui, reason, now=clock_now())
 
     def served(self) -> list[str]:
         """The references of everything that was served, each as an authorization's id."""

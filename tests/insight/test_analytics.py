@@ -10,7 +10,6 @@ from django.test import Client
 from approvals.selectors.activity import declined_by_reason
 from approvals.services.booking import Report
 from approvals.services.record import record_spend, record_unauthorized
-from approvals.services.review import reject
 from core.db import rows
 from core.ids import Prefix, to_public
 from insight.selectors.periods import Period, between, last_days
@@ -18,7 +17,7 @@ from insight.selectors.spending import NAMELESS, OTHERS, Spending, chart_of, cur
 from people.models import Member
 from spend.payee import PayeeClaim
 from spend.selectors.analytics import Dimension
-from tests.approvals.world import World, add_agent, ask, make_world
+from tests.approvals.world import World, add_agent, ask, make_world, say_no, stored
 from tests.factories import NOW
 
 pytestmark = pytest.mark.django_db
@@ -146,9 +145,7 @@ def test_declined_asks_are_counted_by_their_first_reason(world: World) -> None:
     ask(world, "2000")
     ask(world, "3000")
     ask(world, "5", now=NOW - timedelta(days=60))
-    waiting = ask(world, "400")
-    actor = world.actor
-    reject(waiting.answer.id, member=world.cast.rui, reason="too dear", actor=actor, now=NOW)
+    say_no(stored(ask(world, "400")), world.cast.rui, "too dear")
 
     found = declined_by_reason(world.organization_id, since=MONTH.since, until=MONTH.until, currency="USD")
 

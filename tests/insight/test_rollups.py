@@ -14,9 +14,9 @@ from celery.signals import task_success
 from django.core.management import CommandError, call_command
 from django.db import IntegrityError, connection, transaction
 
+from approvals.models import Authorization
 from approvals.services.booking import Report
 from approvals.services.record import record_spend, record_unauthorized
-from approvals.services.review import reject
 from conto_admin.celery import app
 from core.actor import Actor, ActorKind
 from core.db import rows
@@ -29,7 +29,7 @@ from insight.tasks import roll_ledgers
 from people.models import Organization
 from spend.models import SpendRecord
 from spend.payee import PayeeClaim
-from tests.approvals.world import World, add_agent, ask, make_world
+from tests.approvals.world import World, add_agent, ask, make_world, say_no, stored
 from tests.factories import NOW
 
 RULES: Final[tuple[dict[str, Any], ...]] = (
@@ -77,7 +77,7 @@ def live(worlds: list[World], number: int, *, chance: Random, until: datetime = 
                 record_spend(asked.id, back, agent_id=None, now=done, **reach)
         elif asked.status == "pending_review" and chance.random() < 0.5:
             soon = moment + timedelta(minutes=5)
-            reject(asked.id, member=world.cast.rui, reason="no", actor=world.actor, now=soon)
+            say_no(Authorization.objects.get(id=asked.id), world.cast.rui, now=soon)
         if chance.random() < 0.1:
             alone = Report(Decimal(3), said["currency"], payee=said["payee"])
             record_unauthorized(alone, agent_id=world.agent.id, now=done, **reach)
@@ -108,9 +108,9 @@ def test_what_is_added_up_bit_by_bit_is_what_the_ledger_says(zone: str) -> None:
 @pytest.mark.django_db
 def test_a_question_closed_later_counts_on_the_day_of_its_ask() -> None:
     world = make_world(*RULES)
-    asked = ask(world, "800", now=NOW - timedelta(hours=20)).answer.id
+    asked = stored(ask(world, "800", now=NOW - timedelta(hours=20)))
     roll(world.organization_id, now=NOW)
-    reject(asked, member=world.cast.rui, reason="no", actor=world.actor, now=NOW)
+    say_no(asked, world.cast.rui)
 
     roll(world.organization_id, now=LATER)
 
@@ -195,8 +195,7 @@ PLANTED: Final[dict[str, tuple[str, ...]]] = {
 def test_a_planted_fault_is_found_by_its_name() -> None:
     world = make_world(*RULES)
     pay(world, "10")
-    refused = ask(world, "800").answer.id
-    reject(refused, member=world.cast.rui, reason="no", actor=world.actor, now=NOW)
+    say_no(stored(ask(world, "800")), world.cast.rui)
     roll(world.organization_id, now=LATER)
     pay(world, "20", now=LATER + timedelta(hours=1))
     for what, statements in PLANTED.items():
@@ -254,7 +253,7 @@ def test_the_database_keeps_one_row_per_day_and_group(constraint: str) -> None:
         Report(Decimal(3), "USD"),
         organization_id=world.organization_id, agent_id=world.agent.id, actor=BACK_END, now=NOW,
     )  # fmt: skip
-    reject(ask(world, "800").answer.id, member=world.cast.rui, reason="no", actor=world.actor, now=NOW)
+    say_no(stored(ask(world, "800")), world.cast.rui)
     roll(world.organization_id, now=LATER)
 
     with pytest.raises(IntegrityError, match=constraint), transaction.atomic():

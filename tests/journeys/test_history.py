@@ -49,7 +49,7 @@ def test_what_was_done_is_sealed(open_for: OpenFor, worker: Supervisor) -> None:
         asked = app.ask("20", GOOD_PAYEE)
     reviewer.open(f"/approvals/{asked['id']}/")
     reviewer.press("Approve", within=".answer")
-    expect(reviewer.page.get_by_text("Approved. The app may pay.")).to_be_visible()
+    expect(reviewer.page.get_by_text("takes effect in")).to_be_visible()
 
     deadline = time.monotonic() + PATIENCE_SECONDS
     while seal_state(world.organization_id).unsealed and time.monotonic() < deadline:

@@ -5,7 +5,9 @@ from datetime import timedelta
 import pytest
 from playwright.sync_api import Page, expect
 
+from approvals.lifecycle import UNDO_TIME
 from approvals.models import Authorization
+from approvals.services.finalise import finalise_reviews
 from core.clock import now as clock_now
 from core.ids import Prefix, to_public
 from spend.payee import PayeeClaim
@@ -52,6 +54,11 @@ def shown(page: Page, public_id: str) -> None:
     expect(page.locator(".queue-item[aria-current]")).to_have_attribute("data-id", public_id)
 
 
+def worker_looks() -> None:
+    """Let the worker look when the time to take anything back is over."""
+    finalise_reviews(now=clock_now() + UNDO_TIME)
+
+
 def statuses() -> dict[str, str]:
     return {to_public(Prefix.AUTHORIZATION, one.id): one.status for one in Authorization.objects.all()}
 
@@ -80,6 +87,7 @@ def test_forty_payments_are_cleared_without_the_mouse(open_for: OpenFor, world: 
         page.keyboard.press("a")
 
     expect(page.get_by_text("Nothing waits for you")).to_be_visible()
+    worker_looks()
     expect(page.locator(".queue-item")).to_have_count(0)
     assert statuses() == {waiting[0]: "declined", **dict.fromkeys(waiting[1:], "approved")}
 
@@ -94,6 +102,7 @@ def test_two_reviewers_at_once_decide_nothing_twice(open_for: OpenFor, world: Wo
 
     rui.page.keyboard.press("a")
     shown(rui.page, second)
+    worker_looks()
 
     # Ada sees that Rui was faster, in the queue, beside it and in a note; her focus and the way on stay.
     expect(ada.page.locator(".queue-item")).to_have_count(2)
@@ -104,6 +113,8 @@ def test_two_reviewers_at_once_decide_nothing_twice(open_for: OpenFor, world: Wo
     ada.page.keyboard.press("j")
     shown(ada.page, third)
     ada.page.keyboard.press("a")
+    expect(ada.page.locator(".undo")).to_be_visible()
+    worker_looks()
     expect(rui.page.locator("#messages")).to_contain_text("Ada approved 102.00 USD to Vendor 02")
     shown(rui.page, second)
     assert statuses() == {first: "approved", second: "pending_review", third: "approved"}
@@ -144,6 +155,7 @@ def test_what_is_typed_stays_while_the_queue_changes(open_for: OpenFor, world: W
     expect(page.get_by_label("Reason")).to_have_value("We have this already.")
     page.keyboard.press("Control+Enter")
     shown(page, second)
+    worker_looks()
     assert Authorization.objects.get(status="declined").status_reason == "We have this already."
     assert late in statuses()
 
@@ -161,6 +173,7 @@ def test_without_scripts_links_and_forms_do_the_same(open_for: OpenFor, world: W
 
     shown(page, third)
     expect(page).to_have_url(f"{window.origin}/approvals/{third}/?payee=vendor")
+    worker_looks()
     assert statuses()[second] == "approved"
     assert statuses()[first] == "pending_review"
 

@@ -6,6 +6,9 @@ import pytest
 from orders import Ending, State
 from playwright.sync_api import expect
 
+from approvals.lifecycle import UNDO_TIME
+from approvals.services.finalise import finalise_reviews
+from core.clock import now as clock_now
 from tests.examples.market import DEAR, Market, open_market
 from tests.examples.server import LiveConto
 from tests.journeys.conftest import WITH_SCRIPTS, OpenFor
@@ -35,6 +38,7 @@ def test_what_a_reviewer_approves_is_bought_and_what_one_rejects_is_not(open_for
     page.get_by_role("dialog").get_by_label("Reason").fill("One report is enough.")
     page.get_by_role("dialog").get_by_role("button", name="Reject").click()
     expect(page.get_by_text("Nothing waits for you")).to_be_visible()
+    finalise_reviews(now=clock_now() + UNDO_TIME)
     market.go_on()
 
     assert market.ending(wanted) is Ending.RECORDED

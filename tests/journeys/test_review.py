@@ -3,6 +3,8 @@
 import pytest
 from playwright.sync_api import expect
 
+from approvals.lifecycle import UNDO_TIME
+from approvals.services.finalise import finalise_reviews
 from conto_admin.proof import GOOD_PAYEE, App
 from core.clock import now as clock_now
 from people.models import Organization
@@ -39,7 +41,10 @@ def test_a_person_approves_and_the_app_may_pay(open_for: OpenFor, world: World) 
         expect(request.locator(".words")).to_contain_text("Proof that the main job works")
         window.press("Approve", within="#request")
 
-        expect(page.get_by_text("Approved. The app may pay.")).to_be_visible()
+        expect(page.get_by_text("takes effect in")).to_be_visible()
+        assert not app.look(asked)["may_pay"]
+        finalise_reviews(now=clock_now() + UNDO_TIME)
+        window.open("/approvals/")
         expect(page.get_by_text("Nothing waits for you")).to_be_visible()
         looked = app.look(asked)
         assert (looked["status"], looked["may_pay"]) == ("approved", True)
@@ -60,7 +65,8 @@ def test_a_large_payment_is_approved_only_after_it_was_confirmed(open_for: OpenF
         assert not app.look(asked)["may_pay"]
         dialog.get_by_role("button", name="Approve").click()
 
-        expect(window.page.get_by_text("Approved. The app may pay.")).to_be_visible()
+        expect(window.page.get_by_text("takes effect in")).to_be_visible()
+        finalise_reviews(now=clock_now() + UNDO_TIME)
         assert app.look(asked)["may_pay"]
 
 
@@ -75,7 +81,8 @@ def test_a_person_rejects_and_the_app_reads_why(open_for: OpenFor, world: World)
         dialog.get_by_label("Reason").fill("We have this already.")
         dialog.get_by_role("button", name="Reject").click()
 
-        expect(window.page.get_by_text("Rejected. The app must not pay.")).to_be_visible()
+        expect(window.page.get_by_text("takes effect in")).to_be_visible()
+        finalise_reviews(now=clock_now() + UNDO_TIME)
         looked = app.look(asked)
         assert (looked["status"], looked["may_pay"]) == ("declined", False)
         assert looked["status_reason"] == "We have this already."
@@ -98,5 +105,20 @@ def test_what_changed_meanwhile_is_shown_and_not_approved(open_for: OpenFor, wor
         assert not app.look(asked)["may_pay"]
 
         window.press("Approve", within=".answer")
-        expect(page.get_by_text("Approved. The app may pay.")).to_be_visible()
+        expect(page.get_by_text("takes effect in")).to_be_visible()
+        finalise_reviews(now=clock_now() + UNDO_TIME)
         assert app.look(asked)["may_pay"]
+
+
+def test_a_yes_is_taken_back_while_there_is_time(open_for: OpenFor, world: World) -> None:
+    window = open_for(world.cast.rui)
+    with App(window.origin, world.secret) as app:
+        asked = app.ask("180", GOOD_PAYEE)
+        window.open(f"/approvals/{asked['id']}/")
+        window.press("Approve", within=".answer")
+        window.press("Undo", within=".undo")
+
+        expect(window.page.get_by_text("Taken back. Nothing was decided.")).to_be_visible()
+        expect(window.page.locator(".answer")).to_be_visible()
+        finalise_reviews(now=clock_now() + UNDO_TIME)
+        assert app.look(asked)["status"] == "pending_review"

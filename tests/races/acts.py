@@ -4,30 +4,37 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from time import monotonic
 from typing import Final
 from uuid import UUID
 
-from approvals.lifecycle import MOVES, Status
-from approvals.models import Authorization
+from approvals.lifecycle import MOVES, UNDO_TIME, Status
+from approvals.models import Authorization, Review
 from approvals.selectors.evidence import present_evidence
 from approvals.services.booking import Report
 from approvals.services.expire import expire_authorization
+from approvals.services.finalise import finalise_authorization
 from approvals.services.record import record_spend, record_unauthorized
-from approvals.services.review import approve, reject
+from approvals.services.review import Reviewed, approve, reject, withdraw
 from approvals.services.void import mark_in_doubt, void_authorization
 from core.actor import Actor, ActorKind
 from core.db import rows
-from core.errors import ContoError
+from core.errors import Conflict, ContoError
 from core.ids import Prefix, to_public
 from people.models import Member
 from tests.factories import NOW, actor_for
+from tests.races.arena import PATIENCE
 
 BACK_END: Final = Actor(ActorKind.ORGANIZATION_KEY, "key_1", "back end", None)
 
 
 @dataclass(frozen=True)
 class Act:
-    """One thing done to one authorization, by a member where people do it."""
+    """One thing done to one authorization, by a member where people do it.
+
+    `approve` and `reject` are an answer and the worker's looks until it has taken effect; `yes` and `no` are the answer
+    alone, `undo` takes it back, `finalise` is one look.
+    """
 
     what: str
     authorization_id: UUID
@@ -45,7 +52,7 @@ class Act:
 def act_on(one: Authorization, what: str, member: Member | None = None, *, now: datetime = NOW) -> Act:
     """An act; a yes is given on the evidence of this moment."""
     shown = ""
-    if what == "approve":
+    if what in ("approve", "yes"):
         shown = present_evidence(one.id, organization_id=one.organization_id, now=now).digest
     return Act(what, one.id, one.organization_id, member.id if member else None, shown, agent_id=one.agent_id, now=now)
 
@@ -61,7 +68,14 @@ def do(act: Act) -> str:
 def _done(act: Act) -> str:
     match act.what:
         case "approve" | "reject":
-            return _reviewed(act)
+            return _in_effect(act)
+        case "yes" | "no":
+            _reviewed(act)
+        case "undo":
+            _taken_back(act)
+        case "finalise":
+            is_done = finalise_authorization(act.authorization_id, organization_id=act.organization_id, now=act.now)
+            return "finalise" if is_done else "nothing due"
         case "record" | "part" | "refund":
             return _reported(act)
         case "refund of record" | "spend":
@@ -82,16 +96,43 @@ def _done(act: Act) -> str:
     return act.what
 
 
-def _reviewed(act: Act) -> str:
+def _reviewed(act: Act) -> Reviewed:
     assert act.member_id is not None, "people review"
     member = Member.objects.get(id=act.member_id)
     actor = actor_for(member)
-    if act.what == "reject":
-        return reject(act.authorization_id, member=member, reason="no", actor=actor, now=act.now).status.value
-    said = approve(
+    if act.what in ("reject", "no"):
+        return reject(act.authorization_id, member=member, reason="no", actor=actor, now=act.now)
+    return approve(
         act.authorization_id, member=member, evidence_digest=act.evidence, reason="", actor=actor, now=act.now
     )
-    return said.status.value
+
+
+def _in_effect(act: Act) -> str:
+    """Answer, unless that has been done, and let the worker look until it is closed.
+
+    Others may be at the authorization meanwhile, or a no on its way.
+    """
+    try:
+        _reviewed(act)
+    except Conflict as error:
+        if error.code != "already_reviewed":
+            raise
+    deadline = monotonic() + PATIENCE
+    while Review.objects.filter(request__authorization_id=act.authorization_id, closed_at__isnull=True).exists():
+        assert monotonic() < deadline, "hung: the review does not take effect"
+        finalise_authorization(
+            act.authorization_id, organization_id=act.organization_id, now=act.now + UNDO_TIME + UNDO_TIME
+        )
+    return Authorization.objects.get(id=act.authorization_id).status
+
+
+def _taken_back(act: Act) -> None:
+    assert act.member_id is not None, "people take back"
+    member = Member.objects.get(id=act.member_id)
+    own = Review.objects.get(
+        request__authorization_id=act.authorization_id, person_id=member.person_id, closed_at__isnull=True
+    )
+    withdraw(own.id, member=member, actor=actor_for(member), now=act.now)
 
 
 def _reported(act: Act) -> str:

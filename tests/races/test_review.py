@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import combinations
 from threading import Barrier
 from typing import Any, Final
@@ -12,11 +12,14 @@ from uuid import UUID
 import pytest
 from django.db import connection
 
+from approvals.lifecycle import UNDO_TIME, ReviewEnd
 from approvals.models import Authorization, Review
 from approvals.selectors.books import faults
 from approvals.selectors.situation import look
-from approvals.services import review
+from approvals.services import finalise
+from approvals.services.expire import expire_due
 from core.db import rows
+from people.models import Member
 from spend.models import Counter
 from spend.services.holds import Move
 from tests.approvals.world import World, ask, make_world, put_policy, republish, stored
@@ -31,6 +34,7 @@ pytestmark = [pytest.mark.race, pytest.mark.django_db(transaction=True)]
 PEOPLE: Final[dict[str, Any]] = {"key": "people", "type": "APPROVAL_THRESHOLD", "above": {"USD": "50"}}
 POT: Final = {"key": "pot", "type": "BUDGET_ALLOCATION", "amount": {"USD": "70"}, "period": "month"}
 ROUNDS: Final = 4
+EFFECTIVE: Final = NOW + UNDO_TIME
 
 
 def pending(world: World) -> Authorization:
@@ -43,38 +47,83 @@ def times_decided(one: Authorization) -> int:
     return int(str(told[0][0]))
 
 
-def test_control_without_the_row_lock_two_reviewers_decide_it_twice(
+def given(one: Authorization, what: str, member: Member, *, now: datetime = NOW) -> Authorization:
+    """Let a member answer; it has not taken effect."""
+    assert do(act_on(one, what, member, now=now)) == what
+    return one
+
+
+def test_control_without_the_row_lock_two_workers_decide_it_twice(
     arena: Arena, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world = make_world(PEOPLE)
-    one, both_have_read = pending(world), Barrier(2)
+    one, both_have_read = given(pending(world), "yes", world.cast.rui), Barrier(2)
 
     def read_authorization(authorization_id: UUID, **_: Any) -> Authorization:
-        found = Authorization.objects.select_related("agent", "organization").get(id=authorization_id)
+        return Authorization.objects.select_related("agent", "organization").get(id=authorization_id)
+
+    def close_together(due: Sequence[Review], end: ReviewEnd, now: datetime) -> None:
         both_have_read.wait(PATIENCE)
-        return found
+        # Closing a review twice is what the database refuses without any lock.
+        still_open = Review.objects.filter(id__in=[review.id for review in due], closed_at=None)
+        still_open.update(closed_at=now, closed_as=end.value)
 
-    monkeypatch.setattr(review, "lock_authorization", read_authorization)
-    acts = [act_on(one, "approve", member) for member in (world.cast.rui, world.cast.ada)]
+    monkeypatch.setattr(finalise, "try_lock_authorization", read_authorization)
+    monkeypatch.setattr(finalise, "_close", close_together)
 
-    assert arena.run(do, acts) == ["approved", "approved"]
+    assert arena.run(do, [act_on(one, "finalise", now=EFFECTIVE)] * 2) == ["finalise"] * 2
     assert times_decided(one) == 2
     with pytest.raises(AssertionError, match="decided twice"):
         path_of(one.id)
 
 
-@pytest.mark.parametrize("second", ["approve", "reject"])
+def test_of_many_workers_one_lets_it_take_effect(arena: Arena) -> None:
+    world = make_world(PEOPLE)
+    for _ in range(ROUNDS):
+        one = given(pending(world), "yes", world.cast.rui)
+
+        said = words(arena.run(do, [act_on(one, "finalise", now=EFFECTIVE)] * 4, processes=2))
+
+        assert said == ["finalise"] + ["nothing due"] * 3
+        assert path_of(one.id) == ["pending_review", "approved"]
+    assert faults() == []
+
+
+@pytest.mark.parametrize("answer", ["yes", "no"])
+def test_an_answer_is_taken_back_or_takes_effect_and_never_both(arena: Arena, answer: str) -> None:
+    world = make_world(PEOPLE)
+    for _ in range(ROUNDS):
+        one = given(pending(world), answer, world.cast.rui)
+        # Each by its own clock: the server that undoes may be behind the worker's.
+        undo = act_on(one, "undo", world.cast.rui, now=EFFECTIVE - timedelta(milliseconds=1))
+
+        said = words(arena.run(do, [undo, act_on(one, "finalise", now=EFFECTIVE)], processes=2))
+
+        stored = Review.objects.get(request__authorization=one)
+        if "undo" in said:
+            assert (stored.closed_as, path_of(one.id)) == ("withdrawn", ["pending_review"])
+        else:
+            assert said == ["finalise", "too_late"]
+            ended = "approved" if answer == "yes" else "declined"
+            assert (stored.closed_as, path_of(one.id)) == ("counted", ["pending_review", ended])
+    assert faults() == []
+
+
+@pytest.mark.parametrize("second", ["yes", "no"])
 def test_of_two_reviewers_one_decides_and_the_other_is_told(arena: Arena, second: str) -> None:
     world = make_world(PEOPLE)
     for _ in range(ROUNDS):
         one = pending(world)
-        acts = [act_on(one, "approve", world.cast.rui), act_on(one, second, world.cast.ada)]
+        acts = [act_on(one, "yes", world.cast.rui), act_on(one, second, world.cast.ada)]
 
         said = words(arena.run(do, acts, processes=2))
+        finalise.finalise_reviews(now=EFFECTIVE)
 
-        assert said in (["approved", "not_pending"], ["declined", "not_pending"])
         assert len(path_of(one.id)) == 2
-        assert Review.objects.filter(request__authorization=one).count() == 1
+        # A no may follow a yes that has not taken effect, and goes before it.
+        ended = "declined" if "no" in said else "approved"
+        assert path_of(one.id)[1] == ended
+        assert said in (["answered_meanwhile", "yes"], ["answered_meanwhile", "no"], ["no", "yes"])
     assert faults() == []
 
 
@@ -82,9 +131,9 @@ def test_one_person_in_two_windows_answers_once(arena: Arena) -> None:
     world = make_world({**PEOPLE, "review": {"approvals": 2}})
     one = pending(world)
 
-    said = words(arena.run(do, [act_on(one, "approve", world.cast.rui)] * 4, processes=2))
+    said = words(arena.run(do, [act_on(one, "yes", world.cast.rui)] * 4, processes=2))
 
-    assert said == ["already_reviewed"] * 3 + ["pending_review"]
+    assert said == ["already_reviewed"] * 3 + ["yes"]
     assert Review.objects.count() == 1
 
 
@@ -93,10 +142,12 @@ def test_of_five_yeses_to_a_question_for_two_two_count(arena: Arena) -> None:
     one = pending(world)
     people = [make_member(f"Rev{number}", world.cast.organization, ["reviewer"]) for number in range(5)]
 
-    said = words(arena.run(do, [act_on(one, "approve", member) for member in people], processes=2))
+    said = words(arena.run(do, [act_on(one, "yes", member) for member in people], processes=2))
+    finalise.finalise_reviews(now=EFFECTIVE)
 
-    assert said == ["approved", "not_pending", "not_pending", "not_pending", "pending_review"]
+    assert said == ["answered_meanwhile"] * 3 + ["yes"] * 2
     assert (Review.objects.count(), times_decided(one)) == (2, 1)
+    assert path_of(one.id) == ["pending_review", "approved"]
 
 
 ENDS: Final = ("approve", "reject", "void", "expire", "record")
@@ -124,6 +175,40 @@ def test_a_waiting_payment_ends_one_way(arena: Arena, whats: tuple[str, ...]) ->
     assert faults() == []
 
 
+LATE: Final = ("finalise", "undo", "no", "expire", "void", "record")
+"""What may meet a yes that was given in the last second of the time people have."""
+
+
+@pytest.mark.parametrize("whats", [*combinations(LATE, 2), LATE], ids="-".join)
+def test_a_yes_given_in_time_meets_the_end_of_the_question_and_everybody_else(
+    arena: Arena, whats: tuple[str, ...]
+) -> None:
+    world = make_world(PEOPLE, {"key": "daily", "type": "SPEND_LIMIT", "daily": {"USD": "100"}})
+    one = pending(world)
+    assert one.expires_at is not None
+    clicked = one.expires_at - timedelta(seconds=1)
+    given(one, "yes", world.cast.rui, now=clicked)
+    times = {"finalise": clicked + UNDO_TIME, "no": clicked, "undo": clicked + UNDO_TIME / 2}
+    members = {"undo": world.cast.rui, "no": world.cast.ada}
+    acts = [
+        act_on(one, what, members.get(what), now=times.get(what, one.expires_at + timedelta(seconds=2)))
+        for what in whats
+    ]
+
+    said = arena.run(do, acts, processes=2)
+    afterwards = one.expires_at + timedelta(minutes=1)
+    finalise.finalise_reviews(now=afterwards)
+    expire_due(now=afterwards)
+
+    assert times_decided(one) == 1
+    ended = path_of(one.id)[1]
+    assert ended != "expired" or "undo" in said
+    assert ended != "approved" or ("undo" not in said and "no" not in said)
+    assert not Review.objects.filter(closed_at=None).exists()
+    assert "unavailable" not in said
+    assert faults() == []
+
+
 def with_a_pot_of_now() -> tuple[World, Authorization]:
     """A payment of 60 waits; meanwhile a pot of 70 was published, from which nothing is drawn yet."""
     world = make_world()
@@ -139,33 +224,35 @@ def drawn() -> int:
 
 
 def yes_with_an_ask_in_between(world: World, one: Authorization, monkeypatch: pytest.MonkeyPatch) -> tuple[str, str]:
-    """Let another ask take the room between a reviewer's look and the yes; returns what both were answered."""
+    """Let another ask take the room while the worker decides again; return what both were answered."""
     pause = Pause()
-    act = act_on(one, "approve", world.cast.rui)
-    monkeypatch.setattr(review, "look", pause.after(look))
+    given(one, "yes", world.cast.rui)
+    act = act_on(one, "finalise", now=EFFECTIVE)
+    monkeypatch.setattr(finalise, "look", pause.after(look))
 
-    def say_yes() -> str:
+    def let_it_take_effect() -> str:
         try:
-            return do(act)
+            do(act)
+            return Authorization.objects.get(id=one.id).status
         finally:
             connection.close()
 
     with ThreadPoolExecutor(1) as pool:
-        saying = pool.submit(say_yes)
+        deciding = pool.submit(let_it_take_effect)
         assert pause.is_reached()
         asked = make(replace(wish(world, "10"), session="other")).word
         pause.may_go_on.set()
-        return saying.result(PATIENCE), asked
+        return deciding.result(PATIENCE), asked
 
 
 def test_control_without_caps_a_yes_takes_what_another_ask_has_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     world, one = with_a_pot_of_now()
-    moves_still_to_make = review._moves_still_to_make
+    moves_still_to_make = finalise._moves_still_to_make
 
     def without_caps(*args: Any) -> list[Move]:
         return [replace(move, cap=None) for move in moves_still_to_make(*args)]
 
-    monkeypatch.setattr(review, "_moves_still_to_make", without_caps)
+    monkeypatch.setattr(finalise, "_moves_still_to_make", without_caps)
 
     assert yes_with_an_ask_in_between(world, one, monkeypatch) == ("approved", "approved")
     assert drawn() == 71
@@ -174,8 +261,8 @@ def test_control_without_caps_a_yes_takes_what_another_ask_has_taken(monkeypatch
 def test_a_yes_does_not_take_what_another_ask_has_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     world, one = with_a_pot_of_now()
 
-    assert yes_with_an_ask_in_between(world, one, monkeypatch) == ("evidence_changed", "approved")
-    assert (drawn(), Authorization.objects.get(id=one.id).status) == (11, "pending_review")
+    assert yes_with_an_ask_in_between(world, one, monkeypatch) == ("declined", "approved")
+    assert (drawn(), Authorization.objects.get(id=one.id).status_reason) == (11, "redecided")
     assert faults() == []
 
 

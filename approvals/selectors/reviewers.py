@@ -1,0 +1,75 @@
+"""Whose answers to an open question count, and which a person may still take back."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from math import ceil
+from typing import Final
+
+from approvals.lifecycle import ReviewEnd
+from approvals.models import ApprovalRequest, Authorization, Review
+from approvals.routing import Reviewer
+from core.ids import Prefix, to_public
+from people.models import Member
+from people.roles import Right, rights_of
+
+ON_ITS_WAY: Final = ""
+"""How a review that is not closed is closed."""
+
+
+@dataclass(frozen=True, slots=True)
+class OnItsWay:
+    """An answer that has not taken effect: its person may take it back for so many more seconds."""
+
+    public_id: str
+    verdict: str
+    authorization: Authorization
+    authorization_id: str
+    effective_at: datetime
+    seconds_left: int
+
+
+def yeses_of(request: ApprovalRequest) -> Sequence[Reviewer]:
+    """Return whose yes has taken effect.
+
+    A member who was removed, has lost the right or has come to own the agent since then no longer counts.
+    """
+    return _yeses(request, (ReviewEnd.COUNTED,))
+
+
+def yeses_given(request: ApprovalRequest) -> Sequence[Reviewer]:
+    """Return whose yes has taken effect or will in a moment."""
+    return _yeses(request, (ReviewEnd.COUNTED, ON_ITS_WAY))
+
+
+def _yeses(request: ApprovalRequest, ends: Sequence[str]) -> Sequence[Reviewer]:
+    people = request.reviews.filter(verdict="approve", closed_as__in=ends).values_list("person_id", flat=True)
+    members = Member.objects.filter(
+        organization_id=request.organization_id,
+        person_id__in=people,
+        removed_at__isnull=True,
+    )
+    owner_id = request.authorization.agent.owner_id
+    return [
+        Reviewer(to_public(Prefix.PERSON, member.person_id), frozenset(member.roles))
+        for member in members
+        if member.person_id != owner_id and Right.REVIEW in rights_of(member.roles)
+    ]
+
+
+def on_their_way(member: Member, *, now: datetime) -> list[OnItsWay]:
+    """Return this member's answers that can still be taken back, the newest first."""
+    found = Review.objects.filter(
+        organization_id=member.organization_id, person_id=member.person_id, closed_at__isnull=True, effective_at__gt=now
+    )
+    return [
+        OnItsWay(
+            public_id=to_public(Prefix.REVIEW, one.id),
+            verdict=one.verdict,
+            authorization=one.request.authorization,
+            authorization_id=to_public(Prefix.AUTHORIZATION, one.request.authorization_id),
+            effective_at=one.effective_at,
+            seconds_left=ceil((one.effective_at - now).total_seconds()),
+        )
+        for one in found.select_related("request__authorization__agent").order_by("-effective_at", "-id")
+    ]
