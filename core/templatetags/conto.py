@@ -371,6 +371,13 @@ def slot_url(name: str, *args: object) -> str:
 
 
 @register.filter
+def counted(number: int, plural: str) -> str:
+    """`1 agent`, `12 counterparties`."""
+    single = f"{plural[:-3]}y" if plural.endswith("ies") else plural.removesuffix("s")
+    return f"{number:,} {single if number == 1 else plural}"
+
+
+@register.filter
 def day(value: date | datetime | None) -> str:
     """`5 Mar 2026`."""
     return f"{value:%-d %b %Y}" if value is not None else "–"

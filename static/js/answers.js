@@ -44,7 +44,8 @@ document.addEventListener("htmx:beforeSwap", ({ detail: { target } }) => {
   if (!target?.contains(active) || active === document.body) return;
   const names = ["href", "name", "data-key", "aria-label"].filter((name) => active.hasAttribute(name));
   const same = names.map((name) => `[${name}="${CSS.escape(active.getAttribute(name))}"]`).join("");
-  held = { around: target.id, same: active.id ? `#${CSS.escape(active.id)}` : same && active.localName + same };
+  const typed = active.matches("input, textarea") ? { value: active.value, at: active.selectionStart } : null;
+  held = { around: target.id, same: active.id ? `#${CSS.escape(active.id)}` : same && active.localName + same, typed };
 });
 
 document.addEventListener("htmx:afterSettle", ({ detail: { elt } }) => {
@@ -53,10 +54,21 @@ document.addEventListener("htmx:afterSettle", ({ detail: { elt } }) => {
     const found = held.same ? around.querySelector(held.same) : null;
     if (!found && !around.hasAttribute("tabindex")) around.tabIndex = -1;
     (found ?? around).focus({ preventScroll: true });
+    if (found && held.typed) goOnTyping(found, held.typed);
   }
   held = null;
   announce(elt);
 });
+
+// What was typed while the answer was under way counts, and is asked for in its turn.
+function goOnTyping(field, { value, at }) {
+  if (field.type === "checkbox" || field.type === "radio") return;
+  if (field.value !== value) {
+    field.value = value;
+    field.dispatchEvent(new Event("input", { bubbles: true }));
+  }
+  if (at !== null) field.setSelectionRange(at, at);
+}
 
 const said = new Map();
 

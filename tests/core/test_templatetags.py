@@ -288,3 +288,16 @@ def test_the_navigation_leaves_out_places_that_do_not_exist(monkeypatch: pytest.
         request=request,
     )
     assert shown == "Theme:False: Guide:True: "
+
+
+@pytest.mark.parametrize(
+    ("number", "plural", "text"),
+    [
+        (1, "agents", "1 agent"),
+        (1, "counterparties", "1 counterparty"),
+        (0, "rows", "0 rows"),
+        (2048, "rows", "2,048 rows"),
+    ],
+)
+def test_rows_are_counted_in_words(number: int, plural: str, text: str) -> None:
+    assert render("{{ number|counted:plural }}", number=number, plural=plural) == text

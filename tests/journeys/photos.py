@@ -17,6 +17,8 @@ IN_README: Final = {
     "insight-overview": "overview",
     "approvals-inbox": "approvals",
     "agents-detail": "agent",
+    "insight-agent-runtime": "runtime",
+    "insight-analytics": "analytics",
     "policies-change-rule-caps": "policy-editor",
 }
 LARGEST_BYTES: Final = 250_000
