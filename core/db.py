@@ -1,6 +1,7 @@
 """Transactions: durable use cases, steps that demand one, and the gates that order money against control."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial, wraps
 from time import monotonic
 from typing import Any, Final, ParamSpec, TypeVar
@@ -47,6 +48,18 @@ def use_case(function: Callable[P, R]) -> Callable[P, R]:
             raise Unavailable() from error
 
     return run
+
+
+@contextmanager
+def one_snapshot() -> Iterator[None]:
+    """Let everything that is read inside be of one moment, and write nothing: sums of several statements agree."""
+    if connection.in_atomic_block:
+        # Only a test case may stand around it: what it has written is to be seen.
+        yield
+        return
+    with transaction.atomic():
+        rows("set transaction isolation level repeatable read, read only")
+        yield
 
 
 def must_be_in_transaction() -> None:

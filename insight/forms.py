@@ -1,54 +1,108 @@
 """What people choose on the pages of analytics; it lives in the address."""
 
+from collections.abc import Iterator, Mapping
 from datetime import date, datetime
-from typing import Final
+from typing import Any, Final
 
 from django import forms
 
-from insight.selectors.periods import Period, between, last_days
-from spend.selectors.analytics import Dimension
+from core.ids import from_public
+from insight.selectors.ledger import NONE, Chosen, Dimension
+from insight.selectors.periods import PRESET_WORDS, Period, Preset, between, preset, today_in
+from insight.selectors.spending import PREFIXES, Figure
 
-DAYS: Final = (7, 30, 90)
-DEFAULT_DAYS: Final = 30
+DEFAULT: Final = Preset.DAYS_30
+CUSTOM: Final = "custom"
 LONGEST_CURRENCY: Final = 10
+LONGEST_VALUE: Final = 200
+WORDS: Final = {
+    Figure.NET: "Net spend",
+    Figure.PAYMENTS: "Payments",
+    Figure.UNAUTHORIZED: "Without authorization",
+}
 
 
 class AnalyticsForm(forms.Form):
-    """Which period, in which currency, by what; a part that makes no sense is left out."""
+    """Which period, in which currency, by what, of whom; a part that makes no sense is left out."""
 
-    days = forms.TypedChoiceField(
-        required=False, choices=[(str(days), f"{days} days") for days in DAYS], coerce=int, empty_value=None
+    period = forms.ChoiceField(
+        required=False, choices=[*((one.value, PRESET_WORDS[one]) for one in Preset), (CUSTOM, "Other dates")]
     )
     since = forms.DateField(required=False, label="From", widget=forms.DateInput(attrs={"type": "date"}))
     until = forms.DateField(required=False, label="To", widget=forms.DateInput(attrs={"type": "date"}))
     currency = forms.CharField(required=False, max_length=LONGEST_CURRENCY)
-    by = forms.ChoiceField(required=False, choices=[(one.value, one.value.capitalize()) for one in Dimension])
+    compare = forms.BooleanField(required=False)
+    by = forms.ChoiceField(required=False, choices=[(one.value, one.value) for one in Dimension])
+    figure = forms.ChoiceField(required=False, choices=[(one.value, WORDS[one]) for one in Figure])
+    unauthorized = forms.BooleanField(required=False)
+    agent = forms.CharField(required=False, max_length=LONGEST_VALUE)
+    counterparty = forms.CharField(required=False, max_length=LONGEST_VALUE)
+    category = forms.CharField(required=False, max_length=LONGEST_VALUE)
+    rail = forms.CharField(required=False, max_length=LONGEST_VALUE)
+    label = forms.CharField(required=False, max_length=LONGEST_VALUE)
+    none = forms.MultipleChoiceField(required=False, choices=[(one.value, one.value) for one in Dimension])
 
-    def period(self, *, zone: str, now: datetime) -> Period:
-        """Return the period asked for: the last days, else the dates typed; days to come are left out."""
-        days = self.days_back()
-        if days:
-            return last_days(days, zone=zone, now=now)
-        since: date | None = self.cleaned_data.get("since")
-        until: date | None = self.cleaned_data.get("until")
-        today = last_days(1, zone=zone, now=now).last
+    def chosen_period(self) -> str:
+        """Return which of the offered periods is meant: dates count where no word does."""
+        said = self._said()
+        has_dates = bool(said.get("since") or said.get("until"))
+        word = said.get("period") or (CUSTOM if has_dates else DEFAULT.value)
+        return word if word != CUSTOM or has_dates else DEFAULT.value
+
+    def dates(self, *, zone: str, now: datetime) -> Period:
+        """Return the period asked for; days to come are left out."""
+        word = self.chosen_period()
+        if word != CUSTOM:
+            return preset(Preset(word), zone=zone, now=now)
+        since: date | None = self._said().get("since")
+        until: date | None = self._said().get("until")
+        today = today_in(zone, now)
         last = min(until or today, today)
         return between(min(since or last, today), last, zone=zone)
 
-    def days_back(self) -> int | None:
-        """Return how many days back the period reaches; None where dates say it."""
-        self.is_valid()
-        typed = self.cleaned_data
-        has_dates = bool(typed.get("since") or typed.get("until"))
-        days: int | None = typed.get("days")
-        return days or (None if has_dates else DEFAULT_DAYS)
-
     def by_what(self) -> Dimension:
         """Return what spend is grouped by."""
-        self.is_valid()
-        return Dimension(self.cleaned_data.get("by") or Dimension.AGENT)
+        return Dimension(self._said().get("by") or Dimension.AGENT)
+
+    def of_what(self) -> Figure:
+        """Return which figure is drawn."""
+        return Figure(self._said().get("figure") or Figure.NET)
+
+    def is_compared(self) -> bool:
+        """Say whether the time before stands beside it."""
+        return bool(self._said().get("compare"))
+
+    def is_unauthorized(self) -> bool:
+        """Say whether only what had no authorization is listed."""
+        return bool(self._said().get("unauthorized"))
 
     def wanted_currency(self) -> str:
         """Return the currency asked for, which may not exist."""
+        return str(self._said().get("currency") or "")
+
+    def chosen(self, currency: str | None = None) -> Chosen:
+        """Return which spend is meant; raises `NotFound` for what is no id."""
+        return Chosen(currency=currency, **{dimension.value: value for dimension, value in self.filters()})
+
+    def filters(self) -> Iterator[tuple[Dimension, str]]:
+        """Yield the filters in force, as selectors take them."""
+        said = self._said()
+        without = said.get("none") or []
+        for dimension in Dimension:
+            value = str(said.get(dimension.value) or "")
+            if dimension.value in without:
+                yield dimension, NONE
+            elif value:
+                yield dimension, self._key(dimension, value)
+
+    def _key(self, dimension: Dimension, value: str) -> str:
+        prefix = PREFIXES.get(dimension)
+        return str(from_public(prefix, value)) if prefix else value
+
+    def _said(self) -> Mapping[str, Any]:
         self.is_valid()
-        return str(self.cleaned_data.get("currency") or "")
+        return {name: value for name, value in self.cleaned_data.items() if not _has_nul(value)}
+
+
+def _has_nul(value: object) -> bool:
+    return isinstance(value, str) and "\0" in value

@@ -48,6 +48,7 @@ def post(address: str, who: frozenset[str], status: int = 302, **more: Any) -> P
 
 
 AGENT, POLICY = "agents/<str:public_id>/", "policies/<str:policy_id>/"
+BUDGET: Final = "budgets/<str:policy_id>/<str:key>/"
 PAYEE, MEMBER = "counterparties/<str:public_id>/", "settings/members/<str:public_id>/"
 
 PAGES: Final = (
@@ -57,6 +58,8 @@ PAGES: Final = (
         for one in ("", "analytics/", "analytics/export/", "analytics/flagged/", "analytics/flagged/export/", "fleet/")
     ),
     get("find/"),
+    *(get(f"analytics/{one}") for one in ("payments/", "payments/export/", "decisions/", "decisions/export/")),
+    *(get(one) for one in ("analytics/review-times/", "budgets/", "budgets/export/", BUDGET)),
     *(get(one) for one in ("agents/", "agents/export/", AGENT, f"{AGENT}limits/", f"{AGENT}authorizations/")),
     *(get(one) for one in (f"{AGENT}runtime/", "approvals/", "approvals/waiting/", "approvals/<str:public_id>/")),
     *(get(one) for one in ("approvals/queue/", "approvals/left/")),

@@ -16,6 +16,7 @@ from core.ids import Prefix, new_id, to_public
 from people.roles import Scope
 from people.services import invite, issue_organization_key
 from policies.engine.types import Mode
+from policies.selectors import current_policies
 from policies.services import add_rule, upsert_policy_by_ref
 from spend.services.pegs import replace_pegs
 from tests.agents.samples import a_credential, a_key, an_agent
@@ -80,6 +81,7 @@ def furnish(now: datetime) -> Furnished:
     agent, asked = to_public(Prefix.AGENT, world.agent.id), to_public(Prefix.AUTHORIZATION, approved)
     values = {
         # The longer first: `agents/<…>` stands in many.
+        "budgets/<str:policy_id>/<str:key>": f"budgets/{budget(cast)}/pot",
         "approvals/<str:public_id>": f"approvals/{to_public(Prefix.AUTHORIZATION, waiting)}",
         "reviews/<str:public_id>": f"reviews/{to_public(Prefix.REVIEW, new_id(now))}",
         "agents/<str:public_id>": f"agents/{agent}",
@@ -113,6 +115,12 @@ def furnish(now: datetime) -> Furnished:
     seal_audit()
     keys |= {"all": key.secret, "foreign": issue_key(evil, [*Scope], now).secret}
     return Furnished(cast, world, other, add_agent(evil, "Evil", now=now), keys, values)
+
+
+def budget(cast: Cast) -> str:
+    """The policy that holds the one budget."""
+    policies = current_policies(cast.organization.pk)
+    return next(one.policy for one in policies for rule in one.rules if rule.key == "pot")
 
 
 def counterparty_of(world: World, now: datetime) -> UUID:

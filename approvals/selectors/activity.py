@@ -16,20 +16,12 @@ from approvals.selectors.situation import Asker
 from core.db import rows
 from core.ids import Prefix, to_public
 from people.models import Organization
-from policies.engine.reasons import sentence
 from policies.engine.types import Outcome
 
 DAY: Final = timedelta(days=1)
 OVERDUE_AFTER: Final = timedelta(minutes=1)
 """The worker looks every few seconds: what is due this long says that it does not."""
 MOST_OPEN: Final = 10
-MOST_REASONS: Final = 50
-PEOPLE_SAID_NO: Final = "rejected"
-DECIDED_AGAIN: Final = "redecided"
-OWN_SENTENCES: Final = {
-    PEOPLE_SAID_NO: "A reviewer rejected it.",
-    DECIDED_AGAIN: "Decided again after its reviews, and the answer was no.",
-}
 
 DECIDED: Final = """
 select count(*) filter (where outcome = 'allow'), count(*) filter (where outcome = 'review'),
@@ -44,16 +36,6 @@ select a.id, a.status, h.held, h.currency, a.asked_at, a.expires_at
 from spend_hold h join approvals_authorization a on a.id = h.authorization_id
 where h.organization_id = %(organization)s and h.agent_id = %(agent)s and h.held > 0
 order by h.asked_at limit %(limit)s
-"""
-
-DECLINED: Final = """
-select case when a.outcome = 'deny' then coalesce(a.reasons[1], '') else coalesce(r.closed_as, '') end,
-    count(*), sum(a.amount)
-from approvals_authorization a
-left join approvals_approvalrequest r on r.authorization_id = a.id and a.outcome <> 'deny'
-where a.organization_id = %(organization)s and a.status = 'declined'
-  and a.asked_at >= %(since)s and a.asked_at < %(until)s and a.currency = %(currency)s
-group by 1 order by 2 desc, 1 limit %(limit)s
 """
 
 
@@ -98,16 +80,6 @@ class HeldAuthorization:
         return to_public(Prefix.AUTHORIZATION, self.id)
 
 
-@dataclass(frozen=True, slots=True)
-class Declined:
-    """What was declined for one reason: `code` is a reason of the engine, or what people said."""
-
-    code: str
-    sentence: str
-    number: int
-    amount: Decimal
-
-
 def decisions_of(organization_id: UUID, agent_id: UUID, *, now: datetime) -> Decisions:
     """Return how an agent was answered in the last 24 hours."""
     params = {"organization": organization_id, "agent": agent_id, "since": now - DAY, "now": now}
@@ -139,23 +111,6 @@ def held_authorizations(organization_id: UUID, agent_id: UUID) -> tuple[HeldAuth
     params = {"organization": organization_id, "agent": agent_id, "limit": MOST_OPEN}
     found = cast(list[tuple[UUID, str, Decimal, str, datetime, datetime | None]], rows(HELD, params))
     return tuple(HeldAuthorization(*line) for line in found)
-
-
-def declined_by_reason(
-    organization_id: UUID, *, since: datetime, until: datetime, currency: str
-) -> tuple[Declined, ...]:
-    """Return what was asked for in a period and declined, by its first reason; what people rejected stands apart."""
-    params = {
-        "organization": organization_id,
-        "since": since,
-        "until": until,
-        "currency": currency,
-        "limit": MOST_REASONS,
-    }
-    found = cast(list[tuple[str, int, Decimal]], rows(DECLINED, params))
-    return tuple(
-        Declined(code, OWN_SENTENCES.get(code) or sentence(code), number, amount) for code, number, amount in found
-    )
 
 
 def has_asked(organization_id: UUID) -> bool:

@@ -338,6 +338,7 @@ PLACES: Final = (
     ("Authorizations", "receipt", "approvals:authorizations", ""),
     ("Agents", "robot", "agents:list", ""),
     ("Policies", "shield-check", "policies:list", ""),
+    ("Budgets", "wallet", "insight:budgets", ""),
     ("Counterparties", "building-store", "spend:counterparties", ""),
     ("Analytics", "chart-histogram", "insight:analytics", ""),
     ("Audit log", "fingerprint", "audit:log", ""),

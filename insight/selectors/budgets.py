@@ -14,20 +14,21 @@ from policies.engine.rules import BudgetAllocation, Period, PolicyInForce
 from policies.engine.types import Payment
 from policies.selectors import current_policies, policies_for
 from spend.selectors.pots import session_pots
-from spend.selectors.tallies import tally
+from spend.selectors.tallies import Room, rooms_now
 
 CENT: Final = Decimal("0.01")
 MOST_AGENTS: Final = 500
 """Agents whose own pots are listed."""
 MOST_SESSIONS: Final = 200
 """Sessions listed, those that began last."""
-ZERO: Final = Decimal(0)
+EMPTY: Final = Room(Decimal(0), Decimal(0))
 
 
 @dataclass(frozen=True, slots=True)
 class Budget:
     """One pot: `agent` is the one it belongs to where agents do not share, `session` where each has its own.
 
+    `used` is what is taken, `held` the part of it that is set aside; `counter` is the digest of what it counts.
     `starts_at` and `ends_at` bound the present filling; None means that it never begins anew on that side.
     """
 
@@ -41,6 +42,8 @@ class Budget:
     currency: str
     amount: Decimal
     used: Decimal
+    held: Decimal
+    counter: str
     starts_at: datetime | None
     ends_at: datetime | None
     warn_at: tuple[int, ...]
@@ -49,6 +52,21 @@ class Budget:
     def remaining(self) -> Decimal:
         """What is left; below zero where records went past the pot."""
         return self.amount - self.used
+
+    @property
+    def recorded(self) -> Decimal:
+        """What was paid, less what came back with room."""
+        return self.used - self.held
+
+    @property
+    def share(self) -> Decimal:
+        """How much of it is taken, in per cent."""
+        return 100 * self.used / self.amount if self.amount else Decimal(100)
+
+    @property
+    def mark(self) -> int | None:
+        """The highest warning mark that is reached, in per cent."""
+        return max((one for one in self.warn_at if self.share >= one), default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +88,9 @@ def budgets_of(organization: Organization, *, now: datetime) -> tuple[Budget, ..
     """Return the pots of every budget in force; those per session only where a session has drawn on them."""
     pots = list(_pots(organization))
     found = [(pot, look) for pot in pots for look in _looks(organization, pot, None, now)]
-    tallies = tally([look.key for _, look in found], now)
-    used = {digest: one.used for digest, one in tallies.used.items()}
-    budgets = [_budget(pot, look, used.get(look.key.digest, ZERO)) for pot, look in found]
-    return (*budgets, *_of_sessions(organization, {pot.name: pot for pot in pots}, now))
+    found += _of_sessions(organization, {pot.name: pot for pot in pots}, now)
+    rooms = rooms_now(organization.pk, [look.key.digest for _, look in found], now)
+    return tuple(_budget(pot, look, rooms.get(look.key.digest, EMPTY)) for pot, look in found)
 
 
 def _pots(organization: Organization) -> Iterator[Pot]:
@@ -114,17 +131,17 @@ def _looks(organization: Organization, pot: Pot, session: str | None, now: datet
                 yield look
 
 
-def _of_sessions(organization: Organization, pots: Mapping[str, Pot], now: datetime) -> Iterator[Budget]:
+def _of_sessions(organization: Organization, pots: Mapping[str, Pot], now: datetime) -> Iterator[tuple[Pot, Look]]:
     names = [name for name, pot in pots.items() if pot.rule.period is Period.SESSION]
     for drawn in session_pots(organization.pk, names, limit=MOST_SESSIONS):
         pot = pots[drawn.pot]
         for look in _looks(organization, pot, drawn.session, now):
             # A rule whose condition has changed since counts anew, under another key.
             if look.key.digest == drawn.key:
-                yield _budget(pot, look, drawn.used)
+                yield pot, look
 
 
-def _budget(pot: Pot, look: Look, used: Decimal) -> Budget:
+def _budget(pot: Pot, look: Look, room: Room) -> Budget:
     return Budget(
         policy=pot.policy.policy,
         policy_name=pot.policy.name,
@@ -135,7 +152,9 @@ def _budget(pot: Pot, look: Look, used: Decimal) -> Budget:
         session=look.key.session,
         currency=look.key.currency,
         amount=look.cap,
-        used=used,
+        used=room.used,
+        held=room.held,
+        counter=look.key.digest,
         starts_at=look.key.span.start,
         ends_at=look.key.span.end,
         warn_at=pot.rule.warn_at,

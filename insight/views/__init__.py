@@ -1,20 +1,31 @@
 """Pages of what it adds up to: overview, analytics, and how agents run."""
 
 from insight.views.analytics import analytics, export
+from insight.views.budgets import budget, budgets, export_budgets
 from insight.views.counterparty import counterparty_activity
+from insight.views.decisions import export_decisions, review_times, shown_decisions
 from insight.views.find import find_anything
 from insight.views.flagged import export_flagged, flagged
 from insight.views.overview import overview
+from insight.views.payments import export_payments, payments
 from insight.views.runtime import agent_runtime, fleet
 
 __all__ = [
     "agent_runtime",
     "analytics",
+    "budget",
+    "budgets",
     "counterparty_activity",
     "export",
+    "export_budgets",
+    "export_decisions",
     "export_flagged",
+    "export_payments",
     "find_anything",
     "flagged",
     "fleet",
     "overview",
+    "payments",
+    "review_times",
+    "shown_decisions",
 ]

@@ -1,7 +1,7 @@
-"""Analytics: spend over time by agent, category or counterparty, and what was declined."""
+"""Analytics: what was spent, over time, by agent, counterparty, category, rail or label."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
 from decimal import Decimal
 from typing import Final
 
@@ -10,64 +10,58 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
-from approvals.selectors.activity import declined_by_reason
-from core.clock import now as clock_now
+from core.db import one_snapshot
 from core.money import amount_text
 from core.tables import csv_answer
-from insight.forms import DAYS, AnalyticsForm
-from insight.selectors.spending import Group, Spending, chart_of, currency_for, spending
-from insight.views.shown import authorizations_url, with_query
+from insight.forms import WORDS
+from insight.selectors.ledger import Dimension
+from insight.selectors.newcomers import newcomers
+from insight.selectors.spending import Figure, Group, Spending, chart_of, lines_by_day, spending
+from insight.views.asked import Asked, Tab, asked_in, frame, only
+from insight.views.shown import with_query
 from people.permissions import MemberRequest, needs
 from people.roles import Right
-from spend.selectors.analytics import Dimension
 
-ROWS_SHOWN: Final = 25
-COLUMNS: Final = ("day", "id", "name", "net", "currency")
-
-
-@dataclass(frozen=True, slots=True)
-class Tab:
-    """One way to look at it: a grouping, a period, a currency."""
-
-    label: str
-    url: str
-    is_current: bool
+NEWCOMERS_SHOWN: Final = 6
+COLUMNS: Final = ("day", "id", "name", "paid", "came back", "net", "currency", "payments", "without authorization")
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One group of the table with its part of the whole, and the payments behind it."""
+    """One group of the table: its part of the whole, its payments, and the page with nothing but it."""
 
     group: Group
     share: Decimal | None
-    url: str
+    payments_url: str
+    only_url: str
 
 
 @require_safe
 @needs(Right.READ)
 def analytics(request: MemberRequest) -> HttpResponse:
-    """Show what was spent and what was declined in the period of the address."""
-    form = AnalyticsForm(request.GET)
-    shown, currencies = _shown(request, form)
-    period, organization_id = shown.period, request.member.organization_id
-    context = {
-        "form": form,
+    """Show what was spent in the period of the address."""
+    with one_snapshot():
+        asked = asked_in(request)
+        shown = spending(
+            asked.ledger, asked.period, by=asked.form.by_what(), chosen=asked.chosen, is_compared_with=asked.before
+        )
+        met, number_met = newcomers(asked.ledger, asked.period, currency=asked.currency, limit=NEWCOMERS_SHOWN)
+        context = frame(request, asked, "insight:analytics")
+    figure = asked.form.of_what()
+    payments = reverse("insight:payments")
+    context |= {
         "shown": shown,
-        "tabs": [Tab(one.value.capitalize(), with_query(request, by=one.value), one is shown.by) for one in Dimension],
-        "spans": [
-            Tab(f"{days} days", with_query(request, days=str(days), since="", until=""), days == form.days_back())
-            for days in DAYS
+        "before": asked.before,
+        "by_tabs": [
+            Tab(one.value.capitalize(), with_query(request, by=one.value), one is shown.by) for one in Dimension
         ],
-        "currencies": [Tab(one, with_query(request, currency=one), one == shown.currency) for one in currencies],
-        "chart": chart_of(shown),
-        "lines": [Line(group, shown.share_of(group), _url(shown, group)) for group in shown.groups[:ROWS_SHOWN]],
-        "hidden": max(0, len(shown.groups) - ROWS_SHOWN),
-        "declined": declined_by_reason(
-            organization_id, since=period.since, until=period.until, currency=shown.currency
-        ),
-        "declined_url": authorizations_url(
-            status="declined", since=period.first.isoformat(), until=period.last.isoformat()
-        ),
+        "figures": [Tab(WORDS[one], with_query(request, figure=one.value), one is figure) for one in Figure],
+        "chart": chart_of(shown, figure),
+        "chart_title": f"{WORDS[figure]} by {shown.by.value}",
+        "lines": [_line(request, shown, group) for group in shown.groups],
+        "newcomers": met,
+        "more_newcomers": number_met - len(met),
+        "unauthorized_url": f"{payments}{with_query(request, unauthorized='on')}",
         "export_url": f"{reverse('insight:export')}{with_query(request)}",
     }
     return render(request, "insight/analytics.html", context)
@@ -76,34 +70,33 @@ def analytics(request: MemberRequest) -> HttpResponse:
 @require_safe
 @needs(Right.READ)
 def export(request: MemberRequest) -> StreamingHttpResponse:
-    """Send what the page shows as CSV: one line per day and group, spent less returned."""
-    shown, _ = _shown(request, AnalyticsForm(request.GET))
-    name = f"spend-by-{shown.by.value}-{shown.period.first}-{shown.period.last}.csv"
-    lines = ((day, group, net) for group in shown.groups for day, net in group.by_day.items())
-    cells = (
-        (day.isoformat(), group.key, group.name, amount_text(net), shown.currency)
-        for day, group, net in sorted(lines, key=lambda line: (line[0], line[1].name))
+    """Send what the page shows as CSV: one line per day and group."""
+    asked = asked_in(request)
+    by = asked.form.by_what()
+    name = f"spend-by-{by.value}-{asked.period.first}-{asked.period.last}.csv"
+    return csv_answer(name, COLUMNS, _cells(asked, by))
+
+
+def _cells(asked: Asked, by: Dimension) -> Iterator[tuple[str, ...]]:
+    for day, key, name, sums in lines_by_day(asked.ledger, asked.period, by=by, chosen=asked.chosen):
+        money = (sums.spent, sums.returned, sums.net)
+        yield (
+            day.isoformat(),
+            key,
+            name,
+            *(amount_text(one) for one in money),
+            asked.currency,
+            str(sums.payments),
+            amount_text(sums.unauthorized),
+        )
+
+
+def _line(request: MemberRequest, shown: Spending, group: Group) -> Line:
+    one = only(shown.by, group.key)
+    others = [dimension for dimension in Dimension if dimension is not shown.by]
+    return Line(
+        group,
+        shown.share_of(group),
+        f"{reverse('insight:payments')}{with_query(request, by='', **one)}",
+        with_query(request, by=others[0].value, **one),
     )
-    return csv_answer(name, COLUMNS, cells)
-
-
-def _shown(request: MemberRequest, form: AnalyticsForm) -> tuple[Spending, tuple[str, ...]]:
-    organization = request.member.organization
-    period = form.period(zone=organization.time_zone, now=clock_now())
-    wanted = form.wanted_currency()
-    currency, known = currency_for(organization.pk, period, wanted=wanted, own=organization.currency)
-    return spending(organization.pk, period, by=form.by_what(), currency=currency), known
-
-
-def _url(shown: Spending, group: Group) -> str:
-    """Return where the payments behind a group are; empty where nothing names them."""
-    if not group.key:
-        return ""
-    # A payment may have been asked for on the day before it was recorded.
-    since, until = shown.period.first - timedelta(days=1), shown.period.last
-    match shown.by:
-        case Dimension.COUNTERPARTY:
-            return reverse("spend:counterparty", args=[group.key])
-        case Dimension.AGENT | Dimension.CATEGORY:
-            chosen = {shown.by.value: group.key}
-            return authorizations_url(**chosen, status="recorded", since=since.isoformat(), until=until.isoformat())

@@ -11,11 +11,10 @@ from core.clock import now as clock_now
 from core.ids import Prefix, from_public
 from core.paging import text_in
 from insight.selectors.periods import last_days
-from insight.selectors.spending import currency_for, spending
+from insight.selectors.spending import last_spending
 from insight.views.shown import authorization_rows, fragment
 from people.permissions import MemberRequest, needs
 from people.roles import Right
-from spend.selectors.analytics import Dimension
 from spend.selectors.counterparties import counterparty_of
 
 CHART_DAYS: Final = 30
@@ -30,8 +29,7 @@ def counterparty_activity(request: MemberRequest, public_id: str) -> HttpRespons
     organization, now = request.member.organization, clock_now()
     shown = counterparty_of(organization.pk, from_public(Prefix.COUNTERPARTY, public_id))
     period = last_days(CHART_DAYS, zone=organization.time_zone, now=now)
-    currency, _ = currency_for(organization.pk, period, own=organization.currency, counterparty_id=shown.id)
-    spent = spending(organization.pk, period, by=Dimension.AGENT, currency=currency, counterparty_id=shown.id)
+    spent = last_spending(organization, period, counterparty_id=shown.id)
     page = authorizations_page(
         Chosen(organization_id=organization.pk, counterparty_id=shown.id),
         now=now,

@@ -15,11 +15,10 @@ from core.clock import now as clock_now
 from core.templatetags.statuses import status_of
 from insight.selectors.overview import Beginning, Needs, UsedLimit, beginning_of, most_used_limits, needs_of
 from insight.selectors.periods import last_days
-from insight.selectors.spending import chart_of, currency_for, spending
+from insight.selectors.spending import chart_of, last_spending
 from insight.views.shown import authorization_rows, authorizations_url
 from people.permissions import MemberRequest, needs
 from people.roles import Right
-from spend.selectors.analytics import Dimension
 
 CHART_DAYS: Final = 30
 DECISIONS_SHOWN: Final = 8
@@ -59,8 +58,7 @@ def overview(request: MemberRequest) -> HttpResponse:
     if not beginning.is_over:
         return render(request, "insight/start.html", _start(request, beginning))
     period = last_days(CHART_DAYS, zone=organization.time_zone, now=now)
-    currency, _ = currency_for(organization.pk, period, own=organization.currency)
-    shown = spending(organization.pk, period, by=Dimension.AGENT, currency=currency)
+    shown = last_spending(organization, period)
     needed = needs_of(organization.pk, now=now)
     recent = authorizations_page(Chosen(organization_id=organization.pk), now=now, limit=DECISIONS_SHOWN).rows
     context = {

@@ -1,63 +1,15 @@
-"""What was spent, by day and by group, and what was reported oddly: sums of records, always bounded in time.
-
-A refund counts against the spend of the day it was reported on, whoever reported it. Records are summed in the currency
-they were reported in: currencies do not mix.
-"""
+"""What was reported oddly, what is set aside, and what came last."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal
-from enum import StrEnum
 from typing import Final, cast
 from uuid import UUID
 
 from core.db import rows
 from core.ids import Prefix, to_public
 from core.paging import DEFAULT_PAGE, LARGEST_PAGE, decode_cursor, encode_cursor
-
-MOST_CURRENCIES: Final = 50
-MOST_LINES: Final = 50_000
-"""Lines of one answer (days × groups); a caller that meets it asks for a shorter period."""
-
-
-class Dimension(StrEnum):
-    """What spend is grouped by."""
-
-    AGENT = "agent"
-    CATEGORY = "category"
-    COUNTERPARTY = "counterparty"
-
-
-GROUPS: Final = {
-    Dimension.AGENT: "r.agent_id::text",
-    Dimension.CATEGORY: "h.category",
-    Dimension.COUNTERPARTY: "r.counterparty_id::text",
-}
-
-CHOSEN: Final = """
-from spend_spendrecord r join spend_hold h on h.id = r.hold_id
-where r.organization_id = %(organization)s and r.recorded_at >= %(since)s and r.recorded_at < %(until)s
-  and (%(currency)s::text is null or r.currency = %(currency)s)
-  and (%(agent)s::uuid is null or r.agent_id = %(agent)s::uuid)
-  and (%(counterparty)s::uuid is null or r.counterparty_id = %(counterparty)s::uuid)
-"""
-
-SPEND: Final = """
-select (r.recorded_at at time zone %(zone)s)::date, {group},
-    coalesce(sum(r.amount) filter (where r.kind = 'payment'), 0),
-    coalesce(sum(r.amount) filter (where r.kind = 'refund'), 0),
-    count(*) filter (where r.kind = 'payment')
-{chosen}
-group by 1, 2 order by 1, 2 limit %(limit)s
-"""
-
-CURRENCIES: Final = """
-select currency, count(*) from spend_spendrecord
-where organization_id = %(organization)s and recorded_at >= %(since)s and recorded_at < %(until)s
-  and (%(counterparty)s::uuid is null or counterparty_id = %(counterparty)s::uuid)
-group by currency order by count(*) desc, currency limit %(limit)s
-"""
 
 FLAGS: Final = """
 select flag, count(*) from spend_spendrecord r cross join unnest(r.flags) flag
@@ -87,35 +39,6 @@ LAST_RECORD: Final = """
 select authorization_id, kind, amount, currency, recorded_at from spend_spendrecord
 where agent_id = %(agent)s and organization_id = %(organization)s order by recorded_at desc limit 1
 """
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Records:
-    """Which records are summed: from `since` to before `until`; None means any. `zone` cuts the days."""
-
-    organization_id: UUID
-    since: datetime
-    until: datetime
-    zone: str
-    currency: str | None = None
-    agent_id: UUID | None = None
-    counterparty_id: UUID | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class SpendLine:
-    """One day of one group; `key` is an agent's or counterparty's UUID or a category, None where there was none."""
-
-    day: date
-    key: str | None
-    spent: Decimal
-    returned: Decimal
-    payments: int
-
-    @property
-    def net(self) -> Decimal:
-        """Spent less returned; below zero where more came back than went out."""
-        return self.spent - self.returned
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,27 +90,6 @@ class LastRecord:
     amount: Decimal
     currency: str
     recorded_at: datetime
-
-
-def spend_by_day(chosen: Records, by: Dimension) -> tuple[SpendLine, ...]:
-    """Return what was spent and returned per day and group, the oldest day first; days without records are missing."""
-    sql = SPEND.format(group=GROUPS[by], chosen=CHOSEN)
-    found = cast(list[tuple[date, str | None, Decimal, Decimal, int]], rows(sql, _params(chosen)))
-    return tuple(SpendLine(*line) for line in found)
-
-
-def currencies_in(
-    organization_id: UUID, *, since: datetime, until: datetime, counterparty_id: UUID | None = None
-) -> tuple[str, ...]:
-    """Return the currencies in which records came, the most frequent first."""
-    params = {
-        "organization": organization_id,
-        "since": since,
-        "until": until,
-        "counterparty": counterparty_id,
-        "limit": MOST_CURRENCIES,
-    }
-    return tuple(str(currency) for currency, _ in rows(CURRENCIES, params))
 
 
 def flag_counts(organization_id: UUID, *, since: datetime, agent_id: UUID | None = None) -> Mapping[str, int]:
@@ -253,16 +155,3 @@ def last_record(organization_id: UUID, agent_id: UUID) -> LastRecord | None:
     params = {"organization": organization_id, "agent": agent_id}
     found = cast(list[tuple[UUID | None, str, Decimal, str, datetime]], rows(LAST_RECORD, params))
     return LastRecord(*found[0]) if found else None
-
-
-def _params(chosen: Records) -> dict[str, object]:
-    return {
-        "organization": chosen.organization_id,
-        "since": chosen.since,
-        "until": chosen.until,
-        "zone": chosen.zone,
-        "currency": chosen.currency,
-        "agent": chosen.agent_id,
-        "counterparty": chosen.counterparty_id,
-        "limit": MOST_LINES,
-    }

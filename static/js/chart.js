@@ -28,12 +28,12 @@ function seriesOf(data, colour) {
   const isLine = data.kind === "line" || data.kind === "area";
   return data.series.map((one, index) => {
     const paint = colour[one.tone] ?? colour.series[index % colour.series.length];
-    const last = index === data.series.length - 1;
+    const last = index === data.series.length - 1 || data.series[index + 1].line;
     return {
       name: one.name,
-      type: isLine ? "line" : "bar",
+      type: isLine || one.line ? "line" : "bar",
       data: one.values.map(number),
-      stack: data.kind === "stacked" || data.kind === "area" ? "all" : undefined,
+      stack: !one.line && (data.kind === "stacked" || data.kind === "area") ? "all" : undefined,
       areaStyle: data.kind === "area" ? { opacity: 0.18 } : undefined,
       lineStyle: { width: 2, type: one.dashed ? "dashed" : "solid" },
       symbol: "circle",

@@ -7,16 +7,16 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from approvals.selectors.activity import declined_by_reason
 from approvals.services.booking import Report
 from approvals.services.record import record_spend, record_unauthorized
 from core.db import rows
 from core.ids import Prefix, to_public
-from insight.selectors.periods import Period, between, last_days
-from insight.selectors.spending import NAMELESS, OTHERS, Spending, chart_of, currency_for, spending
-from people.models import Member
+from insight.selectors.decisions import decisions
+from insight.selectors.ledger import Chosen, Dimension, ledger_of
+from insight.selectors.periods import Period, Preset, between, last_days, preset
+from insight.selectors.spending import ALL_OTHERS, NAMELESS, Spending, chart_of, currency_for, spending
+from people.models import Member, Organization
 from spend.payee import PayeeClaim
-from spend.selectors.analytics import Dimension
 from tests.approvals.world import World, add_agent, ask, make_world, say_no, stored
 from tests.factories import NOW
 
@@ -51,7 +51,12 @@ def report(world: World, what: Report, authorization_id: Any, now: datetime = NO
 
 
 def spent(world: World, by: Dimension = Dimension.AGENT, *, currency: str = "USD", period: Period = MONTH) -> Spending:
-    return spending(world.organization_id, period, by=by, currency=currency)
+    chosen = Chosen(currency=currency)
+    return spending(ledger_of(organization(world)), period, by=by, chosen=chosen)
+
+
+def organization(world: World) -> Organization:
+    return Organization.objects.get(pk=world.organization_id)
 
 
 def nets(shown: Spending) -> dict[str, Decimal]:
@@ -72,11 +77,13 @@ def test_groups_add_up_to_a_direct_sum(world: World) -> None:
     pay(other, "99", currency="EUR")
     report(other, Report(Decimal(5), "USD", payee=PayeeClaim("Cash", ())), None)
 
-    agents, categories, payees = (nets(spent(world, by)) for by in Dimension)
+    agents, payees, categories, rails, labels = (nets(spent(world, by)) for by in Dimension)
 
     assert agents == {"Research": Decimal("30.50"), "Buyer": Decimal(12)}
     assert categories == {"ai": Decimal("30.50"), "books": Decimal(7), NAMELESS[Dimension.CATEGORY]: Decimal(5)}
     assert payees == {"OpenAI": Decimal(17), "GitHub": Decimal("20.50"), NAMELESS[Dimension.COUNTERPARTY]: Decimal(5)}
+    assert rails == {NAMELESS[Dimension.RAIL]: Decimal("42.50")}
+    assert labels == {NAMELESS[Dimension.LABEL]: Decimal("42.50")}
     ((direct,),) = rows("select sum(amount) from spend_spendrecord where currency = 'USD'")
     assert spent(world).net == sum(agents.values()) == sum(categories.values()) == sum(payees.values()) == direct
     assert nets(spent(world, currency="EUR")) == {"Buyer": Decimal(99)}
@@ -90,19 +97,19 @@ def test_a_refund_counts_against_the_day_it_came_back(world: World) -> None:
 
     shown = spent(world)
 
-    assert (shown.spent, shown.returned, shown.net) == (Decimal(50), Decimal(20), Decimal(30))
+    sums = shown.all_of_it
+    assert (sums.spent, sums.returned, shown.net) == (Decimal(50), Decimal(20), Decimal(30))
     assert shown.payments == 1
     assert shown.by_day()[-2:] == [Decimal(50), Decimal(-20)]
-    assert shown.groups[0].by_day == {date(2026, 11, 21): Decimal(50), date(2026, 11, 22): Decimal(-20)}
 
 
 def test_days_are_cut_in_the_organizations_zone(world: World) -> None:
     pay(world, "10", now=datetime(2026, 11, 21, 23, 30, tzinfo=UTC))
+    Organization.objects.filter(pk=world.organization_id).update(time_zone="Europe/Berlin")
     berlin = Period(date(2026, 11, 22), date(2026, 11, 22), "Europe/Berlin")
-    utc = Period(date(2026, 11, 22), date(2026, 11, 22), "UTC")
-
     assert spent(world, period=berlin).net == 10
-    assert spent(world, period=utc).net == 0
+    Organization.objects.filter(pk=world.organization_id).update(time_zone="UTC")
+    assert spent(world, period=Period(berlin.first, berlin.last, "UTC")).net == 0
 
 
 def test_the_chart_gathers_small_groups_and_loses_nothing(world: World) -> None:
@@ -112,7 +119,7 @@ def test_the_chart_gathers_small_groups_and_loses_nothing(world: World) -> None:
     shown = spent(world, Dimension.CATEGORY)
     chart = chart_of(shown)
 
-    assert [one["name"] for one in chart["series"]] == [f"c{number}" for number in range(9, 2, -1)] + [OTHERS]
+    assert [one["name"] for one in chart["series"]] == [f"c{number}" for number in range(9, 2, -1)] + [ALL_OTHERS]
     assert sum(sum(one["values"]) for one in chart["series"]) == shown.net == Decimal(145)
     assert (len(chart["labels"]), chart["labels"][-1], chart["unit"]) == (30, "22 Nov", "USD")
 
@@ -129,8 +136,9 @@ def test_shares_are_parts_of_what_went_out(world: World) -> None:
 
 
 def test_the_currency_shown_is_one_that_was_spent(world: World) -> None:
-    def shown(wanted: str = "", own: str = "USD") -> tuple[str, tuple[str, ...]]:
-        return currency_for(world.organization_id, MONTH, wanted=wanted, own=own)
+    def shown(wanted: str = "") -> tuple[str, tuple[str, ...]]:
+        own = organization(world)
+        return currency_for(own, ledger_of(own), MONTH, wanted=wanted)
 
     assert shown() == ("USD", ("USD",))
     pay(world, "10", currency="EUR")
@@ -138,7 +146,7 @@ def test_the_currency_shown_is_one_that_was_spent(world: World) -> None:
     pay(world, "10")
     pay(world, "11", currency="EUR")
     assert shown("EUR") == ("EUR", ("EUR", "USD"))
-    assert shown("XXX", own="USD") == ("USD", ("EUR", "USD"))
+    assert shown("XXX") == ("USD", ("EUR", "USD"))
 
 
 def test_declined_asks_are_counted_by_their_first_reason(world: World) -> None:
@@ -147,17 +155,14 @@ def test_declined_asks_are_counted_by_their_first_reason(world: World) -> None:
     ask(world, "5", now=NOW - timedelta(days=60))
     say_no(stored(ask(world, "400")), world.cast.rui, "too dear")
 
-    found = declined_by_reason(world.organization_id, since=MONTH.since, until=MONTH.until, currency="USD")
+    shown = decisions(ledger_of(organization(world)), MONTH, currency="USD")
 
-    assert [(one.code, one.number, one.amount) for one in found] == [
-        ("daily_limit", 2, Decimal(5000)),
-        ("rejected", 1, Decimal(400)),
+    assert [(one.code, one.said.asks, one.said.amount, one.sentence) for one in shown.declined] == [
+        ("daily_limit", 2, Decimal(5000), "The payment would take the day's spend above its limit."),
+        ("rejected", 1, Decimal(400), "A reviewer rejected it."),
     ]
-    assert [one.sentence for one in found] == [
-        "The payment would take the day's spend above its limit.",
-        "A reviewer rejected it.",
-    ]
-    assert not declined_by_reason(world.organization_id, since=MONTH.since, until=MONTH.until, currency="EUR")
+    assert (shown.asked.asks, shown.refused.asks, shown.set_aside.amount) == (3, 3, Decimal(400))
+    assert not decisions(ledger_of(organization(world)), MONTH, currency="EUR").declined
 
 
 def test_periods_are_whole_days() -> None:
@@ -167,15 +172,48 @@ def test_periods_are_whole_days() -> None:
     autumn = Period(date(2026, 10, 25), date(2026, 10, 25), "Europe/Berlin")
     assert autumn.until.astimezone(UTC) - autumn.since.astimezone(UTC) == timedelta(hours=25)
     assert between(date(2026, 11, 3), date(2026, 11, 1), zone="UTC").first == date(2026, 11, 1)
-    assert len(between(date(2000, 1, 1), date(2026, 1, 1), zone="UTC").days) == 366
+    assert len(between(date(2000, 1, 1), date(2026, 1, 1), zone="UTC").days) == 5 * 366
+
+
+def test_words_mean_periods_and_each_has_a_time_before() -> None:
+    def days(word: Preset) -> tuple[date, date]:
+        found = preset(word, zone="UTC", now=NOW)
+        return found.first, found.last
+
+    assert days(Preset.WEEK) == (date(2026, 11, 16), date(2026, 11, 22))
+    assert days(Preset.MONTH) == (date(2026, 11, 1), date(2026, 11, 22))
+    assert days(Preset.LAST_MONTH) == (date(2026, 10, 1), date(2026, 10, 31))
+    assert days(Preset.QUARTER) == (date(2026, 10, 1), date(2026, 11, 22))
+    assert days(Preset.YEAR) == (date(2026, 1, 1), date(2026, 11, 22))
+    before = preset(Preset.LAST_MONTH, zone="UTC", now=NOW).before()
+    assert (before.first, before.last) == (date(2026, 9, 1), date(2026, 9, 30))
+    before = preset(Preset.WEEK, zone="UTC", now=NOW).before()
+    assert (before.first, before.last) == (date(2026, 11, 9), date(2026, 11, 15))
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "number", "labels"),
+    [
+        ("2026-11-20", "2026-11-22", 3, ["20 Nov", "21 Nov", "22 Nov"]),
+        ("2026-06-03", "2026-11-22", 25, ["3 Jun\u20137 Jun", "8 Jun\u201314 Jun"]),
+        ("2024-02-10", "2026-11-22", 34, ["Feb 2024", "Mar 2024"]),
+    ],
+)
+def test_long_periods_have_weeks_and_months_for_bars(first: str, last: str, number: int, labels: list[str]) -> None:
+    period = Period(date.fromisoformat(first), date.fromisoformat(last), "UTC")
+    steps = period.steps()
+
+    assert len(steps) == number
+    assert [step.label for step in steps[: len(labels)]] == labels
+    assert [day for step in steps for day in Period(step.first, step.last, "UTC").days] == list(period.days)
 
 
 @pytest.mark.parametrize(
     ("query", "first", "last"),
     [
         ("", "24 Oct 2026", "22 Nov 2026"),
-        ("days=7", "16 Nov 2026", "22 Nov 2026"),
-        ("days=8", "24 Oct 2026", "22 Nov 2026"),
+        ("period=7", "16 Nov 2026", "22 Nov 2026"),
+        ("period=8", "24 Oct 2026", "22 Nov 2026"),
         ("since=2026-11-01&until=2026-11-10", "1 Nov 2026", "10 Nov 2026"),
         ("since=2026-11-10&until=2027-11-01", "10 Nov 2026", "22 Nov 2026"),
         ("since=2027-11-10", "22 Nov 2026", "22 Nov 2026"),
@@ -197,12 +235,12 @@ def test_the_page_shows_its_figures_and_the_export_the_same(world: World) -> Non
 
     assert "30.50" in html
     assert "=cmd()" in html
-    assert "above its limit" in html
     assert csv.splitlines() == [
-        "day,id,name,net,currency",
-        "2026-11-20,,No category,20.50,USD",
-        "2026-11-22,'=cmd(),'=cmd(),10.00,USD",
+        "day,id,name,paid,came back,net,currency,payments,without authorization",
+        "2026-11-20,,No category,20.50,0.00,20.50,USD,1,0.00",
+        "2026-11-22,'=cmd(),'=cmd(),10.00,0.00,10.00,USD,1,0.00",
     ]
+    assert "above its limit" in page(world.cast.vera, "/analytics/decisions/").content.decode()
 
 
 def test_nobody_of_another_organization_sees_a_figure(world: World) -> None:
@@ -212,8 +250,10 @@ def test_nobody_of_another_organization_sees_a_figure(world: World) -> None:
     html = page(world.cast.mallory, "/analytics/").content.decode()
 
     assert "Nothing recorded" in html
-    assert "Nothing was declined" in html
-    assert page(world.cast.mallory, "/analytics/export/").getvalue().decode() == "day,id,name,net,currency\r\n"
+    assert "Nothing was declined" in page(world.cast.mallory, "/analytics/decisions/").content.decode()
+    for path in ("", "payments/", "decisions/"):
+        sent = page(world.cast.mallory, f"/analytics/{path}export/").getvalue().decode()
+        assert len(sent.splitlines()) == 1
 
 
 def test_flagged_records_are_listed_by_flag_and_agent(world: World) -> None:

@@ -1,11 +1,20 @@
-"""Budgets over the API: every pot in force with what is drawn from it."""
+"""Budgets over the API and on pages: every pot in force, what is drawn from it, and how long it lasts."""
 
+from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from django.test import Client
 
+from approvals.services.booking import Report
+from approvals.services.record import record_spend
 from core.ids import Prefix, to_public
+from insight.models import PotDay
+from insight.selectors.budgets import Budget, budgets_of
+from insight.selectors.burning import burn_down_chart, burning_of, forecast
+from insight.selectors.ledger import ledger_of
+from insight.services import roll
 from policies.engine.types import Mode
 from policies.services import AssignTo
 from tests.agents.samples import back_end
@@ -99,3 +108,122 @@ def test_a_key_without_the_scope_is_refused_and_another_organization_sees_nothin
     assert back_end(world.cast.ada, "provision").get("/api/v1/budgets").status_code == 403
     assert Client().get("/api/v1/budgets").status_code == 401
     assert budgets(back_end(world.cast.mallory, "read")) == []
+
+
+# --- Pages ------------------------------------------------------------------------------------------------------------
+
+
+def page(world: World, path: str) -> Any:
+    client = Client()
+    client.force_login(world.cast.vera.person)
+    return client.get(path)
+
+
+def paid(world: World, amount: str, *, now: datetime = NOW, **more: Any) -> None:
+    asked = ask(world, amount, now=now, **more).answer.id
+    reach: dict[str, Any] = {"organization_id": world.organization_id, "agent_id": world.agent.id}
+    record_spend(asked, Report(Decimal(amount), "USD"), actor=world.actor, now=now, **reach)
+
+
+def a_pot(world: World, **which: str) -> Budget:
+    found = budgets_of(world.cast.organization, now=NOW)
+    return next(one for one in found if all(getattr(one, name) == value for name, value in which.items()))
+
+
+def test_what_is_recorded_and_what_is_held_are_told_apart() -> None:
+    world = make_world(SHARED)
+    paid(world, "60")
+    ask(world, "40")
+
+    pot = a_pot(world, currency="USD")
+
+    assert (pot.used, pot.held, pot.recorded, pot.remaining) == (Decimal(100), Decimal(40), Decimal(60), Decimal(100))
+    html = page(world, "/budgets/").content.decode()
+    assert "60.00" in html
+    assert "40.00" in html
+
+
+@pytest.mark.parametrize("is_rolled", [False, True])
+def test_a_pot_burns_down_by_what_was_recorded_and_says_who_drew(is_rolled: bool) -> None:
+    world = make_world(SHARED)
+    buyer = add_agent(world.cast, "Buyer")
+    paid(world, "30", now=NOW - timedelta(days=20))
+    paid(buyer, "60", now=NOW - timedelta(days=3))
+    ask(world, "20")
+    if is_rolled:
+        roll(world.organization_id, now=NOW)
+        assert PotDay.objects.count() == 2
+
+    shown = burning_of(ledger_of(world.cast.organization), a_pot(world, currency="USD"), now=NOW)
+
+    left = shown.left_by_day()
+    assert [left[0], left[1], left[17], left[18], left[-1]] == [Decimal(one) for one in (200, 170, 170, 110, 110)]
+    assert [(one.name, one.net, one.payments) for one in shown.spenders] == [
+        ("Buyer", Decimal(60), 1),
+        ("Research", Decimal(30), 1),
+    ]
+    chart = burn_down_chart(shown)
+    assert chart is not None
+    assert (len(chart["labels"]), chart["series"][0]["values"][21], chart["series"][0]["values"][22]) == (30, 90, None)
+
+
+def test_the_forecast_goes_on_at_the_mean_pace() -> None:
+    world = make_world(SHARED)
+    paid(world, "107.50", now=NOW - timedelta(days=1))
+    pot = a_pot(world, currency="USD")
+
+    found = forecast(pot, NOW)
+
+    assert found is not None
+    # Half a day before the 22nd is over: 107.50 in 21.5 days, 92.50 left for 18.5 days, and the month has 8.5.
+    assert (found.per_day, found.runs_out_at) == (Decimal(5), None)
+    paid(world, "86")
+    found = forecast(a_pot(world, currency="USD"), NOW)
+    assert found is not None
+    assert found.per_day == 9
+    assert found.runs_out_at is not None
+    assert found.runs_out_at.date().isoformat() == "2026-11-23"
+    assert forecast(pot, NOW.replace(day=1, hour=2)) is None
+    assert "until 23 Nov 2026" in page(world, "/budgets/?show=short").content.decode()
+
+
+def test_a_mark_that_is_reached_is_told_on_the_page() -> None:
+    world = make_world(SHARED | {"warn_at": [25, 90]})
+    assert "None is past a mark" in page(world, "/budgets/?show=warned").content.decode()
+    paid(world, "60")
+
+    assert a_pot(world, currency="USD").mark == 25
+    assert "25 %" in page(world, "/budgets/?show=warned").content.decode()
+
+
+def test_sessions_have_a_tab_of_their_own_and_each_pot_a_page() -> None:
+    world = make_world(RUN)
+    ask(world, "10", session="run_1")
+    pot = a_pot(world, session="run_1")
+
+    assert "run_1" not in page(world, "/budgets/").content.decode()
+    assert "run_1" in page(world, "/budgets/?show=sessions").content.decode()
+    path = f"/budgets/{pot.policy}/run/"
+    assert "Session run_1" in page(world, f"{path}?session=run_1").content.decode()
+    assert page(world, f"{path}?session=run_2").status_code == 404
+    assert page(world, f"/budgets/{pot.policy}/other/").status_code == 404
+
+
+def test_every_pot_leaves_as_csv() -> None:
+    world = make_world(SHARED)
+    paid(world, "60")
+
+    lines = page(world, "/budgets/export/").getvalue().decode().splitlines()
+
+    assert lines[1].startswith("Research agents,pot,enforced,month,,,,USD,200.00,60.00,0.00,140.00,2026-11-01T00:00")
+    assert len(lines) == 3
+
+
+def test_nobody_else_sees_a_pot() -> None:
+    world = make_world(SHARED)
+    pot = a_pot(world, currency="USD")
+    client = Client()
+    client.force_login(world.cast.mallory.person)
+
+    assert "No budget in force" in client.get("/budgets/").content.decode()
+    assert client.get(f"/budgets/{pot.policy}/pot/").status_code == 404

@@ -12,6 +12,7 @@ from audit.selectors import Filters, newest
 from conto_admin.management.commands.seed_demo import make
 from core.actor import SYSTEM, Actor
 from core.ids import Prefix, to_public
+from insight.selectors.budgets import budgets_of
 from people.models import Member
 from people.services import NewPerson, create_organization, invite
 from policies.engine.rules import RuleType
@@ -56,9 +57,10 @@ def overlong(now: datetime) -> Stage:
         member.person.save()
     world = add_agent(cast, LONG_WORD, labels=[LONG_LABEL], now=now)
     limits = {one: {"USD": LARGEST} for one in ("per_transaction", "daily", "monthly", "total")}
-    rules = [
+    rules: list[dict[str, Any]] = [
         {"key": "k" * 40, "type": "SPEND_LIMIT", **limits},
         {"key": "all", "type": "APPROVAL_THRESHOLD", "above": {"USD": "100"}},
+        {"key": "p" * 40, "type": "BUDGET_ALLOCATION", "amount": {"USD": LARGEST}, "period": "month", "warn_at": [50]},
     ]
     policy_id = put_policy(cast, LONG_WORD, rules, now=now)
     for amount in ("10", "99999999999988.999999", LARGEST):
@@ -107,6 +109,8 @@ def examples(viewer: Member, invitation: str) -> Examples:
     assert last is not None
     assert policy.draft is not None
     payee = {"": to_public(Prefix.COUNTERPARTY, last)}
+    pots = budgets_of(viewer.organization, now=asked.latest("asked_at").asked_at)
+    budgets = [(one.policy, one.rule_key) for one in pots[:1]]
     return {
         "agents:public_id": agent,
         "agents:key_id": {"": to_public(Prefix.KEY, key.id)},
@@ -117,6 +121,8 @@ def examples(viewer: Member, invitation: str) -> Examples:
         "approvals:agent_authorizations:public_id": agent,
         "audit:subject_id": agent,
         "audit:event_id": {"": newest(viewer.organization_id, Filters(), limit=1).events[0].id},
+        "insight:policy_id": {"": next(iter(budgets), ("", ""))[0]},
+        "insight:key": {key: key for _, key in budgets},
         "insight:public_id": agent,
         "insight:counterparty_activity:public_id": payee,
         "people:public_id": {"": to_public(Prefix.MEMBER, viewer.id)},

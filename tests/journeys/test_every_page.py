@@ -36,12 +36,14 @@ GONE = {
 AT_LENGTH = (
     "agents-list", "agents-detail", "agents-edit", "approvals-inbox", "approvals-authorizations", "audit-log",
     "approvals-authorization-pending_review", "approvals-authorization-approved", "approvals-authorization-declined",
-    "insight-overview", "insight-analytics", "people-settings", "people-members", "policies-list", "policies-detail",
+    "insight-overview", "insight-analytics", "insight-payments", "insight-decisions", "insight-budgets",
+    "people-settings", "people-members", "policies-list", "policies-detail",
     "policies-draft", "policies-publish", "spend-counterparties", "spend-counterparty",
 )  # fmt: skip
 BARE = (
     "agents-list", "agents-new", "approvals-inbox", "approvals-authorizations", "audit-log", "insight-overview",
-    "insight-analytics", "insight-fleet", "insight-flagged", "people-settings", "people-members", "people-keys",
+    "insight-analytics", "insight-payments", "insight-decisions", "insight-review-times", "insight-budgets",
+    "insight-fleet", "insight-flagged", "people-settings", "people-members", "people-keys",
     "policies-list", "policies-create", "spend-counterparties", "spend-pegs",
 )  # fmt: skip
 

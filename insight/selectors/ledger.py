@@ -1,0 +1,224 @@
+"""What was recorded, by day and group: the daily rows, and straight from the ledger what is not in them yet.
+
+Everything that a page shows is read in one snapshot (`core.db.one_snapshot`), the place up to which the daily rows
+reach included: what is before it comes from them, what is not from the ledger, so nothing is missing or counted twice.
+A refund counts against the day on which it was reported. Records are summed in the currency they were reported in:
+currencies do not mix.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any, Final, cast
+from uuid import UUID
+
+from core.db import rows
+from insight.models import Rollup
+from insight.selectors.periods import Period
+from people.models import Organization
+
+MOST_CURRENCIES: Final = 50
+ZERO: Final = Decimal(0)
+NONE: Final = ""
+"""The key of what has no category, rail, label or known counterparty."""
+OTHERS: Final = "\x01"
+"""The key of all groups without a line of their own."""
+
+
+class Dimension(StrEnum):
+    """What spend is grouped by."""
+
+    AGENT = "agent"
+    COUNTERPARTY = "counterparty"
+    CATEGORY = "category"
+    RAIL = "rail"
+    LABEL = "label"
+
+
+KEYS: Final = {
+    Dimension.AGENT: "s.agent_id::text",
+    Dimension.COUNTERPARTY: "coalesce(s.counterparty_id::text, '')",
+    Dimension.CATEGORY: "coalesce(s.category, '')",
+    Dimension.RAIL: "coalesce(s.rail, '')",
+    Dimension.LABEL: "coalesce(label, '')",
+}
+LABELS: Final = """
+join agents_agent labelled on labelled.id = s.agent_id
+left join lateral unnest(labelled.labels) as label on true
+"""
+"""The labels an agent has now, whenever it spent; an agent with two of them stands in two groups."""
+
+LABELLED: Final = "s.agent_id = any(array(select id from agents_agent where organization_id = %(organization)s and"
+FILTERS: Final = {
+    Dimension.AGENT: ("s.agent_id = %(agent)s::uuid", ""),
+    Dimension.COUNTERPARTY: ("s.counterparty_id = %(counterparty)s::uuid", "s.counterparty_id is null"),
+    Dimension.CATEGORY: ("s.category = %(category)s", "s.category is null"),
+    Dimension.RAIL: ("s.rail = %(rail)s", "s.rail is null"),
+    Dimension.LABEL: (f"{LABELLED} labels @> array[%(label)s]::varchar[]))", f"{LABELLED} labels = '{{}}'))"),
+}
+"""What lets one value through, and what lets through only those that have none."""
+
+DAYS: Final = """
+select d.day, d.currency, d.agent_id, d.counterparty_id, d.category, d.rail, d.spent, d.returned, d.payments,
+    d.unauthorized, d.unauthorized_payments
+from insight_spendday d
+where d.organization_id = %(organization)s and d.day >= %(first)s and d.day <= %(last)s
+"""
+TAIL: Final = """
+select (r.recorded_at at time zone %(zone)s)::date, r.currency, r.agent_id, r.counterparty_id, h.category, h.rail,
+    case r.kind when 'payment' then r.amount else 0 end, case r.kind when 'refund' then r.amount else 0 end,
+    case r.kind when 'payment' then 1 else 0 end,
+    case when r.kind = 'payment' and r.flags @> '{unauthorized}' then r.amount else 0 end,
+    case when r.kind = 'payment' and r.flags @> '{unauthorized}' then 1 else 0 end
+from spend_spendrecord r join spend_hold h on h.id = r.hold_id
+where r.organization_id = %(organization)s and r.recorded_at >= %(since)s and r.recorded_at < %(until)s
+"""
+COLUMNS: Final = "day, currency, agent_id, counterparty_id, category, rail, spent, returned, payments, unauthorized,\
+ unauthorized_payments"
+SUMS: Final = "coalesce(sum(s.spent), 0), coalesce(sum(s.returned), 0), coalesce(sum(s.payments), 0)::bigint,\
+ coalesce(sum(s.unauthorized), 0), coalesce(sum(s.unauthorized_payments), 0)::bigint"
+
+CURRENCIES: Final = """
+with spent_on ({columns}) as ({both})
+select s.currency, {sums} from spent_on s where {chosen} group by 1 order by 4 desc, 1 limit %(limit)s
+"""
+GROUPS: Final = """
+with spent_on ({columns}) as ({both}),
+grouped as (select {key} as key, {sums} from spent_on s {labels} where {chosen} group by 1)
+select *, count(*) over () from grouped as g (key, spent, returned, payments, unauthorized, unauthorized_payments)
+order by spent - returned desc, key limit %(limit)s
+"""
+SERIES: Final = """
+with spent_on ({columns}) as ({both})
+select s.day, case when {key} = any(%(keys)s::text[]) then {key} else %(others)s end, {sums}
+from spent_on s {labels} where {chosen} group by 1, 2 order by 1, 2
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chosen:
+    """Which spend is summed; None means any, and `NONE` what has no such thing."""
+
+    agent: str | None = None
+    counterparty: str | None = None
+    category: str | None = None
+    rail: str | None = None
+    label: str | None = None
+    currency: str | None = None
+
+
+ANYTHING: Final = Chosen()
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """One organization's ledger with its daily rows: they hold what happened before `rolled_until`.
+
+    None where there are none in the organization's present time zone: everything is then summed from the ledger.
+    """
+
+    organization_id: UUID
+    zone: str
+    rolled_until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """What was recorded: `unauthorized` is the part of `spent` that no authorization stood behind."""
+
+    spent: Decimal = ZERO
+    returned: Decimal = ZERO
+    payments: int = 0
+    unauthorized: Decimal = ZERO
+    unauthorized_payments: int = 0
+
+    @property
+    def net(self) -> Decimal:
+        """Spent less returned; below zero where more came back than went out."""
+        return self.spent - self.returned
+
+    def plus(self, other: "Sums") -> "Sums":
+        """Return both together."""
+        return Sums(*(getattr(self, one.name) + getattr(other, one.name) for one in fields(Sums)))
+
+
+NOTHING: Final = Sums()
+
+
+def ledger_of(organization: Organization) -> Ledger:
+    """Return the ledger of an organization, as far as it is added up."""
+    zone = organization.time_zone
+    until = Rollup.objects.filter(organization_id=organization.pk, time_zone=zone).values_list("until", flat=True)
+    return Ledger(organization.pk, zone, until.first())
+
+
+def sums_by_currency(ledger: Ledger, period: Period, chosen: Chosen = ANYTHING) -> Mapping[str, Sums]:
+    """Return what was recorded per currency, the one with most payments first."""
+    found = _read(CURRENCIES, ledger, period, chosen, limit=MOST_CURRENCIES)
+    return {str(currency): Sums(*sums) for currency, *sums in found}
+
+
+def sums_by_group(
+    ledger: Ledger, period: Period, by: Dimension, chosen: Chosen, *, limit: int
+) -> tuple[Mapping[str, Sums], int]:
+    """Return the groups with the largest net spend, the largest first, and how many groups there are."""
+    found = _read(GROUPS, ledger, period, chosen, by=by, limit=limit)
+    return {key: Sums(*sums) for key, *sums, _ in found}, found[0][-1] if found else 0
+
+
+def sums_by_day(
+    ledger: Ledger, period: Period, by: Dimension, chosen: Chosen, *, keys: Sequence[str]
+) -> Iterable[tuple[date, str, Sums]]:
+    """Return what was recorded on each day in each of these groups, and in all others as `OTHERS`."""
+    found = _read(SERIES, ledger, period, chosen, by=by, keys=list(keys), others=OTHERS)
+    return [(day, key, Sums(*sums)) for day, key, *sums in found]
+
+
+def both_sides(ledger: Ledger, period: Period, days: str, tail: str) -> tuple[str, dict[str, Any]]:
+    """Return SQL for the daily rows of a period and what of the ledger they do not hold, with its parameters."""
+    since, until = period.since, period.until
+    place = ledger.rolled_until
+    params = {
+        "organization": ledger.organization_id,
+        "zone": ledger.zone,
+        "first": period.first,
+        "last": period.last,
+        "since": since if place is None else max(since, place),
+        "until": until,
+    }
+    if place is None:
+        return tail, params
+    return (days, params) if place >= until else (f"{days} union all {tail}", params)
+
+
+def conditions_of(chosen: Chosen) -> tuple[list[str], dict[str, str]]:
+    """Return the SQL conditions on `s` that let through what is chosen, with their values."""
+    conditions: list[str] = ["true"]
+    values: dict[str, str] = {}
+    for dimension, (one, none) in FILTERS.items():
+        value: str | None = getattr(chosen, dimension.value)
+        if value is not None:
+            conditions.append(one if value != NONE else none or "false")
+            values[dimension.value] = value
+    if chosen.currency is not None:
+        conditions.append("s.currency = %(currency)s")
+        values["currency"] = chosen.currency
+    return conditions, values
+
+
+def _read(
+    sql: str, ledger: Ledger, period: Period, chosen: Chosen, *, by: Dimension | None = None, **more: Any
+) -> list[tuple[Any, ...]]:
+    both, params = both_sides(ledger, period, DAYS, TAIL)
+    conditions, values = conditions_of(chosen)
+    asked = sql.format(
+        columns=COLUMNS,
+        sums=SUMS,
+        both=both,
+        chosen=" and ".join(conditions),
+        key=KEYS[by] if by else "",
+        labels=LABELS if by is Dimension.LABEL else "",
+    )
+    return cast(list[tuple[Any, ...]], rows(asked, params | values | more))

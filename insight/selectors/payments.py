@@ -1,0 +1,127 @@
+"""The single payments and refunds behind a figure: the same filters, the newest first, paged by cursor."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Final, cast
+from uuid import UUID
+
+from agents.selectors import agent_names
+from core.db import rows
+from core.ids import Prefix, to_public
+from core.paging import DEFAULT_PAGE, LARGEST_PAGE, decode_cursor, encode_cursor
+from insight.selectors.ledger import Chosen, conditions_of
+from insight.selectors.periods import Period
+from spend.selectors.counterparties import counterparty_names
+
+PAYMENTS: Final = """
+select s.id, s.agent_id, s.authorization_id, s.kind, s.amount, s.currency, s.counterparty_id, s.payee_name, s.category,
+    s.rail, s.reference, s.flags, s.recorded_at
+from (
+    select r.*, r.payee->>'name' as payee_name, h.category, h.rail
+    from spend_spendrecord r join spend_hold h on h.id = r.hold_id
+) s
+where s.organization_id = %(organization)s and s.recorded_at >= %(since)s and s.recorded_at < %(until)s
+  and {chosen}
+order by s.recorded_at desc, s.id desc limit %(limit)s
+"""
+UNAUTHORIZED: Final = "s.kind = 'payment' and s.flags <> '{}' and s.flags @> array['unauthorized']::varchar[]"
+BEHIND: Final = "(s.recorded_at, s.id) < (%(behind_at)s, %(behind_id)s::uuid)"
+Line = tuple[
+    UUID, UUID, UUID | None, str, Decimal, str, UUID | None, str | None, str | None, str | None, str | None, list[str],
+    datetime,
+]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Which payments and refunds are listed."""
+
+    organization_id: UUID
+    period: Period
+    chosen: Chosen
+    is_unauthorized: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Payment:
+    """One record: a payment, or a refund, with the names of whom it concerns and its public ids."""
+
+    id: str
+    agent_id: str
+    agent: str
+    authorization: str
+    kind: str
+    amount: Decimal
+    currency: str
+    counterparty: str
+    payee: str
+    category: str
+    rail: str
+    reference: str
+    flags: list[str]
+    recorded_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentPage:
+    """Some payments, newest first, and the cursor of those behind them (empty at the end)."""
+
+    rows: tuple[Payment, ...]
+    next_cursor: str
+
+
+def payments_page(wanted: Wanted, *, cursor: str = "", limit: int = DEFAULT_PAGE) -> PaymentPage:
+    """Return the newest payments behind `cursor`; raises `Invalid` (`cursor_invalid`)."""
+    conditions, values = conditions_of(wanted.chosen)
+    behind_at, behind_id = decode_cursor(cursor) if cursor else (None, None)
+    conditions += [UNAUTHORIZED] if wanted.is_unauthorized else []
+    conditions += [BEHIND] if cursor else []
+    params = {
+        "organization": wanted.organization_id,
+        "since": wanted.period.since,
+        "until": wanted.period.until,
+        "behind_at": behind_at,
+        "behind_id": behind_id,
+        "limit": limit + 1,
+    }
+    found = cast(list[Line], rows(PAYMENTS.format(chosen=" and ".join(conditions)), params | values))
+    shown = found[:limit]
+    more = encode_cursor(shown[-1][-1], shown[-1][0]) if len(found) > limit else ""
+    return PaymentPage(_named(wanted.organization_id, shown), more)
+
+
+def payments_pages(wanted: Wanted) -> Iterator[Payment]:
+    """Yield all payments, newest first, a page in memory at a time."""
+    cursor, is_more = "", True
+    while is_more:
+        page = payments_page(wanted, cursor=cursor, limit=LARGEST_PAGE)
+        yield from page.rows
+        cursor, is_more = page.next_cursor, bool(page.next_cursor)
+
+
+def _named(organization_id: UUID, lines: list[Line]) -> tuple[Payment, ...]:
+    agents = agent_names(organization_id, {agent for _, agent, *_ in lines})
+    payees = counterparty_names(organization_id, {line[6] for line in lines if line[6]})
+    return tuple(_payment(line, agents, payees) for line in lines)
+
+
+def _payment(line: Line, agents: dict[UUID, str], payees: dict[UUID, str]) -> Payment:
+    number, agent, authorization, kind, amount, currency, payee, name, category, rail, reference, flags, moment = line
+    return Payment(
+        id=to_public(Prefix.RECORD, number),
+        agent_id=to_public(Prefix.AGENT, agent),
+        agent=agents.get(agent, ""),
+        authorization=to_public(Prefix.AUTHORIZATION, authorization) if authorization else "",
+        kind=kind,
+        amount=amount,
+        currency=currency,
+        counterparty=to_public(Prefix.COUNTERPARTY, payee) if payee else "",
+        payee=(payees.get(payee) if payee else name) or "",
+        category=category or "",
+        rail=rail or "",
+        reference=reference or "",
+        flags=flags,
+        recorded_at=moment,
+    )

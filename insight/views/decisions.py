@@ -1,0 +1,110 @@
+"""How asks were answered and how long people took: two pages of analytics."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from django.http import HttpResponse, StreamingHttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.http import require_safe
+
+from core.clock import now as clock_now
+from core.db import one_snapshot
+from core.money import amount_text
+from core.tables import csv_answer
+from insight.forms import AnalyticsForm
+from insight.selectors.decisions import Decisions, Declined, currencies_asked_in, decisions, held_chart, outcomes_chart
+from insight.selectors.latency import latency, latency_chart
+from insight.selectors.ledger import ZERO, ledger_of
+from insight.views.asked import Asked, frame
+from insight.views.shown import authorizations_url, with_query
+from people.permissions import MemberRequest, needs
+from people.roles import Right
+
+COLUMNS: Final = ("from", "to", "answer", "asks", "amount", "currency")
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why asks were declined, and the list of them."""
+
+    one: Declined
+    url: str
+
+
+@require_safe
+@needs(Right.READ)
+def shown_decisions(request: MemberRequest) -> HttpResponse:
+    """Show how asks were answered, what was set aside and recorded, and why asks were declined."""
+    with one_snapshot():
+        asked, shown = _decisions(request)
+        context = frame(request, asked, "insight:decisions")
+    refused = shown.refused
+    context |= {
+        "shown": shown,
+        "recorded": sum(shown.recorded.values(), ZERO),
+        "allowed_share": _share(shown.total("allow").asks, shown.asked.asks),
+        "refused_share": _share(refused.asks, shown.asked.asks),
+        "outcomes": outcomes_chart(shown),
+        "held": held_chart(shown),
+        "reasons": [Reason(one, _declined_url(shown, one)) for one in shown.declined],
+        "export_url": f"{reverse('insight:export_decisions')}{with_query(request)}",
+    }
+    return render(request, "insight/decisions.html", context)
+
+
+@require_safe
+@needs(Right.READ)
+def export_decisions(request: MemberRequest) -> StreamingHttpResponse:
+    """Send asks, per step of the chart and answer, as CSV."""
+    asked, shown = _decisions(request)
+    cells = (
+        (step.first.isoformat(), step.last.isoformat(), word, str(said.asks), amount_text(said.amount), shown.currency)
+        for step in asked.period.steps()
+        for word, steps in sorted(shown.by_word.items())
+        if (said := steps.get(step)) is not None
+    )
+    return csv_answer(f"decisions-{asked.period.first}-{asked.period.last}.csv", COLUMNS, cells)
+
+
+@require_safe
+@needs(Right.READ)
+def review_times(request: MemberRequest) -> HttpResponse:
+    """Show how long questions to people waited, over time and by reviewer."""
+    with one_snapshot():
+        asked = _asked(request)
+        shown = latency(asked.ledger, asked.period)
+        context = frame(request, asked, "insight:review_times")
+    context |= {"shown": shown, "chart": latency_chart(shown), "currencies": ()}
+    return render(request, "insight/review_times.html", context)
+
+
+def _decisions(request: MemberRequest) -> tuple[Asked, Decisions]:
+    asked = _asked(request)
+    return asked, decisions(asked.ledger, asked.period, currency=asked.currency, agent=asked.chosen.agent)
+
+
+def _asked(request: MemberRequest) -> Asked:
+    """Understand the address; the currencies are those of asks, which may all have been denied."""
+    form, organization = AnalyticsForm(request.GET), request.member.organization
+    ledger = ledger_of(organization)
+    period = form.dates(zone=organization.time_zone, now=clock_now())
+    known = currencies_asked_in(ledger, period)
+    choices = (form.wanted_currency(), organization.currency, *known)
+    currency = next((one for one in choices if one in known), organization.currency)
+    return Asked(form, ledger, period, currency, known or (currency,))
+
+
+def _share(part: int, whole: int) -> int | None:
+    return round(100 * part / whole) if whole else None
+
+
+def _declined_url(shown: Decisions, one: Declined) -> str:
+    return authorizations_url(
+        status="declined",
+        outcome="review" if one.is_by_people else "deny",
+        reason="" if one.is_by_people else one.code,
+        currency=shown.currency,
+        since=shown.period.first.isoformat(),
+        until=shown.period.last.isoformat(),
+    )
