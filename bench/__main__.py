@@ -1,6 +1,6 @@
 """`python3 run.py bench`.
 
-Measure the limit, the ask, the race and the growth in one run, and write docs/performance.md.
+Measure the limit, the ask, the race, the growth and the pages in one run, and write docs/performance.md.
 """
 
 import argparse
@@ -18,9 +18,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="run.py bench", description=__doc__)
     parser.add_argument("--seconds", type=int, default=10, help="of each load")
     parser.add_argument("--agents", type=int, default=1000)
-    parser.add_argument("--past", type=int, default=1_000_000, help="past authorizations of the growth test")
+    parser.add_argument(
+        "--past", type=int, default=1_000_000, help="past authorizations of the growth test and of the pages"
+    )
     parser.add_argument("--rounds", type=int, default=100, help="of the race, per number of processes")
-    parser.add_argument("--only", choices=["ask", "race", "growth"], help="one part alone; writes nothing")
+    parser.add_argument("--only", choices=["ask", "race", "growth", "pages"], help="one part alone; writes nothing")
     options = parser.parse_args()
     embedded.throw_away(FOLDER)
     with embedded.use(FOLDER) as found:

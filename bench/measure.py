@@ -9,7 +9,6 @@ import timeit
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -24,7 +23,10 @@ django.setup()
 
 from approvals.selectors.books import faults
 from bench import limit, world
+from bench.pages import pages
+from bench.report import Report
 from core.db import rows
+from insight.selectors import rollups
 
 HOST: Final = "127.0.0.1"
 CLIENTS: Final = (1, 8, 32)
@@ -50,24 +52,6 @@ LEAST_SHARE: Final = 0.30
 MOST_GROWTH: Final = 1.20
 
 
-@dataclass
-class Report:
-    """Lines for people, and whether every mark was reached."""
-
-    lines: list[str] = field(default_factory=list)
-    failures: list[str] = field(default_factory=list)
-
-    def say(self, line: str) -> None:
-        """Keep a line, and print it."""
-        self.lines.append(line)
-        print(line, flush=True)
-
-    def demand(self, holds: object, what: str) -> None:
-        """Note a mark that was missed."""
-        if not holds:
-            self.failures.append(what)
-
-
 def measure(options: argparse.Namespace, page: Path) -> int:
     """Run the parts; return 0 where every mark was reached."""
     call_command("migrate", verbosity=0, interactive=False)
@@ -82,7 +66,9 @@ def measure(options: argparse.Namespace, page: Path) -> int:
         race(report, options)
     if options.only in (None, "growth"):
         growth(report, options)
-    found = faults() if options.only != "ask" else []
+    if options.only in (None, "pages"):
+        pages(report, options.past)
+    found = [*faults(), *rollups.faults()] if options.only != "ask" else []
     report.demand(not found, f"the books have {len(found)} faults")
     report.say("")
     report.say("Every mark was reached." if not report.failures else "Missed: " + "; ".join(report.failures))

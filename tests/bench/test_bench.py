@@ -22,3 +22,13 @@ def test_what_the_benchmark_was_answered_is_what_the_ledger_has() -> None:
     )
     assert len(told) == 2, done.stdout + done.stderr
     assert all(answered == stored and asked == held and int(answered) > 0 for answered, stored, asked, held in told)
+
+
+def test_pages_of_a_small_past_are_measured_and_their_sums_are_those_of_the_ledger() -> None:
+    command = [sys.executable, "-m", "bench", "--only", "pages", "--past", "2000"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+    # How fast this machine is at the moment is not the question here.
+    missed = re.sub(r"\S+ takes \d+ ms(; )?", "", "".join(re.findall(r"^Missed: (.*)$", done.stdout, re.MULTILINE)))
+    assert missed == "", done.stdout + done.stderr
+    assert re.search(r"[1-9]\d+ sums of pages were compared", done.stdout), done.stdout + done.stderr
