@@ -81,6 +81,8 @@ PAGES: Final = (
     # Reviewers: approve, reject.
     post("approvals/<str:public_id>/approve/", REVIEWERS, 409),
     post("approvals/<str:public_id>/reject/", REVIEWERS, data=REASON),
+    # Several at once: nothing chosen leads back to the queue.
+    *(post(f"approvals/bulk/{one}", REVIEWERS) for one in ("", "undo/")),
     # Whoever gave an answer takes it back; nobody has given this one.
     post("approvals/reviews/<str:public_id>/undo/", REVIEWERS, 404),
     # Operators: agents, keys, sealed credentials.

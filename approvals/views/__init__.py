@@ -3,6 +3,7 @@
 from approvals.views.agents import agent_authorizations, agent_limits
 from approvals.views.answers import approve, reject, undo
 from approvals.views.authorizations import authorization, authorizations, export, forget_filter, save_filter, void
+from approvals.views.bulk import bulk, undo_bulk
 from approvals.views.inbox import inbox, left, queue_now, request, waiting_count
 
 __all__ = [
@@ -11,6 +12,7 @@ __all__ = [
     "approve",
     "authorization",
     "authorizations",
+    "bulk",
     "export",
     "forget_filter",
     "inbox",
@@ -20,6 +22,7 @@ __all__ = [
     "request",
     "save_filter",
     "undo",
+    "undo_bulk",
     "void",
     "waiting_count",
 ]

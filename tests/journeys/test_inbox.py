@@ -132,6 +132,7 @@ def test_a_key_that_is_held_down_or_pressed_twice_answers_nothing_unseen(open_fo
     page.keyboard.down("a")
     page.keyboard.up("a")
     window.settle()
+    worker_looks()
     assert statuses() == {first: "approved", second: "pending_review", third: "pending_review"}
 
     page.get_by_role("button", name="Approve", exact=True).click()

@@ -1,0 +1,120 @@
+"""Several requests answered at once: what they add up to, and what that does to each limit, before it is done."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Final, cast
+from uuid import UUID
+
+from approvals.selectors.inbox import Detail, detail
+from core.db import rows
+from people.models import Member
+from policies.engine.types import Check, Said
+
+MOST_AT_ONCE: Final = 50
+"""Requests that are answered at once: as many as one page of the queue shows; each is decided by itself."""
+POTS: Final = "BUDGET_ALLOCATION"
+POSTED: Final = """
+select c.key, p.hold_id from spend_counter c left join spend_posting p on p.counter_id = c.id
+    and p.hold_id = any(%(holds)s::uuid[])
+where c.organization_id = %(organization)s::uuid and c.key = any(%(keys)s::text[])
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """What the payments that can be answered add up to in one currency."""
+
+    currency: str
+    amount: Decimal
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What they do to one limit: used without them, and with all of them. Of a rolling window it is the fullest one."""
+
+    check: Check
+    before: Decimal
+    after: Decimal
+    number: int
+
+    @property
+    def adds(self) -> Decimal:
+        """What these payments take of it."""
+        return self.after - self.before
+
+    @property
+    def left(self) -> Decimal:
+        """What is left behind them; negative where they go above the limit."""
+        assert self.check.limit is not None, "only checks with a limit have an effect"
+        return self.check.limit - self.after
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What would be answered, what would not and why, and the effect of the whole."""
+
+    answerable: Sequence[Detail]
+    others: Sequence[Detail]
+    totals: Sequence[Total]
+    effects: Sequence[Effect]
+
+    @property
+    def denied(self) -> Sequence[Detail]:
+        """Those that the policies of now would decline, whatever people say."""
+        return [one for one in self.answerable if one.outcome == "deny"]
+
+
+def preview(member: Member, authorization_ids: Sequence[UUID], *, now: datetime) -> Preview:
+    """Return what answering these at once would do; raises `NotFound` where one is not the member's to see."""
+    shown = [detail(member.organization_id, one, member=member, now=now) for one in authorization_ids]
+    answerable = [one for one in shown if one.is_waiting and not one.refusal]
+    sums: dict[str, list[Decimal]] = defaultdict(list)
+    for one in answerable:
+        sums[one.authorization.currency].append(one.authorization.amount)
+    return Preview(
+        answerable=answerable,
+        others=[one for one in shown if one not in answerable],
+        totals=[Total(currency, sum(amounts, Decimal(0)), len(amounts)) for currency, amounts in sorted(sums.items())],
+        effects=_effects(member.organization_id, answerable),
+    )
+
+
+def _effects(organization_id: UUID, answerable: Sequence[Detail]) -> list[Effect]:
+    groups: dict[tuple[str, str, str, str], list[tuple[UUID, Check]]] = defaultdict(list)
+    for one in answerable:
+        for shown in one.checks:
+            check = shown.check
+            if check.counter is not None and shown.has_room and check.outcome is not Said.NOT_APPLICABLE:
+                key = (check.counter, check.policy, check.rule_key, check.code)
+                groups[key].append((one.authorization.id, check))
+    posted = _posted(organization_id, [one.authorization.id for one in answerable], sorted({key[0] for key in groups}))
+    effects = [_effect(checks, posted.get(key[0])) for key, checks in groups.items()]
+    return sorted(effects, key=lambda effect: (effect.left >= 0, effect.check.policy_name, effect.check.rule_key))
+
+
+def _effect(checks: Sequence[tuple[UUID, Check]], posted: frozenset[UUID] | None) -> Effect:
+    """Add up. Their holds are in the counter already, unless it is that of a rule which came later."""
+    requested = {one: check.requested or Decimal(0) for one, check in checks}
+    not_in_it = {one for one, check in checks if (one not in posted if posted is not None else check.rule == POTS)}
+    to_come = sum((requested[one] for one in not_in_it), Decimal(0))
+    after = max(
+        (check.used or Decimal(0)) + requested[one] + to_come - (requested[one] if one in not_in_it else 0)
+        for one, check in checks
+    )
+    before = max(Decimal(0), after - sum(requested.values(), Decimal(0)))
+    return Effect(check=checks[0][1], before=before, after=after, number=len(checks))
+
+
+def _posted(organization_id: UUID, holds: Sequence[UUID], keys: Sequence[str]) -> Mapping[str, frozenset[UUID]]:
+    """Return which of these holds each open counter has in it; one that is not open is not named."""
+    found = rows(POSTED, {"organization": organization_id, "holds": list(holds), "keys": list(keys)})
+    counters: dict[str, set[UUID]] = {}
+    for key, hold in cast(list[tuple[str, UUID | None]], found):
+        inside = counters.setdefault(key, set())
+        if hold is not None:
+            inside.add(hold)
+    return {key: frozenset(inside) for key, inside in counters.items()}

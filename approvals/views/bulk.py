@@ -1,0 +1,83 @@
+"""Several requests answered at once: what that would do, then what came of each."""
+
+from http import HTTPStatus
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_POST
+
+from approvals.forms import ReasonForm
+from approvals.selectors.bulk import MOST_AT_ONCE, preview
+from approvals.services.bulk import Answer, Result, approve_each, reject_each, withdraw_each
+from approvals.views.shown import REJECT_IDS, kept_in
+from core.clock import now as clock_now
+from core.ids import Prefix, from_public, to_public
+from people.permissions import MemberRequest, actor_of, needs
+from people.roles import Right
+
+
+@require_POST
+@needs(Right.REVIEW)
+def bulk(request: MemberRequest) -> HttpResponse:
+    """Show what answering all that were chosen would do; with `answer`, do it and report each one's result."""
+    names = list(dict.fromkeys(request.POST.getlist("chosen")))
+    verdict = "reject" if request.POST.get("verdict") == "reject" else "approve"
+    if not 0 < len(names) <= MOST_AT_ONCE:
+        told = f"At most {MOST_AT_ONCE} payments are answered at once." if names else "Select the payments first."
+        messages.error(request, told)
+        return redirect(f"{reverse('approvals:inbox')}{kept_in(request)}")
+    chosen = {name: from_public(Prefix.AUTHORIZATION, name) for name in names}
+    form = ReasonForm(request.POST if "answer" in request.POST else None, auto_id=REJECT_IDS)
+    if "answer" not in request.POST or (verdict == "reject" and not form.is_valid()):
+        return _preview(request, list(chosen.values()), verdict, form)
+    answers = [
+        Answer(one, request.POST.get(f"evidence-{name}", ""), name in request.POST.getlist("confirmed"))
+        for name, one in chosen.items()
+    ]
+    doing: dict[str, Any] = {"member": request.member, "actor": actor_of(request), "now": clock_now()}
+    if verdict == "reject":
+        return _done(request, reject_each(answers, reason=form.cleaned_data["reason"], **doing), verdict)
+    return _done(request, approve_each(answers, **doing), verdict)
+
+
+@require_POST
+@needs(Right.REVIEW)
+def undo_bulk(request: MemberRequest) -> HttpResponse:
+    """Take several answers back; those that have taken effect stay."""
+    names = request.POST.getlist("review")[:MOST_AT_ONCE]
+    reviews = [from_public(Prefix.REVIEW, name) for name in names]
+    number = withdraw_each(reviews, member=request.member, actor=actor_of(request), now=clock_now())
+    if number:
+        messages.success(request, f"{number} of {len(names)} answers taken back.")
+    else:
+        messages.error(request, "Nothing could be taken back: these answers have taken effect.")
+    return redirect(f"{reverse('approvals:inbox')}{kept_in(request)}")
+
+
+def _preview(request: MemberRequest, ids: list[UUID], verdict: str, form: ReasonForm) -> HttpResponse:
+    context = {
+        "preview": preview(request.member, ids, now=clock_now()),
+        "verdict": verdict,
+        "form": form,
+        "kept": kept_in(request),
+    }
+    status = HTTPStatus.UNPROCESSABLE_ENTITY if form.is_bound else HTTPStatus.OK
+    return render(request, "approvals/bulk.html", context, status=status)
+
+
+def _done(request: MemberRequest, results: list[Result], verdict: str) -> HttpResponse:
+    shown = preview(request.member, [one.authorization_id for one in results], now=clock_now())
+    details = {one.authorization.id: one for one in (*shown.answerable, *shown.others)}
+    stored = [one for one in results if one.review_id is not None]
+    context = {
+        "results": [(one, details[one.authorization_id]) for one in results],
+        "reviews": [to_public(Prefix.REVIEW, one.review_id) for one in stored if one.review_id],
+        "number": len(stored),
+        "verdict": verdict,
+        "kept": kept_in(request),
+    }
+    return render(request, "approvals/bulk_done.html", context)
