@@ -14,12 +14,9 @@ FOLDER: Final = "CONTO_PHOTOS"
 
 DAYS: Final = 30
 IN_README: Final = {
-    "insight-overview": "overview",
     "approvals-inbox": "approvals",
-    "agents-detail": "agent",
     "insight-agent-runtime": "runtime",
     "insight-analytics": "analytics",
-    "policies-change-rule-caps": "policy-editor",
 }
 LARGEST_BYTES: Final = 250_000
 """A README that loads within a second on a slow line."""

@@ -17,7 +17,7 @@ from tests.journeys.atlas import Place, places
 from tests.journeys.browser import DESKTOP, PHONE, Window, open_window
 from tests.journeys.photos import DAYS, FOLDER, IN_README
 from tests.journeys.stages import Stage
-from tests.journeys.weights import Weight, judge, weigh
+from tests.journeys.weights import Scale, Weight, judge
 
 pytestmark = pytest.mark.journey
 
@@ -157,6 +157,7 @@ def look_at(
     What only leads to another page is looked at there; what takes no GET, or answers with a file, is none. `weights`
     gets what each page costs.
     """
+    scale = Scale()
     found: list[str] = []
     for place in where:
         answer = window.context.request.get(f"{window.origin}{place.path}")
@@ -167,7 +168,7 @@ def look_at(
         if "text/html" in answer.headers.get("content-type", "") and "<html" in answer.text():
             window.open(place.path)
             if weights is not None:
-                weights[place.name] = weigh(window.page)
+                weights[place.name] = scale.weigh(window.page)
             found += faults_of(window, f"{named}{place.name}")
     return [*found, *window.faults]
 

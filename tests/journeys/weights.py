@@ -21,10 +21,8 @@ HEAD: Final = """\
 """
 TOLERANCE: Final = 1.1
 TOLERANCE_KILOBYTES: Final = 10
-COST: Final = """() => {
-  const all = [...performance.getEntriesByType("navigation"), ...performance.getEntriesByType("resource")];
-  return [all.length, all.reduce((sum, one) => sum + one.decodedBodySize, 0)];
-}"""
+COST: Final = """() => [...performance.getEntriesByType("navigation"), ...performance.getEntriesByType("resource")].map(
+  (one) => [one.name, one.decodedBodySize])"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +33,18 @@ class Weight:
     kilobytes: int
 
 
-def weigh(page: Page) -> Weight:
-    """Return what the page that is open has cost until now, whether or not it came out of the browser's cache."""
-    requests, size = page.evaluate(COST)
-    return Weight(requests, round(size / 1000))
+class Scale:
+    """Weighs the pages of one window; a file that comes out of the browser's cache weighs what it weighed before."""
+
+    def __init__(self) -> None:
+        self.sizes: dict[str, int] = {}
+
+    def weigh(self, page: Page) -> Weight:
+        """Return what the page that is open has cost until now; what it polls counts once."""
+        parts: list[tuple[str, int]] = page.evaluate(COST)
+        self.sizes |= {name: size for name, size in parts if size}
+        asked = {name for name, _ in parts}
+        return Weight(len(asked), round(sum(self.sizes.get(name, 0) for name in asked) / 1000))
 
 
 def judge(found: Mapping[str, Weight]) -> list[str]:
