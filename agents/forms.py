@@ -28,7 +28,7 @@ OVERLAPS: Final = (
 )
 KINDS: Final = (("api_key", "API key"), ("card_token", "Card token"), ("signer", "Signing key"), ("other", "Other"))
 RAIL_NAMES: Final = {"x402": "x402", "mpp": "MPP"}
-SORTS: Final = (("newest", "Newest first"), ("name", "By name"))
+SORTS: Final = (("trouble", "Trouble first"), ("newest", "Newest first"), ("name", "By name"))
 LONGEST_LIST_TEXT: Final = 2_000
 SEPARATORS: Final = re.compile(r"[\s,;]+")
 
@@ -76,7 +76,7 @@ class AgentFilterForm(forms.Form):
             state=typed.get("state", ""),
             label=typed.get("label", ""),
             owner_id=from_public(Prefix.PERSON, owner) if owner else None,
-            sort=typed.get("sort") or "newest",
+            sort=typed.get("sort") or "trouble",
         )
 
 

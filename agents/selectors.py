@@ -1,12 +1,12 @@
 """Questions about agents, their keys and their sealed credentials; each sees one organization only."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from django.db.models import Count, Exists, Min, OuterRef, Q, QuerySet
+from django.db.models import Count, Exists, F, Max, Min, OuterRef, Q, QuerySet
 
 from agents.models import Agent, AgentKey, SealedCredential
 from core.db import rows
@@ -19,6 +19,8 @@ PAGE_SIZE: Final = 50
 LARGEST_PAGE: Final = 100
 LARGEST_LIST: Final = 200
 """Keys or credentials on one page, ended ones included; those in force are fewer by far."""
+MOST_COMPARED: Final = 10_000
+"""Agents that are put in order by what is wrong with them; of more, those that were seen last."""
 NUL: Final = "\0"
 """What PostgreSQL's text cannot hold, so nothing that is stored contains it."""
 LONGEST_SEARCH: Final = 200
@@ -27,7 +29,7 @@ EXPIRING_WITHIN: Final = timedelta(days=7)
 KEK_SAMPLES: Final = 3
 """Credentials tried for each key-encryption key: one damaged row is not a wrong key."""
 
-STATES: Final = ("active", "silent", "never_seen", "frozen", "key_expiring", "retired")
+STATES: Final = ("active", "silent", "never_seen", "frozen", "key_expiring", "key_expired", "retired")
 SORTS: Final = ("newest", "name")
 
 
@@ -58,6 +60,32 @@ class AgentRow:
     def is_key_expiring(self) -> bool:
         """Whether a key in force ends soon."""
         return self.status == "key_expiring"
+
+
+@dataclass(frozen=True, slots=True)
+class Likeness:
+    """What lists are put in order by."""
+
+    id: UUID
+    name: str
+    frozen_at: datetime | None
+    last_seen_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The keys of one agent that nobody revoked: how many are in force, which ends next, when the last one ran out."""
+
+    in_force: int = 0
+    next_expiry: datetime | None = None
+    ran_out_at: datetime | None = None
+
+    def state(self, now: datetime) -> str:
+        """Return `key_expired` where all have run out, `key_expiring` where one ends soon, else nothing."""
+        if self.ran_out_at is not None and not self.in_force:
+            return "key_expired"
+        is_ending = self.next_expiry is not None and self.next_expiry - now <= EXPIRING_WITHIN
+        return "key_expiring" if is_ending else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +141,26 @@ def agent_by_reference(organization_id: UUID, external_ref: str) -> Agent:
 def agent_row(agent: Agent, *, now: datetime) -> AgentRow:
     """Return an agent as lists and its page show it."""
     return _rows([agent], now)[0]
+
+
+def agent_rows(organization_id: UUID, agent_ids: Sequence[UUID], *, now: datetime) -> tuple[AgentRow, ...]:
+    """Return these agents as lists show them, in the order given; foreign ones are missing."""
+    agents = Agent.objects.filter(organization_id=organization_id, pk__in=agent_ids).select_related("owner")
+    found = {agent.pk: agent for agent in agents}
+    return _rows([found[one] for one in agent_ids if one in found], now)
+
+
+def agents_like(organization_id: UUID, chosen: AgentFilter, *, now: datetime) -> tuple[Likeness, ...]:
+    """Return what a filter lets through, in no particular order; those seen last, if there are too many to look at."""
+    agents = _filtered(organization_id, chosen, now).order_by(F("last_seen_at").desc(nulls_last=True), "-pk")
+    found = agents.values_list("pk", "name", "frozen_at", "last_seen_at")[:MOST_COMPARED]
+    return tuple(Likeness(*line) for line in found)
+
+
+def ending_keys(organization_id: UUID, *, now: datetime) -> dict[UUID, Keys]:
+    """Return the keys of the living agents of which all have run out or one ends soon; one read."""
+    keys = _counted(AgentKey.objects.filter(organization_id=organization_id, agent__retired_at=None), now)
+    return {agent_id: of_agent for agent_id, of_agent in keys.items() if of_agent.state(now)}
 
 
 def agent_names(organization_id: UUID, agent_ids: Iterable[UUID]) -> dict[UUID, str]:
@@ -232,6 +280,9 @@ def _in_state(state: str, now: datetime) -> Q:
             return living & Q(frozen_at__isnull=False)
         case "key_expiring":
             return living & Q(Exists(expiring))
+        case "key_expired":
+            known = AgentKey.objects.filter(agent=OuterRef("pk"), revoked_at=None)
+            return living & Q(Exists(known)) & ~Q(Exists(known.exclude(expires_at__lte=now)))
         case "never_seen":
             return living & Q(frozen_at=None, last_seen_at=None)
         case "silent":
@@ -252,26 +303,36 @@ def _behind(agents: QuerySet[Agent], organization_id: UUID, cursor: str, sort: s
 
 
 def _rows(agents: list[Agent], now: datetime) -> tuple[AgentRow, ...]:
-    in_force = AgentKey.objects.filter(agent__in=agents, revoked_at=None).exclude(expires_at__lte=now)
-    ends = Min("expires_at", filter=Q(successor=None))
-    counted = in_force.values_list("agent_id").annotate(number=Count("pk"), next_expiry=ends)
-    keys = {agent_id: (number, next_expiry) for agent_id, number, next_expiry in counted}
-    return tuple(_row(agent, *keys.get(agent.pk, (0, None)), now) for agent in agents)
+    keys = _counted(AgentKey.objects.filter(agent__in=agents), now)
+    return tuple(_row(agent, keys.get(agent.pk, Keys()), now) for agent in agents)
 
 
-def _row(agent: Agent, keys: int, next_expiry: datetime | None, now: datetime) -> AgentRow:
-    is_expiring = next_expiry is not None and next_expiry - now <= EXPIRING_WITHIN
-    return AgentRow(agent, to_public(Prefix.AGENT, agent.pk), agent_status(agent, is_expiring, now), keys, next_expiry)
+def _counted(keys: QuerySet[AgentKey], now: datetime) -> dict[UUID, Keys]:
+    counted = (
+        keys.filter(revoked_at=None)
+        .values_list("agent_id")
+        .annotate(
+            in_force=Count("pk", filter=Q(expires_at=None) | Q(expires_at__gt=now)),
+            next_expiry=Min("expires_at", filter=Q(successor=None, expires_at__gt=now)),
+            ran_out_at=Max("expires_at", filter=Q(expires_at__lte=now)),
+        )
+    )
+    return {agent_id: Keys(*numbers) for agent_id, *numbers in counted}
 
 
-def agent_status(agent: Agent, is_key_expiring: bool, now: datetime) -> str:  # noqa: FBT001 - what was found, not a mode
-    """Return the one word for an agent: `retired`, `frozen`, `key_expiring`, `never_seen`, `silent` or `active`."""
+def _row(agent: Agent, keys: Keys, now: datetime) -> AgentRow:
+    status = agent_status(agent, keys.state(now), now)
+    return AgentRow(agent, to_public(Prefix.AGENT, agent.pk), status, keys.in_force, keys.next_expiry)
+
+
+def agent_status(agent: Agent, key_state: str, now: datetime) -> str:
+    """Return the one word for an agent, of `STATES`; the state of its keys counts before its silence."""
     if agent.retired_at is not None:
         return "retired"
     if agent.frozen_at is not None:
         return "frozen"
-    if is_key_expiring:
-        return "key_expiring"
+    if key_state:
+        return key_state
     if agent.last_seen_at is None:
         return "never_seen"
     return "silent" if now - agent.last_seen_at >= SILENT_AFTER else "active"

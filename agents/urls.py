@@ -7,7 +7,6 @@ from agents import views
 app_name = "agents"
 
 urlpatterns = [
-    path("agents/", views.agent_list, name="list"),
     path("agents/new/", views.new, name="new"),
     path("agents/export/", views.export, name="export"),
     path("agents/keys/<str:key_id>/rotate/", views.rotate_key, name="rotate_key"),

@@ -34,6 +34,7 @@ class Action(StrEnum):
     AGENT_FROZEN = "agent.frozen"
     AGENT_THAWED = "agent.thawed"
     AGENT_RETIRED = "agent.retired"
+    AGENT_STORAGE_STATED = "agent.storage_stated"
     AGENT_KEY_ISSUED = "agent.key_issued"
     AGENT_KEY_REVOKED = "agent.key_revoked"
     AGENT_KEY_ROTATED = "agent.key_rotated"
@@ -101,6 +102,7 @@ SENTENCES: Final[dict[Action, str]] = {
     Action.AGENT_FROZEN: "{actor} froze agent {subject}",
     Action.AGENT_THAWED: "{actor} thawed agent {subject}",
     Action.AGENT_RETIRED: "{actor} retired agent {subject}",
+    Action.AGENT_STORAGE_STATED: "{actor} stated how the app stores the keys of agent {subject}",
     Action.AGENT_KEY_ISSUED: "{actor} issued a key for agent {subject}",
     Action.AGENT_KEY_REVOKED: "{actor} revoked a key of agent {subject}",
     Action.AGENT_KEY_ROTATED: "{actor} rotated a key of agent {subject}",

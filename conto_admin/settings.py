@@ -133,6 +133,8 @@ CACHES = {
         "LOCATION": env.cache_url(),
         "KEY_PREFIX": NAMESPACE,
     },
+    # Parts of pages as they were rendered, in each process for itself: text of a page comes from nowhere else.
+    "parts": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "OPTIONS": {"MAX_ENTRIES": 500}},
 }
 
 # People ---------------------------------------------------------------------------------------------------------------

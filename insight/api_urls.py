@@ -1,4 +1,4 @@
-"""Addresses of the API of budgets, below `/api/v1/`."""
+"""Addresses of the API of budgets and of the checks of an integration, below `/api/v1/`."""
 
 from django.urls import path
 
@@ -8,4 +8,5 @@ app_name = "insight_api"
 
 urlpatterns = [
     path("budgets", api.BudgetsView.as_view(), name="budgets"),
+    path("agents/<str:agent_id>/integration", api.IntegrationView.as_view(), name="integration"),
 ]

@@ -21,7 +21,9 @@ urlpatterns = [
     path("analytics/flagged/", views.flagged, name="flagged"),
     path("analytics/flagged/export/", views.export_flagged, name="export_flagged"),
     path("find/", views.find_anything, name="find"),
-    path("fleet/", views.fleet, name="fleet"),
+    path("agents/", views.fleet, name="fleet"),
     path("agents/<str:public_id>/runtime/", views.agent_runtime, name="agent_runtime"),
+    path("agents/<str:public_id>/integration/", views.agent_integration, name="agent_integration"),
+    path("agents/<str:public_id>/integration/state/", views.state_integration, name="state_integration"),
     path("counterparties/<str:public_id>/activity/", views.counterparty_activity, name="counterparty_activity"),
 ]

@@ -1,6 +1,7 @@
 """Questions about policies: which are in force for an agent, what a policy looks like now, who drafts and published."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -143,6 +144,13 @@ def policy_by_reference(organization_id: UUID, external_ref: str) -> Policy | No
     if not external_ref.isprintable() or len(external_ref) > REFERENCE_LENGTH:
         return None
     return _policies(organization_id).filter(external_ref=external_ref).first()
+
+
+def synced_policies(organization_id: UUID, policy_ids: Iterable[str]) -> tuple[Policy, ...]:
+    """Return those of these policies that the app knows by a reference, with their versions in force."""
+    wanted = [from_public(Prefix.POLICY, one) for one in policy_ids]
+    found = Policy.objects.filter(organization_id=organization_id, pk__in=wanted, external_ref__isnull=False)
+    return tuple(found.select_related("enforced").order_by("name", "pk"))
 
 
 def versions_of(policy: Policy) -> tuple[PolicyVersion, ...]:

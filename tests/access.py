@@ -53,15 +53,13 @@ PAYEE, MEMBER = "counterparties/<str:public_id>/", "settings/members/<str:public
 
 PAGES: Final = (
     # What everybody of the organization sees.
-    *(
-        get(one)
-        for one in ("", "analytics/", "analytics/export/", "analytics/flagged/", "analytics/flagged/export/", "fleet/")
-    ),
+    *(get(one) for one in ("", "analytics/", "analytics/export/", "analytics/flagged/", "analytics/flagged/export/")),
     get("find/"),
     *(get(f"analytics/{one}") for one in ("payments/", "payments/export/", "decisions/", "decisions/export/")),
     *(get(one) for one in ("analytics/review-times/", "budgets/", "budgets/export/", BUDGET)),
     *(get(one) for one in ("agents/", "agents/export/", AGENT, f"{AGENT}limits/", f"{AGENT}authorizations/")),
-    *(get(one) for one in (f"{AGENT}runtime/", "approvals/", "approvals/waiting/", "approvals/<str:public_id>/")),
+    *(get(f"{AGENT}{one}/") for one in ("integration", "runtime")),
+    *(get(one) for one in ("approvals/", "approvals/waiting/", "approvals/<str:public_id>/")),
     *(get(one) for one in ("approvals/queue/", "approvals/left/")),
     *(
         get(one)
@@ -91,6 +89,7 @@ PAGES: Final = (
     get(f"{AGENT}edit/", OPERATORS),
     post(f"{AGENT}edit/", OPERATORS, data=NAME),
     post(f"{AGENT}retire/", OPERATORS, data=REASON),
+    post(f"{AGENT}integration/state/", OPERATORS, data={"statement": "In the vault"}),
     get(f"{AGENT}keys/new/", OPERATORS),
     post(f"{AGENT}keys/new/", OPERATORS, 422),
     post("agents/keys/<str:key_id>/rotate/", OPERATORS, 302),
@@ -102,6 +101,7 @@ PAGES: Final = (
     post("agents/credentials/<str:credential_id>/revoke/", OPERATORS),
     post("authorizations/<str:public_id>/void/", OPERATORS, data=REASON),
     # Operators freeze, admins thaw.
+    get(f"{AGENT}freeze/", OPERATORS),
     post(f"{AGENT}freeze/", OPERATORS, data=REASON),
     post(f"{AGENT}thaw/", ADMINS, data=REASON),
     post("settings/freeze/", OPERATORS, data=REASON),
@@ -271,6 +271,7 @@ CALLS: Final = (
     Call("PUT", f"agents/{BY_REF}", PROVISION, body=NAME, foreign=201),
     Call("POST", f"{AGENT_ID}/freeze", PROVISION, body=REASON),
     Call("POST", f"{AGENT_ID}/retire", PROVISION),
+    Call("GET", f"{AGENT_ID}/integration", READ, OWN),
     Call("GET", f"{AGENT_ID}/keys", KEPT),
     Call("POST", f"{AGENT_ID}/keys", PROVISION, status=201, body=NAME),
     Call("POST", "keys/<str:key_id>/rotate", PROVISION, status=201, body={"overlap_seconds": 60}),

@@ -90,6 +90,7 @@ def furnish(now: datetime) -> Furnished:
         "members/<str:public_id>": f"members/{to_public(Prefix.MEMBER, cast.vera.id)}",
         "invitations/<str:public_id>": f"invitations/{to_public(Prefix.INVITATION, invited.invitation.id)}",
         "keys/<str:public_id>": f"keys/{to_public(Prefix.KEY, key.key.id)}",
+        "agents/<str:agent_id>/integration": f"agents/{agent}/integration",
         "agents/by-ref/<path:external_ref>": "agents/by-ref/bound",
         "policies/by-ref/<path:external_ref>": "policies/by-ref/synced",
         "counterparties/by-ref/<path:external_ref>": "counterparties/by-ref/vendor",

@@ -1,12 +1,11 @@
-"""Pages about agents: the list, one agent, its runtime keys and its sealed credentials."""
+"""Pages about agents: one agent, its runtime keys and its sealed credentials."""
 
 from agents.views.credentials import new_credential, replace_credential, revoke_credential
 from agents.views.detail import detail, edit, freeze, new, retire, thaw
 from agents.views.keys import new_key, revoke_key, rotate_key
-from agents.views.list import agent_list, export
+from agents.views.list import export
 
 __all__ = [
-    "agent_list",
     "detail",
     "edit",
     "export",

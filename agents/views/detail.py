@@ -7,20 +7,25 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django_htmx.http import HttpResponseClientRedirect
 
 from agents import selectors, services
 from agents.forms import KINDS, RAIL_NAMES, AgentForm, RotationForm, sent
-from agents.models import AgentKey, SealedCredential
+from agents.models import Agent, AgentKey, SealedCredential
 from core.clock import now as clock_now
 from core.errors import ContoError
 from core.ids import Prefix, from_public, to_public
+from core.paging import text_in
 from people.forms import ReasonForm, add_fault
 from people.permissions import MemberRequest, actor_of, needs
 from people.roles import Right
 from people.selectors import members_of
 
 UNPROCESSABLE = 422
+LIST = "insight:fleet"
+"""The page of all agents, which a higher app has: it knows how they run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,21 +124,24 @@ def edit(request: MemberRequest, public_id: str) -> HttpResponse:
     return redirect("agents:detail", public_id)
 
 
-@require_POST
+@require_http_methods(["GET", "POST"])
 @needs(Right.FREEZE)
 def freeze(request: MemberRequest, public_id: str) -> HttpResponse:
-    """Stop the agent at once."""
+    """Ask for the reason, with the one suggested by where the person comes from; stop the agent at once."""
+    organization_id, agent_id = request.member.organization_id, from_public(Prefix.AGENT, public_id)
+    if request.method == "GET":
+        return _freeze_form(request, selectors.agent_of(organization_id, agent_id), public_id)
     reason = _reason(request)
     if reason is not None:
         agent = services.freeze_agent(
-            organization_id=request.member.organization_id,
-            agent_id=from_public(Prefix.AGENT, public_id),
+            organization_id=organization_id,
+            agent_id=agent_id,
             reason=reason,
             actor=actor_of(request),
             now=clock_now(),
         )
         messages.success(request, f"{agent.name} is frozen.")
-    return redirect("agents:detail", public_id)
+    return redirect(_way_back(request, request.POST.get("next", ""), public_id))
 
 
 @require_POST
@@ -167,6 +175,27 @@ def retire(request: MemberRequest, public_id: str) -> HttpResponse:
     return redirect("agents:detail", public_id)
 
 
+def _freeze_form(request: MemberRequest, agent: Agent, public_id: str) -> HttpResponse:
+    page = reverse("agents:detail", args=[public_id])
+    if agent.frozen_at is not None or agent.retired_at is not None:
+        return HttpResponseClientRedirect(page) if request.htmx else redirect(page)
+    context = {
+        "agent": agent,
+        "public_id": public_id,
+        "form": ReasonForm(initial={"reason": text_in(request.GET, "reason")}, auto_id="stop-%s"),
+        "back": _way_back(request, request.GET.get("next", ""), public_id),
+    }
+    return render(request, "agents/stop.html#dialog" if request.htmx else "agents/stop.html", context)
+
+
+def _way_back(request: MemberRequest, wanted: str, public_id: str) -> str:
+    """Return where a person who froze an agent goes on: where they came from, if that is a page of ours."""
+    is_ours = url_has_allowed_host_and_scheme(
+        wanted, allowed_hosts={request.get_host()}, require_https=request.is_secure()
+    )
+    return wanted if is_ours else reverse("agents:detail", args=[public_id])
+
+
 def _reason(request: MemberRequest) -> str | None:
     form = ReasonForm(request.POST)
     if form.is_valid():
@@ -176,7 +205,7 @@ def _reason(request: MemberRequest) -> str | None:
 
 
 def _form_page(request: MemberRequest, form: AgentForm, public_id: str = "", *, status: int) -> HttpResponse:
-    back = reverse("agents:detail", args=[public_id]) if public_id else reverse("agents:list")
+    back = reverse("agents:detail", args=[public_id]) if public_id else reverse(LIST)
     return render(request, "agents/form.html", {"form": form, "is_new": not public_id, "back": back}, status=status)
 
 

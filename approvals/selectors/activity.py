@@ -23,12 +23,36 @@ OVERDUE_AFTER: Final = timedelta(minutes=1)
 """The worker looks every few seconds: what is due this long says that it does not."""
 MOST_OPEN: Final = 10
 
+SAMPLE: Final = 5_000
+"""Asks that the figures of one agent are made of, the newest first: a look costs no more than this."""
+MINUTES: Final = 60
+OPEN: Final = (Status.PENDING_REVIEW, Status.APPROVED, Status.IN_DOUBT)
+
 DECIDED: Final = """
+with recent as (
+    select outcome, decided_in_us from approvals_authorization
+    where organization_id = %(organization)s and agent_id = %(agent)s and asked_at >= %(since)s and asked_at <= %(now)s
+    order by asked_at desc limit %(limit)s
+)
 select count(*) filter (where outcome = 'allow'), count(*) filter (where outcome = 'review'),
     count(*) filter (where outcome = 'deny'),
     percentile_disc(array[0.5, 0.95]) within group (order by decided_in_us) filter (where decided_in_us > 0)
+from recent
+"""
+
+BY_MINUTE: Final = """
+select floor(extract(epoch from %(now)s - asked_at) / 60)::int, count(*) from approvals_authorization
+where agent_id = %(agent)s and asked_at > %(since)s and asked_at <= %(now)s group by 1
+"""
+
+BY_AGE: Final = """
+select status, count(*) filter (where asked_at > %(now)s - interval '15 minutes'),
+    count(*) filter (where asked_at > %(now)s - interval '1 hour'),
+    count(*) filter (where asked_at > %(now)s - interval '1 day'), count(*), min(asked_at)
 from approvals_authorization
-where organization_id = %(organization)s and agent_id = %(agent)s and asked_at >= %(since)s and asked_at <= %(now)s
+where organization_id = %(organization)s and status = any(%(statuses)s) and agent_id = %(agent)s
+  and (expires_at is null or expires_at > %(now)s)
+group by status
 """
 
 HELD: Final = """
@@ -41,7 +65,10 @@ order by h.asked_at limit %(limit)s
 
 @dataclass(frozen=True, slots=True)
 class Decisions:
-    """How an agent's asks were answered in the last 24 hours, and how long the server took (microseconds)."""
+    """How an agent's asks of the last 24 hours were answered, and how long the server took (microseconds).
+
+    Of very many asks the newest `SAMPLE` are counted.
+    """
 
     allow: int
     review: int
@@ -54,6 +81,11 @@ class Decisions:
         """All of them."""
         return self.allow + self.review + self.deny
 
+    @property
+    def is_sample(self) -> bool:
+        """Whether there were more than are counted."""
+        return self.number >= SAMPLE
+
 
 @dataclass(frozen=True, slots=True)
 class Unfinished:
@@ -61,6 +93,22 @@ class Unfinished:
 
     number: int
     oldest: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Ages:
+    """What is not over, of one status: how many of which age, and since when the oldest waits."""
+
+    quarter: int = 0
+    hour: int = 0
+    day: int = 0
+    older: int = 0
+    oldest: datetime | None = None
+
+    @property
+    def number(self) -> int:
+        """All of them."""
+        return self.quarter + self.hour + self.day + self.older
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,22 +130,39 @@ class HeldAuthorization:
 
 def decisions_of(organization_id: UUID, agent_id: UUID, *, now: datetime) -> Decisions:
     """Return how an agent was answered in the last 24 hours."""
-    params = {"organization": organization_id, "agent": agent_id, "since": now - DAY, "now": now}
+    params = {"organization": organization_id, "agent": agent_id, "since": now - DAY, "now": now, "limit": SAMPLE}
     allow, review, deny, times = cast(tuple[int, int, int, list[int] | None], rows(DECIDED, params)[0])
     p50, p95 = times or (None, None)
     return Decisions(allow, review, deny, p50, p95)
 
 
+def asks_by_minute(agent_id: UUID, *, now: datetime) -> tuple[int, ...]:
+    """Return how often an agent asked in each minute of the last hour, the oldest first; a read of the index alone."""
+    params = {"agent": agent_id, "since": now - MINUTES * timedelta(minutes=1), "now": now}
+    found = dict(cast(list[tuple[int, int]], rows(BY_MINUTE, params)))
+    return tuple(found.get(minute, 0) for minute in reversed(range(MINUTES)))
+
+
+def open_by_age(organization_id: UUID, agent_id: UUID, *, now: datetime) -> Mapping[str, Ages]:
+    """Return what is not over by the clock of one agent, by status and age: all of it has money set aside."""
+    params = {"organization": organization_id, "agent": agent_id, "now": now, "statuses": [one.value for one in OPEN]}
+    found = cast(list[tuple[str, int, int, int, int, datetime]], rows(BY_AGE, params))
+    known = {
+        status: Ages(quarter, hour - quarter, day - hour, number - day, oldest)
+        for status, quarter, hour, day, number, oldest in found
+    }
+    return {status.value: known.get(status.value, Ages()) for status in OPEN}
+
+
 def unfinished(organization_id: UUID, *, agent_id: UUID | None = None) -> Mapping[str, Unfinished]:
     """Return what is not over, by status: waiting for people, approved and not recorded, in doubt."""
-    statuses = (Status.PENDING_REVIEW, Status.APPROVED, Status.IN_DOUBT)
-    found = Authorization.objects.filter(organization_id=organization_id, status__in=statuses)
+    found = Authorization.objects.filter(organization_id=organization_id, status__in=OPEN)
     if agent_id is not None:
         found = found.filter(agent_id=agent_id)
     counted = found.values_list("status").annotate(number=Count("id"), oldest=Min("asked_at")).order_by("status")
     none = Unfinished(0, None)
     known = {status: Unfinished(number, oldest) for status, number, oldest in counted}
-    return {status.value: known.get(status.value, none) for status in statuses}
+    return {status.value: known.get(status.value, none) for status in OPEN}
 
 
 def overdue(organization_id: UUID, *, now: datetime) -> int:

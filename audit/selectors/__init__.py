@@ -1,6 +1,6 @@
 """Reads of the history: pages of events, the state of the seal, full checks and exports."""
 
-from audit.selectors.events import Filters, Page, Viewed, actors, event_of, events_of, newest
+from audit.selectors.events import Filters, Page, Viewed, actors, event_of, events_of, newest, stream
 from audit.selectors.export import export_lines
 from audit.selectors.state import SealState, seal_state
 from audit.selectors.table import COLUMNS as TABLE_COLUMNS
@@ -21,6 +21,7 @@ __all__ = [
     "logs",
     "newest",
     "seal_state",
+    "stream",
     "table_rows",
     "verify",
 ]

@@ -97,6 +97,15 @@ def event_of(organization_id: UUID, event_id: UUID) -> Viewed:
     return viewed(event)
 
 
+def stream(organization_id: UUID, actor_id: str, subject_ids: Sequence[str], *, limit: int) -> Sequence[Viewed]:
+    """Return the newest events that somebody did or that are about one of these subjects; two reads by index."""
+    found = Event.objects.filter(organization_id=organization_id).select_related("leaf").order_by("-at", "-id")
+    done, about = found.filter(actor_id=actor_id)[:limit], found.filter(subject_id__in=list(subject_ids))[:limit]
+    events = {event.id: event for event in (*done, *about)}
+    latest = sorted(events.values(), key=lambda event: (event.at, event.id), reverse=True)
+    return [viewed(event) for event in latest[:limit]]
+
+
 def newest(organization_id: UUID, filters: Filters, *, cursor: str = "", limit: int = DEFAULT_PAGE) -> Page:
     """Return one page of an organization's events; raises `Invalid` on a cursor that is none."""
     edge = decode_cursor(cursor.removeprefix(NEWER)) if cursor else None

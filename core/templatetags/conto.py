@@ -336,7 +336,7 @@ PLACES: Final = (
     ("Overview", "layout-dashboard", "insight:overview", ""),
     ("Approvals", "inbox", "approvals:inbox", "approvals:waiting_count"),
     ("Authorizations", "receipt", "approvals:authorizations", ""),
-    ("Agents", "robot", "agents:list", ""),
+    ("Agents", "robot", "insight:fleet", ""),
     ("Policies", "shield-check", "policies:list", ""),
     ("Budgets", "wallet", "insight:budgets", ""),
     ("Counterparties", "building-store", "spend:counterparties", ""),

@@ -1,18 +1,102 @@
-"""How an organization's agents are doing, counted by state."""
+"""How an organization's agents are doing: counted by state, and each with what is wrong, the worst first."""
 
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from enum import IntEnum
+from typing import Final
 from uuid import UUID
 
 from django.db.models import Count, Q
 
-from agents.models import Agent, AgentKey
-from agents.selectors import EXPIRING_WITHIN, SILENT_AFTER
+from agents.models import Agent
+from agents.selectors import (
+    SILENT_AFTER,
+    AgentFilter,
+    AgentRow,
+    Keys,
+    Likeness,
+    agent_rows,
+    agents_like,
+    ending_keys,
+)
+from approvals.selectors.activity import Unfinished
+from approvals.selectors.by_agent import Denied, asked_by_agent, denied_by_agent, unfinished_by_agent
+from core.errors import NotFound
+from core.ids import Prefix, from_public, to_public
+from spend.selectors.by_agent import Held, Spent, flags_by_agent, held_by_agent, spent_by_hour
+
+LOOKED_AT: Final = timedelta(days=1)
+HOURS: Final = 24
+ROWS: Final = 50
+"""Agents on one page: what a page costs does not grow with the fleet."""
+MANY_DENIED: Final = 3
+"""Denials in a day from which, being most of what it asked, an agent runs against a wall."""
+DISOBEDIENT: Final = frozenset({"declined", "voided", "unapproved"})
+"""Flags of a record that was paid although the answer was not, or no longer, yes."""
+UNAUTHORIZED: Final = "unauthorized"
+NOTHING: Final = Unfinished(0, None)
+
+
+class Kind(IntEnum):
+    """What may be wrong with an agent, the worst first; from `KEY_EXPIRED` up somebody has to look."""
+
+    UNAUTHORIZED = 1
+    DISOBEDIENT = 2
+    MISFIT = 3
+    IN_DOUBT = 4
+    MOSTLY_DENIED = 5
+    KEY_EXPIRED = 6
+    DENIED = 7
+    WAITING = 8
+    KEY_EXPIRING = 9
+    SILENT = 10
+    FROZEN = 11
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """One thing that is wrong: how often, of how many, for which reason or flags, since when."""
+
+    kind: Kind
+    number: int = 0
+    among: int = 0
+    words: tuple[str, ...] = ()
+    since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FleetRow:
+    """One agent with its last 24 hours."""
+
+    row: AgentRow
+    troubles: tuple[Trouble, ...]
+    spent: tuple[Spent, ...]
+    held: tuple[Held, ...]
+    asked: int
+    denied: int
+    waiting: Unfinished
+
+    @property
+    def is_bad(self) -> bool:
+        """Whether somebody has to look at it now."""
+        is_stopped = self.row.status == "frozen"
+        return not is_stopped and bool(self.troubles) and self.troubles[0].kind <= Kind.KEY_EXPIRED
+
+
+@dataclass(frozen=True, slots=True)
+class FleetPage:
+    """One page of agents, where the next one begins, how many there are in all and how many need a look."""
+
+    rows: tuple[FleetRow, ...]
+    next_cursor: str | None
+    number: int
+    bad: int
 
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
-    """Agents that are not retired, by state; those with an expiring key are counted in their own state too."""
+    """Agents that are not retired, by state; those whose keys end or have ended are counted in their own state too."""
 
     number: int
     active: int
@@ -20,6 +104,37 @@ class Fleet:
     never_seen: int
     frozen: int
     key_expiring: int
+    key_expired: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Signs:
+    """What is known of all agents of an organization, by agent: reads of the last day, by index."""
+
+    flags: Mapping[UUID, Mapping[str, int]]
+    denied: Mapping[UUID, Denied]
+    asked: Mapping[UUID, int]
+    unfinished: Mapping[UUID, Mapping[str, Unfinished]]
+    keys: Mapping[UUID, Keys]
+
+
+def fleet_page(organization_id: UUID, chosen: AgentFilter, *, cursor: str, now: datetime) -> FleetPage:
+    """Return one page of agents, the worst first unless the filter wants another order.
+
+    Costs the same number of reads whatever there is, each of the last day or of what is open.
+    """
+    signs = _signs(organization_id, now)
+    found = agents_like(organization_id, chosen, now=now)
+    ids = [one.id for one in _ordered(found, chosen.sort, signs, now)]
+    start = _behind(ids, cursor)
+    shown = agent_rows(organization_id, ids[start : start + ROWS], now=now)
+    has_more = len(ids) > start + ROWS
+    return FleetPage(
+        rows=_fleet_rows(organization_id, shown, signs, now),
+        next_cursor=to_public(Prefix.AGENT, ids[start + ROWS - 1]) if has_more else None,
+        number=len(ids),
+        bad=sum(_rank(one, signs, now)[0] <= Kind.KEY_EXPIRED for one in found),
+    )
 
 
 def fleet_of(organization_id: UUID, *, now: datetime) -> Fleet:
@@ -32,12 +147,105 @@ def fleet_of(organization_id: UUID, *, now: datetime) -> Fleet:
         never_seen=Count("pk", filter=thawed & Q(last_seen_at=None)),
         frozen=Count("pk", filter=Q(frozen_at__isnull=False)),
     )
-    expiring = AgentKey.objects.filter(
-        organization_id=organization_id,
-        agent__retired_at=None,
-        revoked_at=None,
-        successor=None,
-        expires_at__gt=now,
-        expires_at__lte=now + EXPIRING_WITHIN,
+    ending = [keys.state(now) for keys in ending_keys(organization_id, now=now).values()]
+    return Fleet(**found, key_expiring=ending.count("key_expiring"), key_expired=ending.count("key_expired"))
+
+
+def _signs(organization_id: UUID, now: datetime) -> _Signs:
+    since = now - LOOKED_AT
+    denied = denied_by_agent(organization_id, since=since)
+    return _Signs(
+        flags=flags_by_agent(organization_id, since=since),
+        denied=denied,
+        asked=asked_by_agent(tuple(denied), since=since),
+        unfinished=unfinished_by_agent(organization_id, now=now),
+        keys=ending_keys(organization_id, now=now),
     )
-    return Fleet(**found, key_expiring=expiring.values("agent_id").distinct().count())
+
+
+def _ordered(found: Sequence[Likeness], sort: str, signs: _Signs, now: datetime) -> list[Likeness]:
+    by_name = sorted(found, key=lambda one: (one.name.casefold(), one.id))
+    if sort == "name":
+        return by_name
+    if sort == "newest":
+        return sorted(found, key=lambda one: one.id, reverse=True)
+    return sorted(by_name, key=lambda one: _rank(one, signs, now))
+
+
+def _rank(one: Likeness, signs: _Signs, now: datetime) -> tuple[int, int]:
+    """Return where an agent stands: by the worst that is wrong with it; a frozen one can do no more harm."""
+    if one.frozen_at is not None:
+        return Kind.FROZEN, 0
+    first = next(_signs_of(one.id, signs, now), None)
+    if first is not None:
+        return first.kind, -first.number
+    if one.last_seen_at is None:
+        return len(Kind) + 2, 0
+    return (Kind.SILENT if now - one.last_seen_at >= SILENT_AFTER else len(Kind) + 1), 0
+
+
+def _signs_of(agent_id: UUID, signs: _Signs, now: datetime) -> Iterator[Trouble]:
+    """Yield what is wrong with an agent, the worst first, as far as activity and keys tell it."""
+    flags = signs.flags.get(agent_id, {})
+    unfinished = signs.unfinished.get(agent_id, {})
+    if flags.get(UNAUTHORIZED):
+        yield Trouble(Kind.UNAUTHORIZED, flags[UNAUTHORIZED])
+    for kind, of_kind in (
+        (Kind.DISOBEDIENT, [flag for flag in flags if flag in DISOBEDIENT]),
+        (Kind.MISFIT, [flag for flag in flags if flag not in DISOBEDIENT and flag != UNAUTHORIZED]),
+    ):
+        if of_kind:
+            yield Trouble(kind, sum(flags[flag] for flag in of_kind), words=tuple(of_kind))
+    if "in_doubt" in unfinished:
+        yield Trouble(Kind.IN_DOUBT, unfinished["in_doubt"].number, since=unfinished["in_doubt"].oldest)
+    denied, asked = signs.denied.get(agent_id), signs.asked.get(agent_id, 0)
+    is_wall = denied is not None and denied.number >= MANY_DENIED and 2 * denied.number >= asked
+    if denied and is_wall:
+        yield Trouble(Kind.MOSTLY_DENIED, denied.number, asked, (denied.reason,), denied.last)
+    keys = signs.keys.get(agent_id)
+    if keys and keys.state(now) == "key_expired":
+        yield Trouble(Kind.KEY_EXPIRED, since=keys.ran_out_at)
+    if denied and not is_wall:
+        yield Trouble(Kind.DENIED, denied.number, asked, (denied.reason,), denied.last)
+    if "pending_review" in unfinished:
+        yield Trouble(Kind.WAITING, unfinished["pending_review"].number, since=unfinished["pending_review"].oldest)
+    if keys and keys.state(now) == "key_expiring":
+        yield Trouble(Kind.KEY_EXPIRING, since=keys.next_expiry)
+
+
+def _troubles(row: AgentRow, signs: _Signs, now: datetime) -> tuple[Trouble, ...]:
+    found = list(_signs_of(row.agent.pk, signs, now))
+    if row.status == "silent":
+        found.append(Trouble(Kind.SILENT, since=row.agent.last_seen_at))
+    if row.status == "frozen":
+        found.append(Trouble(Kind.FROZEN, since=row.agent.frozen_at, words=(row.agent.frozen_reason,)))
+    return tuple(sorted(found, key=lambda one: one.kind))
+
+
+def _behind(ids: list[UUID], cursor: str) -> int:
+    """Return where the page behind an agent starts; at the top where it is no longer among them."""
+    try:
+        return ids.index(from_public(Prefix.AGENT, cursor)) + 1 if cursor else 0
+    except (NotFound, ValueError):
+        return 0
+
+
+def _fleet_rows(
+    organization_id: UUID, shown: tuple[AgentRow, ...], signs: _Signs, now: datetime
+) -> tuple[FleetRow, ...]:
+    ids = [row.agent.pk for row in shown]
+    spent = spent_by_hour(organization_id, ids, hours=HOURS, now=now)
+    held = held_by_agent(organization_id, ids)
+    asked = asked_by_agent(ids, since=now - LOOKED_AT)
+    return tuple(
+        FleetRow(
+            row,
+            _troubles(row, signs, now),
+            spent.get(row.agent.pk, ()),
+            held.get(row.agent.pk, ()),
+            asked.get(row.agent.pk, 0),
+            signs.denied[row.agent.pk].number if row.agent.pk in signs.denied else 0,
+            signs.unfinished.get(row.agent.pk, {}).get("pending_review", NOTHING),
+        )
+        for row in shown
+    )

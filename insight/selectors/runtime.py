@@ -9,35 +9,58 @@ from uuid import UUID
 from agents.selectors import AgentRow, agent_of, agent_row
 from approvals.models import Authorization
 from approvals.selectors.activity import (
+    Ages,
     Decisions,
     HeldAuthorization,
-    Unfinished,
+    asks_by_minute,
     decisions_of,
     held_authorizations,
-    unfinished,
+    open_by_age,
 )
 from approvals.selectors.lists import Chosen, authorizations_page
-from audit.selectors import Filters, Viewed, newest
+from audit.selectors import Viewed, stream
+from core.db import rows
+from core.ids import Prefix, to_public
 from spend.selectors.analytics import LastRecord, OpenHolds, flag_counts, last_record, open_holds
 
 FLAGS_SHOWN_FOR: Final = timedelta(days=30)
-EVENTS_SHOWN: Final = 5
+EVENTS_SHOWN: Final = 20
+STREAMED: Final = 30
+"""Authorizations whose events are streamed, the ones asked for last."""
 UNAUTHORIZED: Final = "unauthorized"
+RATE_MINUTES: Final = 5
+
+# Whatever an agent does or has done to it leaves an event of which it is the actor or the subject, or changes one of
+# the authorizations that it asked for last: three short walks along indexes, and nothing is locked.
+STATE: Final = """
+select (select id::text from audit_event where organization_id = %(organization)s and actor_id = %(public)s
+        order by at desc limit 1),
+    (select id::text from audit_event where organization_id = %(organization)s and subject_id = %(public)s
+        order by at desc limit 1),
+    (select max(changed_at)::text from (select changed_at from approvals_authorization
+        where agent_id = %(agent)s and organization_id = %(organization)s order by asked_at desc limit %(limit)s) last)
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """What an operator wants to know of a running agent."""
+    """What an operator wants to know of a running agent; `by_minute` are its asks of the last hour, oldest first."""
 
     row: AgentRow
     last_asked: Authorization | None
     last_record: LastRecord | None
     decisions: Decisions
-    unfinished: Mapping[str, Unfinished]
+    by_minute: tuple[int, ...]
+    open: Mapping[str, Ages]
     holds: Sequence[OpenHolds]
     held: Sequence[HeldAuthorization]
     flags: Mapping[str, int]
     events: Sequence[Viewed]
+
+    @property
+    def per_minute(self) -> float:
+        """Decisions per minute now: the mean of the last five minutes."""
+        return sum(self.by_minute[-RATE_MINUTES:]) / RATE_MINUTES
 
     @property
     def unauthorized(self) -> int:
@@ -50,19 +73,33 @@ class Runtime:
         return sum(self.flags.values()) - self.unauthorized
 
 
+def runtime_state(organization_id: UUID, agent_id: UUID) -> str:
+    """Return a text that changes with whatever an agent does and whatever is done to it; one read."""
+    params = {
+        "organization": organization_id,
+        "agent": agent_id,
+        "public": to_public(Prefix.AGENT, agent_id),
+        "limit": STREAMED,
+    }
+    return " ".join(str(part) for part in rows(STATE, params)[0])
+
+
 def runtime_of(organization_id: UUID, agent_id: UUID, *, now: datetime) -> Runtime:
     """Return how an agent is doing; raises `NotFound` for a foreign one."""
     agent = agent_of(organization_id, agent_id)
     row = agent_row(agent, now=now)
-    asked = authorizations_page(Chosen(organization_id=organization_id, agent_id=agent_id), now=now, limit=1).rows
+    chosen = Chosen(organization_id=organization_id, agent_id=agent_id)
+    asked = authorizations_page(chosen, now=now, limit=STREAMED).rows
+    subjects = [row.public_id, *(to_public(Prefix.AUTHORIZATION, one.pk) for one in asked)]
     return Runtime(
         row=row,
         last_asked=asked[0] if asked else None,
         last_record=last_record(organization_id, agent_id),
         decisions=decisions_of(organization_id, agent_id, now=now),
-        unfinished=unfinished(organization_id, agent_id=agent_id),
+        by_minute=asks_by_minute(agent_id, now=now),
+        open=open_by_age(organization_id, agent_id, now=now),
         holds=open_holds(organization_id, agent_id),
         held=held_authorizations(organization_id, agent_id),
         flags=flag_counts(organization_id, since=now - FLAGS_SHOWN_FOR, agent_id=agent_id),
-        events=newest(organization_id, Filters(actor=row.public_id), limit=EVENTS_SHOWN).events,
+        events=stream(organization_id, row.public_id, subjects, limit=EVENTS_SHOWN),
     )

@@ -6,11 +6,14 @@ from insight.views.counterparty import counterparty_activity
 from insight.views.decisions import export_decisions, review_times, shown_decisions
 from insight.views.find import find_anything
 from insight.views.flagged import export_flagged, flagged
+from insight.views.fleet import fleet
+from insight.views.integration import agent_integration, state_integration
 from insight.views.overview import overview
 from insight.views.payments import export_payments, payments
-from insight.views.runtime import agent_runtime, fleet
+from insight.views.runtime import agent_runtime
 
 __all__ = [
+    "agent_integration",
     "agent_runtime",
     "analytics",
     "budget",
@@ -28,4 +31,5 @@ __all__ = [
     "payments",
     "review_times",
     "shown_decisions",
+    "state_integration",
 ]

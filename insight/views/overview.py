@@ -76,7 +76,7 @@ def overview(request: MemberRequest) -> HttpResponse:
 def matters_of(needed: Needs) -> list[Matter]:
     """Return what needs somebody, the most urgent first."""
     flagged = ", ".join(f"{status_of(flag, 'flag').word.lower()} {number}" for flag, number in needed.flags.items())
-    agents, fleet = reverse("agents:list"), needed.fleet
+    agents, fleet = reverse("insight:fleet"), needed.fleet
     matters = [
         Matter("inbox", "caution", needed.waiting, "waiting for a review", "", reverse("approvals:inbox")),
         Matter(

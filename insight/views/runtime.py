@@ -1,79 +1,128 @@
-"""How agents run: a section of one agent's page, and one of the list."""
+"""How an agent runs: a section of its page that renews itself, with the events of the moment."""
 
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
 from uuid import UUID
 
 from django.http import HttpResponse
 from django.shortcuts import render
+from django.template.loader import render_to_string
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
-from audit.views import lines
+from approvals.selectors.activity import Ages
+from audit.selectors import Viewed
+from audit.views import line
 from core.clock import now as clock_now
 from core.ids import Prefix, from_public, to_public
-from insight.selectors.fleet import fleet_of
-from insight.selectors.runtime import UNAUTHORIZED, Runtime, runtime_of
-from insight.views.shown import authorizations_url, fragment
+from insight.selectors.runtime import UNAUTHORIZED, Runtime, runtime_of, runtime_state
+from insight.views.live import answer, part_of
+from insight.views.shown import authorizations_url
 from people.permissions import MemberRequest, needs
 from people.roles import Right
 
-MICROSECONDS = 1_000_000
+MICROSECONDS: Final = 1_000_000
+WAITING: Final = {"pending_review": "Waiting for people", "approved": "Approved, not recorded", "in_doubt": "In doubt"}
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """One event of the stream, as the timeline draws it; who did it is named where it was not the agent."""
+
+    title: str
+    when: datetime
+    actor: str
+    icon: str
+    tone: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """What is not over, of one status, by age, and the list of it."""
+
+    label: str
+    ages: Ages
+    url: str
+
+    @property
+    def by_age(self) -> tuple[tuple[str, int], ...]:
+        """How many of which age, in the words of the columns."""
+        ages = self.ages
+        return ("< 15 min", ages.quarter), ("< 1 h", ages.hour), ("< 1 day", ages.day), ("Older", ages.older)
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """One part of the mix of answers: how many, and where its bar begins and how wide it is, in per cent."""
+
+    outcome: str
+    number: int
+    start: str
+    width: str
+    url: str
 
 
 @require_safe
 @needs(Right.READ)
 def agent_runtime(request: MemberRequest, public_id: str) -> HttpResponse:
-    """Show how one agent is doing."""
-    now = clock_now()
-    shown = runtime_of(request.member.organization_id, from_public(Prefix.AGENT, public_id), now=now)
-    context = {
+    """Show how one agent is doing; renews itself."""
+    organization_id, agent_id, now = request.member.organization_id, from_public(Prefix.AGENT, public_id), clock_now()
+    part = part_of(
+        request,
+        f"runtime {public_id}",
+        state=lambda: runtime_state(organization_id, agent_id),
+        render=lambda: render_to_string(
+            "insight/runtime_part.html", _context(runtime_of(organization_id, agent_id, now=now), public_id)
+        ),
+        now=now,
+    )
+    return (
+        answer(request, part)
+        if request.htmx
+        else render(request, "insight/runtime.html", {"part": part, "public_id": public_id})
+    )
+
+
+def _context(shown: Runtime, public_id: str) -> dict[str, Any]:
+    flagged = f"{reverse('insight:flagged')}?agent={public_id}"
+    return {
         "shown": shown,
         "agent": shown.row.agent,
         "public_id": public_id,
         "last_asked_url": _authorization_url(shown.last_asked.pk if shown.last_asked else None),
         "last_record_url": _authorization_url(shown.last_record.authorization_id if shown.last_record else None),
+        "per_minute": f"{shown.per_minute:.1f}",
         "p50": _seconds(shown.decisions.p50_us),
         "p95": _seconds(shown.decisions.p95_us),
-        "open": _open(shown, public_id),
-        "events": lines(shown.events),
+        "mix": _mix(shown, public_id),
+        "open": [
+            Open(label, shown.open[status], authorizations_url(agent=public_id, status=status))
+            for status, label in WAITING.items()
+        ],
+        "unauthorized_url": f"{flagged}&flag={UNAUTHORIZED}",
+        "flagged_url": flagged,
+        "events": [_happening(event, public_id) for event in shown.events],
     }
-    return render(request, fragment(request, "insight/runtime.html"), context)
 
 
-@require_safe
-@needs(Right.READ)
-def fleet(request: MemberRequest) -> HttpResponse:
-    """Show how many agents are in each state."""
-    shown = fleet_of(request.member.organization_id, now=clock_now())
-    agents = reverse("agents:list")
-    states = ("active", "silent", "never_seen", "frozen", "key_expiring")
-    tiles = [{"state": state, "number": getattr(shown, state), "url": f"{agents}?state={state}"} for state in states]
-    return render(request, fragment(request, "insight/fleet.html"), {"shown": shown, "tiles": tiles})
+def _mix(shown: Runtime, public_id: str) -> list[Share]:
+    decisions, start, shares = shown.decisions, 0.0, []
+    for outcome in ("allow", "review", "deny"):
+        number = getattr(decisions, outcome)
+        width = 100 * number / decisions.number if decisions.number else 0.0
+        url = authorizations_url(agent=public_id, outcome=outcome)
+        shares.append(Share(outcome, number, f"{start:.2f}", f"{width:.2f}", url))
+        start += width
+    return shares
 
 
-def _open(shown: Runtime, public_id: str) -> list[dict[str, object]]:
-    """Return what is not over or does not fit, each with the list behind it."""
-    words = {"pending_review": "Waiting for people", "approved": "Approved, not recorded", "in_doubt": "In doubt"}
-    rows: list[dict[str, object]] = [
-        {
-            "label": word,
-            "status": status,
-            "number": shown.unfinished[status].number,
-            "oldest": shown.unfinished[status].oldest,
-            "url": authorizations_url(agent=public_id, status=status),
-        }
-        for status, word in words.items()
-    ]
-    flagged = f"{reverse('insight:flagged')}?agent={public_id}"
-    rows.append(
-        {
-            "label": "Records without authorization, 30 days",
-            "status": UNAUTHORIZED,
-            "number": shown.unauthorized,
-            "url": f"{flagged}&flag={UNAUTHORIZED}",
-        }
-    )
-    rows.append({"label": "Other flagged records, 30 days", "number": shown.flagged, "url": flagged})
-    return rows
+def _happening(event: Viewed, public_id: str) -> Happening:
+    one = line(event)
+    actor = "" if event.actor_id == public_id else event.actor_name
+    url = "" if event.subject_id == public_id else one.subject_url
+    return Happening(one.title, one.when, actor, one.icon, one.tone, url)
 
 
 def _authorization_url(authorization_id: UUID | None) -> str:

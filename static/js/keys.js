@@ -17,7 +17,9 @@ function rows() {
 function move(step) {
   const all = rows();
   if (!all.length) return;
-  const at = all.findIndex((row) => "current" in row.dataset);
+  // A list that renews itself may have lost the mark: the row that is focused is the current one then.
+  const marked = all.findIndex((row) => "current" in row.dataset);
+  const at = marked >= 0 ? marked : all.findIndex((row) => row.contains(document.activeElement));
   const next = all[Math.min(all.length - 1, Math.max(0, at + step))];
   if (at >= 0) delete all[at].dataset.current;
   next.dataset.current = "";

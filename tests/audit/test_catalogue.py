@@ -8,7 +8,7 @@ import pytest
 from audit.catalogue import SENTENCES, Action
 from conto_admin.embedded import ROOT
 
-SERVICES: Final = ("agents", "approvals", "people", "policies", "spend")
+SERVICES: Final = ("agents", "approvals", "insight", "people", "policies", "spend")
 
 
 def written() -> set[str]:

@@ -7,21 +7,23 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from agents.models import Agent
 from approvals.models import Authorization
+from approvals.selectors import activity
+from approvals.selectors.activity import Ages
 from approvals.services.booking import Report
 from approvals.services.record import record_spend, record_unauthorized
-from approvals.services.void import mark_in_doubt
+from approvals.services.void import mark_in_doubt, void_authorization
 from core.errors import NotFound
 from core.ids import Prefix, to_public
-from insight.selectors.fleet import fleet_of
-from insight.selectors.runtime import runtime_of
+from insight.selectors.runtime import runtime_of, runtime_state
 from people.models import Member
-from tests.approvals.world import World, add_agent, ask, make_world
-from tests.factories import NOW
+from tests.approvals.world import World, ask, make_world
+from tests.factories import NOW, actor_for
 
 pytestmark = pytest.mark.django_db
 DAILY = {"key": "daily", "type": "SPEND_LIMIT", "daily": {"USD": "100"}}
+AUTHENTICATION = 3
+"""Reads that any page costs: the session, the person, the memberships."""
 PEOPLE = {"key": "people", "type": "APPROVAL_THRESHOLD", "above": {"USD": "50"}}
 
 
@@ -32,7 +34,7 @@ def at_noon(time_machine: Any) -> None:
 
 @pytest.fixture
 def world() -> World:
-    return make_world(DAILY, PEOPLE)
+    return make_world(DAILY, PEOPLE, now=NOW - timedelta(days=3))
 
 
 def get(member: Member, path: str, *, htmx: bool = False) -> Any:
@@ -53,13 +55,15 @@ def test_an_agent_that_never_asked_has_nothing_to_show(world: World) -> None:
     shown = runtime_of(world.organization_id, world.agent.id, now=NOW)
 
     assert shown.row.status == "never_seen"
-    assert (shown.last_asked, shown.last_record, shown.held, shown.events) == (None, None, (), [])
+    assert (shown.last_asked, shown.last_record, shown.held) == (None, None, ())
+    assert [event.action for event in shown.events] == ["agent.key_issued", "agent.created"]
     assert (shown.decisions.number, shown.decisions.p50_us) == (0, None)
-    assert "It has not done anything yet." in get(world.cast.vera, path_of(world)).content.decode()
+    assert "Nothing is set aside" in get(world.cast.vera, path_of(world)).content.decode()
 
 
 def test_what_is_open_odd_and_recent_is_counted(world: World) -> None:
     ask(world, "10", now=NOW - timedelta(days=2))
+    Authorization.objects.update(expires_at=NOW + timedelta(days=1))
     waiting = ask(world, "60", now=NOW - timedelta(hours=2))
     ask(world, "500", now=NOW - timedelta(hours=1))
     doubtful = ask(world, "20", now=NOW - timedelta(minutes=5))
@@ -75,12 +79,13 @@ def test_what_is_open_odd_and_recent_is_counted(world: World) -> None:
     decisions = shown.decisions
     assert (decisions.allow, decisions.review, decisions.deny) == (2, 1, 1)
     assert (decisions.p50_us, decisions.p95_us) == (4_000, 90_000)
-    assert {status: one.number for status, one in shown.unfinished.items()} == {
+    assert {status: one.number for status, one in shown.open.items()} == {
         "pending_review": 1,
         "approved": 1,
         "in_doubt": 1,
     }
-    assert shown.unfinished["approved"].oldest == NOW - timedelta(days=2)
+    assert shown.open["approved"] == Ages(older=1, oldest=NOW - timedelta(days=2))
+    assert (shown.open["in_doubt"].quarter, shown.open["pending_review"].day) == (1, 1)
     assert [(one.held, one.status) for one in shown.held] == [
         (Decimal(10), "approved"),
         (Decimal(60), "pending_review"),
@@ -92,7 +97,70 @@ def test_what_is_open_odd_and_recent_is_counted(world: World) -> None:
     assert shown.last_asked.id == paid.answer.id
     assert shown.last_record is not None
     assert shown.last_record.recorded_at == NOW
-    assert len(shown.events) == 5
+    assert {event.action for event in shown.events[:4]} == {
+        "record.flagged",
+        "authorization.recorded",
+        "authorization.in_doubt",
+    }
+    assert (shown.by_minute[-2:], shown.per_minute) == ((1, 0), 0.2)
+
+
+def test_what_people_do_to_its_payments_is_in_the_stream(world: World) -> None:
+    waiting = ask(world, "60", now=NOW - timedelta(minutes=9)).answer.id
+    before = runtime_state(world.organization_id, world.agent.id)
+    void_authorization(
+        waiting,
+        organization_id=world.organization_id,
+        agent_id=None,
+        reason="Ordered twice",
+        actor=actor_for(world.cast.olu),
+        now=NOW,
+    )
+
+    first = runtime_of(world.organization_id, world.agent.id, now=NOW).events[0]
+    assert (first.action, first.actor_name) == ("authorization.voided", "Olu")
+    assert runtime_state(world.organization_id, world.agent.id) != before
+    assert "Olu" in get(world.cast.vera, path_of(world), htmx=True).content.decode()
+
+
+def test_an_unchanged_agent_costs_a_poll_one_read(
+    world: World, time_machine: Any, django_assert_num_queries: Any
+) -> None:
+    ask(world, "10", now=NOW)
+    client = Client()
+    client.force_login(world.cast.vera.person)
+    tag = client.get(path_of(world), headers={"HX-Request": "true"})["ETag"]
+    poll = {"HX-Request": "true", "If-None-Match": tag}
+
+    time_machine.move_to(NOW + timedelta(seconds=5), tick=False)
+    with django_assert_num_queries(AUTHENTICATION + 1) as statements:
+        assert client.get(path_of(world), headers=poll).status_code == 204
+    assert not [one for one in statements.captured_queries if "for update" in one["sql"].lower()]
+    with django_assert_num_queries(AUTHENTICATION):
+        assert client.get(path_of(world), headers=poll).status_code == 204
+
+    ask(world, "11", now=NOW + timedelta(seconds=6))
+    time_machine.move_to(NOW + timedelta(seconds=10), tick=False)
+    answer = client.get(path_of(world), headers=poll)
+    assert (answer.status_code, "of 11.00 USD" in answer.content.decode()) == (200, True)
+
+
+def test_a_page_that_is_opened_is_never_old(world: World) -> None:
+    get(world.cast.vera, path_of(world), htmx=True)
+    ask(world, "12.34", now=NOW)
+
+    assert "of 12.34 USD" in get(world.cast.vera, path_of(world)).content.decode()
+    assert "of 12.34 USD" in get(world.cast.vera, path_of(world), htmx=True).content.decode()
+
+
+def test_a_sample_of_many_asks_is_said_to_be_one(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(activity, "SAMPLE", 2)
+    for amount in ("1", "2", "60"):
+        ask(world, amount, now=NOW - timedelta(minutes=1))
+
+    decisions = runtime_of(world.organization_id, world.agent.id, now=NOW).decisions
+    assert (decisions.number, decisions.is_sample) == (2, True)
+    assert "2</span> and more in 24 h" in get(world.cast.vera, path_of(world)).content.decode()
 
 
 def test_the_section_comes_alone_to_htmx_and_as_a_page_to_people(world: World) -> None:
@@ -114,21 +182,3 @@ def test_a_foreign_agent_is_not_found(world: World) -> None:
         runtime_of(world.cast.mallory.organization_id, world.agent.id, now=NOW)
     assert get(world.cast.mallory, path_of(world)).status_code == 404
     assert get(world.cast.vera, "/agents/agt_nonsense/runtime/").status_code == 404
-
-
-def test_the_fleet_is_counted_by_state(world: World) -> None:
-    states = {"Active": NOW, "Silent": NOW - timedelta(days=2)}
-    for name, moment in states.items():
-        agent = add_agent(world.cast, name).agent
-        Agent.objects.filter(pk=agent.pk).update(last_seen_at=moment)
-    frozen = add_agent(world.cast, "Frozen").agent
-    Agent.objects.filter(pk=frozen.pk).update(frozen_at=NOW)
-
-    shown = fleet_of(world.organization_id, now=NOW)
-
-    assert (shown.number, shown.active, shown.silent, shown.never_seen, shown.frozen) == (4, 1, 1, 1, 1)
-    assert fleet_of(world.cast.mallory.organization_id, now=NOW).number == 0
-    html = get(world.cast.vera, "/fleet/").content.decode()
-    for state in ("active", "silent", "never_seen", "frozen", "key_expiring"):
-        assert f'href="/agents/?state={state}"' in html
-        assert get(world.cast.vera, f"/agents/?state={state}").status_code == 200

@@ -34,16 +34,16 @@ GONE = {
 """What is rightly not there: a second factor that was not set up, an invitation that nobody made."""
 
 AT_LENGTH = (
-    "agents-list", "agents-detail", "agents-edit", "approvals-inbox", "approvals-authorizations", "audit-log",
+    "insight-fleet", "agents-detail", "agents-edit", "approvals-inbox", "approvals-authorizations", "audit-log",
     "approvals-authorization-pending_review", "approvals-authorization-approved", "approvals-authorization-declined",
     "insight-overview", "insight-analytics", "insight-payments", "insight-decisions", "insight-budgets",
     "people-settings", "people-members", "policies-list", "policies-detail",
     "policies-draft", "policies-publish", "spend-counterparties", "spend-counterparty",
 )  # fmt: skip
 BARE = (
-    "agents-list", "agents-new", "approvals-inbox", "approvals-authorizations", "audit-log", "insight-overview",
+    "insight-fleet", "agents-new", "approvals-inbox", "approvals-authorizations", "audit-log", "insight-overview",
     "insight-analytics", "insight-payments", "insight-decisions", "insight-review-times", "insight-budgets",
-    "insight-fleet", "insight-flagged", "people-settings", "people-members", "people-keys",
+    "insight-flagged", "people-settings", "people-members", "people-keys",
     "policies-list", "policies-create", "spend-counterparties", "spend-pegs",
 )  # fmt: skip
 

@@ -1,0 +1,62 @@
+"""The asks of several agents at once: how many, how many denied and why, what is not over."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, cast
+from uuid import UUID
+
+from approvals.selectors.activity import Unfinished
+from core.db import rows
+
+DENIED: Final = """
+select agent_id, count(*), mode() within group (order by reasons[1]), max(asked_at) from approvals_authorization
+where organization_id = %(organization)s and status = 'declined' and asked_at >= %(since)s and outcome = 'deny'
+  and not reasons && array['agent_frozen', 'organization_frozen']::varchar[]
+group by agent_id
+"""
+
+ASKED: Final = """
+select agent_id, count(*) from approvals_authorization
+where agent_id = any(%(agents)s) and asked_at >= %(since)s group by agent_id
+"""
+
+UNFINISHED: Final = """
+select agent_id, status, count(*), min(asked_at) from approvals_authorization
+where organization_id = %(organization)s and status = any(array['pending_review', 'approved', 'in_doubt'])
+  and (expires_at is null or expires_at > %(now)s)
+group by agent_id, status
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Denied:
+    """Asks of one agent that were denied though it was not frozen: how many, mostly why, the last one when."""
+
+    number: int
+    reason: str
+    last: datetime
+
+
+def denied_by_agent(organization_id: UUID, *, since: datetime) -> Mapping[UUID, Denied]:
+    """Return the agents that were denied something since then; one read by index."""
+    found = rows(DENIED, {"organization": organization_id, "since": since})
+    return {
+        agent_id: Denied(number, reason or "", last)
+        for agent_id, number, reason, last in cast(list[tuple[UUID, int, str | None, datetime]], found)
+    }
+
+
+def asked_by_agent(agent_ids: Sequence[UUID], *, since: datetime) -> Mapping[UUID, int]:
+    """Return how often each of these agents asked since then; one read of the index alone."""
+    return dict(cast(list[tuple[UUID, int]], rows(ASKED, {"agents": list(agent_ids), "since": since})))
+
+
+def unfinished_by_agent(organization_id: UUID, *, now: datetime) -> Mapping[UUID, Mapping[str, Unfinished]]:
+    """Return what is not over by the clock, by agent and status: what waits, is approved, is in doubt."""
+    found: defaultdict[UUID, dict[str, Unfinished]] = defaultdict(dict)
+    lines = rows(UNFINISHED, {"organization": organization_id, "now": now})
+    for agent_id, status, number, oldest in cast(list[tuple[UUID, str, int, datetime]], lines):
+        found[agent_id][status] = Unfinished(number, oldest)
+    return found

@@ -1,0 +1,85 @@
+"""Parts of pages that renew themselves: one rendering serves all who look, and who has it already is told so (204).
+
+What is polled is at most `FRESH` old, however many look; a page that is opened is always new. Renderings are kept by
+each process for itself: nobody else can put text into a page.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from hashlib import blake2b
+from http import HTTPStatus
+from typing import Final
+
+from django.core.cache import caches
+from django.http import HttpResponse
+from django.utils import timezone
+from django.utils.safestring import SafeString, mark_safe
+
+from people.permissions import MemberRequest
+
+CACHE: Final = "parts"
+FRESH: Final = timedelta(seconds=4)
+"""Shorter than the time between two looks of one viewer, so that no look is older than the one before."""
+KEPT_SECONDS: Final = 90
+"""How long a rendering stays to be served again while nothing has changed."""
+MINUTE: Final = "%Y%m%d%H%M"
+ETAG_BYTES: Final = 12
+TAG_PLACE: Final = "etag-of-this-part"
+"""Stands in the templates where the part names itself to the next poll (`hx-headers`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of a page as it was rendered: of which state, when, and the `ETag` that names its text."""
+
+    state: str
+    at: datetime
+    tag: str
+    html: str
+
+    @property
+    def safe(self) -> SafeString:
+        """The part as a page takes it in."""
+        return mark_safe(self.html)  # noqa: S308 - rendered by a template, which has escaped what it was given
+
+
+def part_of(
+    request: MemberRequest, name: str, *, state: Callable[[], str], render: Callable[[], str], now: datetime
+) -> Part:
+    """Return a part of the page, rendered anew where its state has changed or its minute is over.
+
+    `state` is one cheap read. A poll within `FRESH` of the last look of anybody costs not even that.
+    """
+    key = _key(request, name)
+    known: Part | None = caches[CACHE].get(key)
+    is_poll = "If-None-Match" in request.headers
+    if known and is_poll and now - known.at < FRESH:
+        return known
+    current = f"{state()} {now:{MINUTE}}"
+    is_same = known is not None and is_poll and known.state == current
+    part = replace(known, at=now) if known and is_same else _rendered(current, now, render())
+    caches[CACHE].set(key, part, KEPT_SECONDS)
+    return part
+
+
+def answer(request: MemberRequest, part: Part) -> HttpResponse:
+    """Send a part to htmx, or 204 where it shows that very text already; swapping nothing keeps what was typed."""
+    response = HttpResponse(status=HTTPStatus.NO_CONTENT)
+    if request.headers.get("If-None-Match") != part.tag:
+        response = HttpResponse(part.html)
+    response["ETag"] = part.tag
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+def _rendered(state: str, now: datetime, text: str) -> Part:
+    digest = blake2b(text.encode(), digest_size=ETAG_BYTES).hexdigest()
+    return Part(state, now, f'"{digest}"', text.replace(TAG_PLACE, digest))
+
+
+def _key(request: MemberRequest, name: str) -> str:
+    """Return the name of a rendering: whose rows, in which zone and with which rights, and what exactly is shown."""
+    member = request.member
+    seen = (member.organization_id, timezone.get_current_timezone_name(), sorted(member.roles), name)
+    return f"part-{blake2b(repr(seen).encode(), digest_size=ETAG_BYTES).hexdigest()}"

@@ -1,0 +1,16 @@
+// Parts that renew themselves ([data-live], polled by htmx) rest while nobody sees them; what is loaded into a
+// [data-opens] popover opens it.
+const parts = () => document.querySelectorAll("[data-live]");
+
+document.addEventListener("htmx:beforeRequest", (event) => {
+  if (event.target.matches("[data-live]") && document.hidden) event.preventDefault();
+});
+
+document.addEventListener("visibilitychange", () => {
+  if (!document.hidden) for (const part of parts()) part.dispatchEvent(new Event("wake"));
+});
+
+document.addEventListener("htmx:afterSwap", (event) => {
+  const target = event.detail.target;
+  if (target.matches("[data-opens]") && !target.matches(":popover-open")) target.showPopover();
+});
