@@ -1,6 +1,7 @@
 """`python3 run.py bench`.
 
-Measure the limit, the ask, the race, the growth and the pages in one run, and write docs/performance.md.
+Measure the limit, the ask, the race, the growth, the cost of viewers and the pages in one run, and write
+docs/performance.md.
 """
 
 import argparse
@@ -22,7 +23,9 @@ def main() -> None:
         "--past", type=int, default=1_000_000, help="past authorizations of the growth test and of the pages"
     )
     parser.add_argument("--rounds", type=int, default=100, help="of the race, per number of processes")
-    parser.add_argument("--only", choices=["ask", "race", "growth", "pages"], help="one part alone; writes nothing")
+    parser.add_argument("--viewers", type=int, default=200, help="who keep a page open")
+    parts = ["ask", "race", "growth", "viewers", "pages"]
+    parser.add_argument("--only", choices=parts, help="one part alone; writes nothing")
     options = parser.parse_args()
     embedded.throw_away(FOLDER)
     with embedded.use(FOLDER) as found:

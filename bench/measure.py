@@ -9,6 +9,7 @@ import timeit
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -22,7 +23,7 @@ from conto_admin import embedded, programs, supervise
 django.setup()
 
 from approvals.selectors.books import faults
-from bench import limit, world
+from bench import limit, viewers, world
 from bench.pages import pages
 from bench.report import Report
 from core.db import rows
@@ -50,6 +51,13 @@ SMALL_PAST: Final = 1000
 """The past that growth is compared with."""
 LEAST_SHARE: Final = 0.30
 MOST_GROWTH: Final = 1.20
+LEAST_WATCHED: Final = 0.90
+"""Of its rate that asking keeps while everybody looks."""
+LEAST_LOOKS: Final = 0.90
+"""Of the looks that were due: viewers whom the server keeps waiting would cost it nothing."""
+WARM_ROUNDS: Final = 2
+PAIRS: Final = 3
+"""Rounds without viewers and with them, in turn, so that what else the machine does falls on both."""
 
 
 def measure(options: argparse.Namespace, page: Path) -> int:
@@ -66,6 +74,8 @@ def measure(options: argparse.Namespace, page: Path) -> int:
         race(report, options)
     if options.only in (None, "growth"):
         growth(report, options)
+    if options.only in (None, "viewers"):
+        watched(report, options)
     if options.only in (None, "pages"):
         pages(report, options.past)
     found = [*faults(), *rollups.faults()] if options.only != "ask" else []
@@ -173,6 +183,52 @@ def growth(report: Report, options: argparse.Namespace) -> None:
             halves.append(result.quantile(0.5))
             report.say(f"| {past:,} | {result.rate:.0f} | {result.quantile(0.5):.1f} | {result.quantile(0.99):.1f} |")
     report.demand(halves[1] <= halves[0] * MOST_GROWTH, f"p50 grew from {halves[0]:.1f} to {halves[1]:.1f} ms")
+
+
+def watched(report: Report, options: argparse.Namespace) -> None:
+    """Ask with nobody looking and with all viewers looking, in turn."""
+    report.say("")
+    report.say("## Being watched")
+    report.say("")
+    due = options.viewers / viewers.EVERY_SECONDS
+    report.say(f"{options.viewers} viewers, each looking every {viewers.EVERY_SECONDS} s: at the fleet, at an agent")
+    report.say(f"that is asking, at the inbox. {due:.0f} looks a second from one process; {PAIRS} rounds of each.")
+    report.say("")
+    report.say("| viewers | per second | p50 ms | p99 ms | looks per second | unchanged | p99 ms of a look |")
+    report.say("| --- | --- | --- | --- | --- | --- | --- |")
+    place = world.make_world("watched", options.agents, world.THREE_LIMITS)
+    alone: list[load.Result] = []
+    seen: list[load.Result] = []
+    with web(4) as port:
+        plan = partial(viewers.plan_of, place, HOST, port, viewers=options.viewers)
+        # Every process has shown every page once before anything counts.
+        for _ in range(WARM_ROUNDS):
+            looking = viewers.Looking(plan(seconds=viewers.EVERY_SECONDS))
+            load.run(HOST, port, asks(place), clients=8, seconds=viewers.EVERY_SECONDS)
+            looking.result()
+        rows("analyze")
+        for _ in range(PAIRS):
+            alone.append(load.run(HOST, port, asks(place), clients=8, seconds=options.seconds))
+            report.say(f"| 0 | {alone[-1].rate:.0f} | {quantiles(alone[-1])} | – | – | – |")
+            looking = viewers.Looking(plan(seconds=options.seconds))
+            seen.append(load.run(HOST, port, asks(place), clients=8, seconds=options.seconds))
+            polls = looking.result()
+            looks, unchanged = polls.number / options.seconds, polls.unchanged / max(1, polls.number)
+            told = f"{looks:.0f} | {unchanged:.0%} | {polls.p99:.0f}"
+            report.say(f"| {options.viewers} | {seen[-1].rate:.0f} | {quantiles(seen[-1])} | {told} |")
+            report.demand(not polls.failed, f"looks were answered {polls.statuses}")
+            report.demand(looks >= LEAST_LOOKS * due, f"{looks:.0f} of {due:.0f} looks a second")
+    for result in (*alone, *seen):
+        approvals(report, result, "while watched")
+    share = viewers.rate_of(seen) / viewers.rate_of(alone)
+    report.say("")
+    report.say(f"Watched, asking keeps {share:.2f} of its rate.")
+    report.demand(share >= LEAST_WATCHED, f"{share:.2f} of its rate while watched")
+
+
+def quantiles(result: load.Result) -> str:
+    """Return p50 and p99 as two cells."""
+    return f"{result.quantile(0.5):.1f} | {result.quantile(0.99):.1f}"
 
 
 def asks(place: world.World, *, amount: bytes = b"") -> Callable[[int], bytes]:

@@ -32,3 +32,15 @@ def test_pages_of_a_small_past_are_measured_and_their_sums_are_those_of_the_ledg
     missed = re.sub(r"\S+ takes \d+ ms(; )?", "", "".join(re.findall(r"^Missed: (.*)$", done.stdout, re.MULTILINE)))
     assert missed == "", done.stdout + done.stderr
     assert re.search(r"[1-9]\d+ sums of pages were compared", done.stdout), done.stdout + done.stderr
+
+
+def test_viewers_look_while_agents_ask() -> None:
+    command = [sys.executable, "-m", "bench", "--only", "viewers", "--seconds", "2", "--agents", "4", "--viewers", "10"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+    missed = re.sub(
+        r"[\d.]+ of its rate while watched", "", "".join(re.findall(r"^Missed: (.*)$", done.stdout, re.MULTILINE))
+    )
+    assert missed == "", done.stdout + done.stderr
+    assert len(re.findall(r"^\| 10 \| \d+ \|", done.stdout, re.MULTILINE)) == 3, done.stdout + done.stderr
+    assert re.search(r"^Watched, asking keeps \d\.\d\d of its rate\.$", done.stdout, re.MULTILINE)
