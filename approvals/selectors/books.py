@@ -163,6 +163,24 @@ QUESTIONS: Final[dict[str, str]] = {
            or (r.is_final and a.status in ('approved', 'in_doubt', 'pending_review', 'expired'))
            or (r.number > 0 and a.status in ('pending_review', 'expired'))
     """,
+    "clock of a waiting authorization is not that of its question": """
+        select a.id, a.expires_at from approvals_authorization a
+        join approvals_approvalrequest q on q.authorization_id = a.id
+        where a.status = 'pending_review' and a.expires_at <> greatest(q.expires_at, (
+            select max(v.effective_at) + interval '1 day' from approvals_review v
+            where v.request_id = q.id and v.closed_at is null))
+    """,
+    "question was not answered as its reviews say": """
+        select q.id, q.closed_as from approvals_approvalrequest q left join lateral (
+            select count(*) filter (where v.closed_at is null) as on_their_way,
+                   count(*) filter (where v.closed_as = 'counted' and v.verdict = 'approve') as yeses,
+                   count(*) filter (where v.closed_as = 'counted' and v.verdict = 'reject') as noes
+            from approvals_review v where v.request_id = q.id
+        ) said on true
+        where (q.closed_at is not null and said.on_their_way > 0)
+           or (q.closed_as in ('approved', 'redecided') and said.yeses = 0)
+           or (q.closed_as = 'rejected') <> (said.noes > 0)
+    """,
 }
 """What must never be found, in words, and the SQL that looks for it."""
 

@@ -18,7 +18,7 @@ from core.db import rows
 from core.ids import new_id
 from people.models import Organization
 from spend.models import Counterparty, Identifier, Posting
-from tests.approvals.world import World, add_agent, ask, make_world, put_policy, say_yes, stored
+from tests.approvals.world import World, add_agent, ask, click_no, make_world, put_policy, say_yes, stored
 from tests.factories import NOW
 
 RULES: Final[tuple[dict[str, Any], ...]] = (
@@ -214,8 +214,37 @@ def test_a_planted_fault_is_found_by_its_name() -> None:
                 transaction.set_rollback(True)
 
 
+PLANTED_IN_REVIEWS: Final[dict[str, tuple[str, ...]]] = {
+    "clock of a waiting authorization is not that of its question": (
+        "update approvals_authorization set expires_at = expires_at + interval '1 minute' where amount = 60",
+        "update approvals_authorization set expires_at = expires_at - interval '1 minute' where amount = 61",
+    ),
+    "question was not answered as its reviews say": (
+        "update approvals_review set closed_at = effective_at, closed_as = 'counted' where verdict = 'reject'",
+        "update approvals_approvalrequest set closed_as = 'rejected' where closed_as = 'approved'",
+        "update approvals_approvalrequest set closed_at = now(), closed_as = 'voided' where closed_at is null",
+        "update approvals_approvalrequest set closed_at = now(), closed_as = 'approved' where closed_at is null",
+    ),
+}
+
+
+@pytest.mark.django_db
+def test_a_fault_planted_in_reviews_is_found_by_its_name() -> None:
+    world = make_world({"key": "people", "type": "APPROVAL_THRESHOLD", "above": {"USD": "50"}})
+    ask(world, "60")
+    click_no(stored(ask(world, "61")), world.cast.rui)
+    say_yes(stored(ask(world, "62")), world.cast.rui)
+    for what, statements in PLANTED_IN_REVIEWS.items():
+        for sql in statements:
+            assert faults() == []
+            with transaction.atomic():
+                rows(sql)
+                assert what in {fault.what for fault in faults()}, sql
+                transaction.set_rollback(True)
+
+
 def test_every_kind_of_fault_was_planted() -> None:
-    assert set(PLANTED) == set(QUESTIONS)
+    assert {*PLANTED, *PLANTED_IN_REVIEWS} == set(QUESTIONS)
 
 
 @pytest.mark.django_db
