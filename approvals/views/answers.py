@@ -5,11 +5,12 @@ from http import HTTPStatus
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect
+from django.urls import reverse
 from django.views.decorators.http import require_POST
 
 from approvals.forms import ReasonForm
 from approvals.services import review as reviews
-from approvals.views.shown import REJECT_IDS, again, detail_of, fault_of, onward, page_of
+from approvals.views.shown import REJECT_IDS, again, detail_of, fault_of, kept_in, onward, page_of
 from core.clock import now as clock_now
 from core.errors import Conflict, Invalid, NotAllowed
 from core.ids import Prefix, from_public, to_public
@@ -74,6 +75,7 @@ def undo(request: MemberRequest, public_id: str) -> HttpResponse:
         )
     except Conflict as error:
         messages.error(request, error.detail)
-        return redirect("approvals:inbox")
+        return redirect(f"{reverse('approvals:inbox')}{kept_in(request)}")
     messages.success(request, "Taken back. Nothing was decided.")
-    return redirect("approvals:request", to_public(Prefix.AUTHORIZATION, authorization.id))
+    address = reverse("approvals:request", args=[to_public(Prefix.AUTHORIZATION, authorization.id)])
+    return redirect(f"{address}{kept_in(request)}")

@@ -41,7 +41,7 @@ def inbox(request: MemberRequest) -> HttpResponse:
     """Show the queue, and beside it the first request that the viewer has not answered."""
     now, form = clock_now(), _form(request)
     wanted = form.wanted(request.member)
-    if "after" in request.GET:
+    if "after" in request.GET or is_for_pane(request):
         return _onward(request, wanted, now)
     found = _queue(request, wanted, now)
     chosen = next((place for place in found.places if place.own is None), next(iter(found.places), None))
@@ -92,7 +92,8 @@ def waiting_count(request: MemberRequest) -> HttpResponse:
 
 def _onward(request: MemberRequest, wanted: Wanted | None, now: datetime) -> HttpResponse:
     """Lead to the next request behind the one just answered, or to the whole inbox where none is left."""
-    after = from_public(Prefix.AUTHORIZATION, text_in(request.GET, "after"))
+    answered = text_in(request.GET, "after")
+    after = from_public(Prefix.AUTHORIZATION, answered) if answered else None
     found = next_to_answer(wanted, now=now, after=after) if wanted else None
     kept = kept_in(request)
     name = to_public(Prefix.AUTHORIZATION, found) if found else ""
@@ -100,7 +101,7 @@ def _onward(request: MemberRequest, wanted: Wanted | None, now: datetime) -> Htt
     if not is_for_pane(request):
         return redirect(f"{address}{kept}")
     shown = detail_of(request, name) if name else None
-    answer = render(request, PANE, pane_of(request, shown, now=now) | {"is_answer": True})
+    answer = render(request, PANE, pane_of(request, shown, now=now))
     return trigger_client_event(push_url(answer, f"{address}{kept}"), "reviewed")
 
 

@@ -63,17 +63,20 @@ def is_for_pane(request: MemberRequest) -> bool:
 
 def pane_of(request: MemberRequest, shown: Detail | None, *, now: datetime) -> dict[str, Any]:
     """Return what the right half of the inbox shows: a request, what became of it, or that none is left."""
-    ways_back = on_their_way(request.member, now=now)
+    around = {
+        "kept": kept_in(request),
+        "on_their_way": on_their_way(request.member, now=now),
+        "is_part": is_for_pane(request),
+    }
     if shown is None:
-        return {"shown": None, "kept": kept_in(request), "on_their_way": ways_back}
+        return {"shown": None, **around}
     gone = [] if shown.is_waiting else who_left(request.member, [shown.authorization.id])
     return {
         "shown": shown,
         "why": why_here(shown.authorization),
         "cards": cards_of(shown, now=now),
         "gone": next(iter(gone), None),
-        "on_their_way": ways_back,
-        "kept": kept_in(request),
+        **around,
         "target": "#request",
         "reject_form": ReasonForm(auto_id=REJECT_IDS),
     }

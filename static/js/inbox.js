@@ -6,6 +6,7 @@ const pane = document.getElementById("request");
 const rows = () => [...document.querySelectorAll("#queue .queue-item")];
 const shownId = () => pane.querySelector("[data-request]")?.dataset.request;
 const answered = new Set();
+let asked = "";
 let before = { ids: [], version: "", focused: -1 };
 
 // What a person has ticked, typed or chosen is not what the server sent; a morph leaves it alone.
@@ -78,16 +79,18 @@ document.addEventListener("htmx:beforeRequest", (event) => {
   const source = event.detail.elt;
   if (source.id === QUEUE && document.hidden) event.preventDefault();
   if (source.matches("#request form")) {
-    answered.add(shownId());
+    if (!source.matches("[data-undo]")) answered.add(shownId());
     source.closest("[popover]")?.hidePopover();
   }
 });
 
 document.addEventListener("htmx:afterRequest", (event) => {
-  if (event.detail.elt.matches("#request form") && !event.detail.successful) answered.delete(shownId());
+  if (event.detail.elt.matches("#request form:not([data-undo])") && !event.detail.successful) answered.delete(shownId());
 });
 
 document.addEventListener("htmx:beforeSwap", (event) => {
+  // What was asked for again must not come over what is shown meanwhile.
+  if (event.detail.requestConfig?.elt === pane && shownId() !== asked) event.detail.shouldSwap = false;
   if (event.detail.target.id !== QUEUE) return;
   const all = rows();
   const current = all.find((row) => row.dataset.id === shownId());
@@ -106,6 +109,9 @@ document.addEventListener("htmx:afterSettle", (event) => {
     scrollTo({ top: 0 });
     const { xhr, requestConfig } = event.detail;
     const isAnswered = requestConfig?.verb === "post" && xhr.status < 400;
+    if (requestConfig?.elt.matches("[data-undo]")) answered.delete(shownId());
+    if (requestConfig?.verb === "post") globalThis.htmx.trigger(document.body, "reviewed");
+    countDown();
     if (isAnswered || document.activeElement === document.body) focusShown();
     return;
   }
@@ -133,7 +139,8 @@ function freshen(gone) {
   const row = rows().find((one) => one.dataset.id === id);
   const isStale = gone.includes(id) || (row && before.version !== undefined && row.dataset.version !== before.version);
   const isTyping = pane.querySelector(":popover-open") !== null;
-  if (!id || !isStale || isTyping || pane.querySelector("[data-gone]")) return;
+  if (!id || !isStale || isTyping || answered.has(id) || pane.querySelector("[data-gone]")) return;
+  asked = id;
   globalThis.htmx.ajax("GET", pane.querySelector("[data-request]").dataset.url, { source: pane, target: pane, swap: "innerHTML" });
 }
 
@@ -148,6 +155,20 @@ document.addEventListener("click", (event) => {
   (dialog.querySelector("textarea") ?? dialog.querySelector(".btn-primary"))?.focus();
 });
 
+// Seconds are counted from when the page got them: clocks differ.
+const ends = new Map();
+
+function countDown() {
+  for (const one of document.querySelectorAll("[data-undo]")) {
+    if (!ends.has(one.id)) ends.set(one.id, performance.now() + 1000 * Number(one.dataset.undo));
+    const seconds = Math.ceil((ends.get(one.id) - performance.now()) / 1000);
+    if (seconds > 0) one.querySelector("[data-undo-left]").textContent = `takes effect in ${seconds} s`;
+    else one.remove();
+  }
+}
+
+setInterval(countDown, 250);
+
 document.addEventListener("keydown", (event) => {
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && event.target.matches("#request textarea")) {
     event.preventDefault();
@@ -157,3 +178,4 @@ document.addEventListener("keydown", (event) => {
 
 mark();
 addUp();
+countDown();

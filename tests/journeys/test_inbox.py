@@ -59,6 +59,11 @@ def worker_looks() -> None:
     finalise_reviews(now=clock_now() + UNDO_TIME)
 
 
+def take_effect() -> None:
+    """Let the worker look once nobody can take anything back any more."""
+    finalise_reviews(now=clock_now() + UNDO_TIME)
+
+
 def statuses() -> dict[str, str]:
     return {to_public(Prefix.AUTHORIZATION, one.id): one.status for one in Authorization.objects.all()}
 
@@ -82,11 +87,20 @@ def test_forty_payments_are_cleared_without_the_mouse(open_for: OpenFor, world: 
     expect(page.get_by_label("Reason")).to_be_focused()
     page.keyboard.type("We have this already.")
     page.keyboard.press("Control+Enter")
+    shown(page, waiting[1])
+    page.keyboard.press("a")
+    shown(page, waiting[2])
+    page.keyboard.press("u")
+    shown(page, waiting[1])
+    expect(page.get_by_text("Taken back. Nothing was decided.")).to_be_visible()
+    expect(page).to_have_url(f"{window.origin}/approvals/{waiting[1]}/")
     for public_id in waiting[1:]:
         shown(page, public_id)
         page.keyboard.press("a")
 
     expect(page.get_by_text("Nothing waits for you")).to_be_visible()
+    expect(page.get_by_text("takes effect in").first).to_be_visible()
+    take_effect()
     worker_looks()
     expect(page.locator(".queue-item")).to_have_count(0)
     assert statuses() == {waiting[0]: "declined", **dict.fromkeys(waiting[1:], "approved")}
@@ -132,7 +146,7 @@ def test_a_key_that_is_held_down_or_pressed_twice_answers_nothing_unseen(open_fo
     page.keyboard.down("a")
     page.keyboard.up("a")
     window.settle()
-    worker_looks()
+    take_effect()
     assert statuses() == {first: "approved", second: "pending_review", third: "pending_review"}
 
     page.get_by_role("button", name="Approve", exact=True).click()
