@@ -59,11 +59,6 @@ def worker_looks() -> None:
     finalise_reviews(now=clock_now() + UNDO_TIME)
 
 
-def take_effect() -> None:
-    """Let the worker look once nobody can take anything back any more."""
-    finalise_reviews(now=clock_now() + UNDO_TIME)
-
-
 def statuses() -> dict[str, str]:
     return {to_public(Prefix.AUTHORIZATION, one.id): one.status for one in Authorization.objects.all()}
 
@@ -100,7 +95,6 @@ def test_forty_payments_are_cleared_without_the_mouse(open_for: OpenFor, world: 
 
     expect(page.get_by_text("Nothing waits for you")).to_be_visible()
     expect(page.get_by_text("takes effect in").first).to_be_visible()
-    take_effect()
     worker_looks()
     expect(page.locator(".queue-item")).to_have_count(0)
     assert statuses() == {waiting[0]: "declined", **dict.fromkeys(waiting[1:], "approved")}
@@ -146,7 +140,7 @@ def test_a_key_that_is_held_down_or_pressed_twice_answers_nothing_unseen(open_fo
     page.keyboard.down("a")
     page.keyboard.up("a")
     window.settle()
-    take_effect()
+    worker_looks()
     assert statuses() == {first: "approved", second: "pending_review", third: "pending_review"}
 
     page.get_by_role("button", name="Approve", exact=True).click()
@@ -173,6 +167,32 @@ def test_what_is_typed_stays_while_the_queue_changes(open_for: OpenFor, world: W
     worker_looks()
     assert Authorization.objects.get(status="declined").status_reason == "We have this already."
     assert late in statuses()
+
+
+@WITH_SCRIPTS
+def test_several_are_selected_added_up_and_approved_by_keyboard(open_for: OpenFor, world: World) -> None:
+    first, second, third = fill(world, 3)
+    window = open_for(world.cast.rui)
+    page = window.page
+    window.open("/approvals/")
+    expect(page.locator("#bulk")).to_be_hidden()
+
+    page.keyboard.press("x")
+    page.keyboard.press("j")
+    shown(page, second)
+    page.keyboard.press("x")
+    expect(page.locator("#bulk")).to_contain_text("2 selected · 201.00 USD")
+    fill(world, 1)
+    expect(page.locator(".queue-item")).to_have_count(4)
+    expect(page.locator("#bulk")).to_contain_text("2 selected · 201.00 USD")
+    page.keyboard.press("Shift+A")
+
+    expect(page.get_by_role("heading", name="Approve 2 payments?")).to_be_visible()
+    page.get_by_role("button", name="Approve 2").press("Enter")
+    expect(page.get_by_role("heading", name="2 of 2 approved")).to_be_visible()
+    worker_looks()
+    found = statuses()
+    assert [found[one] for one in (first, second, third)] == ["approved", "approved", "pending_review"]
 
 
 @pytest.mark.parametrize("has_scripts", [False], indirect=True, ids=["no-scripts"])
