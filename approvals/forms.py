@@ -116,11 +116,7 @@ class FilterForm(forms.Form):
     def in_force(self) -> list[tuple[str, str]]:
         """Return the fields that filter, each with its name and words for what it lets through."""
         typed = {name: self.data.get(name, "").strip() for name in self.fields if name != "sort"}
-        return [
-            (name, f"{self.fields[name].label or name.capitalize()}: {self._word(name, text)}")
-            for name, text in typed.items()
-            if text
-        ]
+        return [(name, f"{self[name].label}: {self._word(name, text)}") for name, text in typed.items() if text]
 
     def main(self) -> Iterator[forms.BoundField]:
         """Yield the fields that most people filter by."""

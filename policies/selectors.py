@@ -1,7 +1,7 @@
 """Questions about policies: which are in force for an agent, what a policy looks like now, who drafts and published."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -18,7 +18,8 @@ from core.paging import DEFAULT_PAGE
 from people.models import Member
 from people.roles import Right, Role, roles_with
 from policies.engine.document import parse
-from policies.engine.rules import PolicyInForce, Rule
+from policies.engine.judging import is_listed
+from policies.engine.rules import CounterpartyRule, PolicyInForce, Rule, Whitelist
 from policies.engine.types import Mode
 from policies.models import REFERENCE_LENGTH, Assignment, Policy, PolicyVersion
 
@@ -88,6 +89,22 @@ def policies_for(
 def current_policies(organization_id: UUID) -> tuple[PolicyInForce, ...]:
     """Return every published policy of the organization that is not retired, whoever it is assigned to; one read."""
     return tuple(each.compiled() for each in _in_force(organization_id))
+
+
+def policies_naming(organization_id: UUID, names: Sequence[str]) -> tuple[PolicyInForce, ...]:
+    """Return the published policies with a rule that names one of these public ids and identifiers of a payee."""
+    return tuple(
+        policy for policy in current_policies(organization_id) if any(_does_name(rule, names) for rule in policy.rules)
+    )
+
+
+def _does_name(rule: Rule, names: Sequence[str]) -> bool:
+    listed = rule.when.counterparties
+    if isinstance(rule, CounterpartyRule):
+        listed = (*listed, *rule.blocked)
+    elif isinstance(rule, Whitelist):
+        listed = (*listed, *rule.allowed)
+    return any(is_listed(name, listed) for name in names)
 
 
 @lru_cache(maxsize=ORGANIZATIONS_KEPT)

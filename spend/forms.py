@@ -7,6 +7,7 @@ import pycountry
 from django import forms
 from django.http import HttpRequest, QueryDict
 
+from core.errors import Invalid
 from core.money import CURRENCY_PATTERN
 from core.templatetags.statuses import status_of
 from spend.models import IDENTIFIER_KINDS, IDENTIFIER_LENGTH, NAME_LENGTH, REFERENCE_LENGTH, STANDINGS
@@ -31,12 +32,12 @@ class CounterpartyFilterForm(forms.Form):
     sort = forms.ChoiceField(required=False, choices=SORTS, label="Order", widget=SELECT)
 
     def chosen(self) -> CounterpartyFilter:
-        """Return the filter; a part that makes no sense is left out."""
-        self.is_valid()
+        """Return the filter of a form; raises `Invalid` (`filter_invalid`) where it makes no sense."""
+        if not self.is_valid():
+            name, errors = next(iter(self.errors.items()))
+            raise Invalid("filter_invalid", " ".join(map(str, errors)), field=name)
         typed = self.cleaned_data
-        return CounterpartyFilter(
-            search=typed.get("q", ""), standing=typed.get("standing", ""), sort=typed.get("sort") or "newest"
-        )
+        return CounterpartyFilter(search=typed["q"], standing=typed["standing"], sort=typed["sort"] or "newest")
 
 
 class CounterpartyForm(forms.Form):

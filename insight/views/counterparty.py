@@ -15,6 +15,7 @@ from insight.selectors.spending import last_spending
 from insight.views.shown import authorization_rows, fragment
 from people.permissions import MemberRequest, needs
 from people.roles import Right
+from policies.selectors import policies_naming
 from spend.selectors.counterparties import counterparty_of
 
 CHART_DAYS: Final = 30
@@ -42,6 +43,8 @@ def counterparty_activity(request: MemberRequest, public_id: str) -> HttpRespons
         "by_day": spent.by_day(),
         "rows": authorization_rows(page.rows),
         "next_cursor": page.next_cursor,
+        "previous_cursor": page.previous_cursor,
+        "policies": policies_naming(organization.pk, [shown.public_id, *shown.identifiers]),
         "is_alone": not request.htmx,
     }
     return render(request, fragment(request, "insight/counterparty.html"), context)

@@ -15,6 +15,7 @@ from agents.selectors import agent_names, agent_of
 from approvals.services.booking import Flag
 from core.canonical import moment_text
 from core.clock import now as clock_now
+from core.errors import Invalid
 from core.ids import Prefix, from_public, to_public
 from core.money import amount_text
 from core.paging import text_in
@@ -23,13 +24,14 @@ from core.templatetags.statuses import status_of
 from insight.views.shown import with_query
 from people.permissions import MemberRequest, needs
 from people.roles import Right
-from spend.selectors.analytics import FlaggedRecord, flag_counts, flagged_page, flagged_pages
+from spend.selectors.analytics import FlaggedPage, FlaggedRecord, flag_counts, flagged_page, flagged_pages
 from spend.selectors.counterparties import counterparty_names
 
 COLUMNS: Final = (
     "id", "reported", "kind", "amount", "currency", "payee", "agent id", "agent", "flags", "reference", "authorization",
 )  # fmt: skip
 COUNTED_FOR: Final = timedelta(days=30)
+NOTHING: Final = FlaggedPage((), "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +61,18 @@ def flagged(request: MemberRequest) -> HttpResponse:
     """Show the records of the filter in the address, newest first."""
     organization_id, now = request.member.organization_id, clock_now()
     flag, agent_id = _asked(request)
-    page = flagged_page(organization_id, flag=flag or None, agent_id=agent_id, cursor=text_in(request.GET, "cursor"))
+    is_known = not flag or flag in set(Flag)
+    # What cannot be understood shows nothing: everything would pass for what was asked for.
+    page = NOTHING
+    if is_known:
+        cursor = text_in(request.GET, "cursor")
+        page = flagged_page(organization_id, flag=flag or None, agent_id=agent_id, cursor=cursor)
     counts = flag_counts(organization_id, since=now - COUNTED_FOR, agent_id=agent_id)
     names = agent_names(organization_id, {row.agent_id for row in page.rows} | ({agent_id} if agent_id else set()))
     payees = counterparty_names(organization_id, {row.counterparty_id for row in page.rows if row.counterparty_id})
     shown = [one.value for one in Flag if counts.get(one.value) or one.value == flag]
     context = {
+        "is_known": is_known,
         "lines": [_line(row, names[row.agent_id], payees) for row in page.rows],
         "next_cursor": page.next_cursor,
         "tabs": [
@@ -86,6 +94,8 @@ def flagged(request: MemberRequest) -> HttpResponse:
 def export_flagged(request: MemberRequest) -> StreamingHttpResponse:
     """Send what the list shows as CSV, all pages of it."""
     flag, agent_id = _asked(request)
+    if flag and flag not in set(Flag):
+        raise Invalid("choice", f"Send one of: {', '.join(Flag)}.", field="flag")
     lines = _every_line(request.member.organization_id, flag, agent_id)
     return csv_answer(f"flagged-records-{clock_now():%Y-%m-%d}.csv", COLUMNS, map(_cells, lines))
 
@@ -94,7 +104,7 @@ def _asked(request: MemberRequest) -> tuple[str, UUID | None]:
     """Return the flag and the agent in the address, empty and None for any."""
     flag, agent = text_in(request.GET, "flag"), text_in(request.GET, "agent")
     agent_id = agent_of(request.member.organization_id, from_public(Prefix.AGENT, agent)).pk if agent else None
-    return flag if flag in set(Flag) else "", agent_id
+    return flag, agent_id
 
 
 def _every_line(organization_id: UUID, flag: str, agent_id: UUID | None) -> Iterator[Line]:

@@ -1,7 +1,7 @@
 """The first page."""
 
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from django.conf import settings
@@ -13,14 +13,19 @@ from django.views.decorators.http import require_safe
 from approvals.selectors.lists import Chosen, authorizations_page
 from core.clock import now as clock_now
 from core.templatetags.statuses import status_of
+from insight.selectors.anomalies import Anomalies, anomalies_of, health_of
+from insight.selectors.fleet import Fleet
 from insight.selectors.overview import Beginning, Needs, UsedLimit, beginning_of, most_used_limits, needs_of
 from insight.selectors.periods import last_days
 from insight.selectors.spending import chart_of, last_spending
 from insight.views.shown import authorization_rows, authorizations_url
+from people.models import Member
 from people.permissions import MemberRequest, needs
 from people.roles import Right
 
 CHART_DAYS: Final = 30
+WEEK_DAYS: Final = 7
+UNAUTHORIZED: Final = "unauthorized"
 DECISIONS_SHOWN: Final = 8
 LONG_IN_DOUBT: Final = timedelta(days=1)
 
@@ -59,13 +64,16 @@ def overview(request: MemberRequest) -> HttpResponse:
         return render(request, "insight/start.html", _start(request, beginning))
     period = last_days(CHART_DAYS, zone=organization.time_zone, now=now)
     shown = last_spending(organization, period)
-    needed = needs_of(organization.pk, now=now)
+    by_day, needed = shown.by_day(), needs_of(organization.pk, now=now)
     recent = authorizations_page(Chosen(organization_id=organization.pk), now=now, limit=DECISIONS_SHOWN).rows
     context = {
-        "matters": matters_of(needed),
+        "matters": matters_of(needed, anomalies_of(organization.pk, now=now), request.member, now=now),
+        "health": health_of(organization.pk, overdue=needed.overdue, now=now),
+        "fleet": needed.fleet,
         "expiring_first": authorization_rows(needed.expiring_first),
         "shown": shown,
-        "spent_today": shown.by_day()[-1],
+        "spent_today": by_day[-1],
+        "spent_in_week": sum(by_day[-WEEK_DAYS:]),
         "chart": chart_of(shown),
         "limits": [_limit(one) for one in most_used_limits(organization, now=now)],
         "rows": authorization_rows(recent),
@@ -73,29 +81,77 @@ def overview(request: MemberRequest) -> HttpResponse:
     return render(request, "insight/overview.html", context)
 
 
-def matters_of(needed: Needs) -> list[Matter]:
-    """Return what needs somebody, the most urgent first."""
-    flagged = ", ".join(f"{status_of(flag, 'flag').word.lower()} {number}" for flag, number in needed.flags.items())
-    agents, fleet = reverse("insight:fleet"), needed.fleet
+def matters_of(needed: Needs, odd: Anomalies, member: Member, *, now: datetime) -> list[Matter]:
+    """Return what needs somebody, the most urgent first; a reviewer is led to what waits for them."""
+    flags = {flag: number for flag, number in needed.flags.items() if flag != UNAUTHORIZED}
+    flagged = ", ".join(f"{status_of(flag, 'flag').word.lower()} {number}" for flag, number in flags.items())
+    is_reviewer, doubt = member.may(Right.REVIEW), needed.in_doubt
+    is_long = doubt.oldest is not None and doubt.oldest < now - LONG_IN_DOUBT
     matters = [
-        Matter("inbox", "caution", needed.waiting, "waiting for a review", "", reverse("approvals:inbox")),
+        Matter(
+            "inbox",
+            "caution" if is_reviewer else "info",
+            needed.waiting,
+            "waiting for a review" if is_reviewer else "waiting for the reviewers",
+            "",
+            f"{reverse('approvals:inbox')}{'?who=mine' if is_reviewer else ''}",
+        ),
+        Matter(
+            "alert-triangle",
+            "negative",
+            needed.flags.get(UNAUTHORIZED, 0),
+            "paid without an authorization in 7 days",
+            "Money moved and Conto was not asked: look at the agent, or freeze it.",
+            f"{reverse('insight:flagged')}?flag={UNAUTHORIZED}",
+        ),
         Matter(
             "help-circle",
-            "doubt",
-            needed.in_doubt.number,
-            "in doubt",
+            "negative" if is_long else "doubt",
+            doubt.number,
+            "in doubt" + (", the oldest for more than a day" if is_long else ""),
             "The app does not know whether they were paid; their money stays set aside.",
             authorizations_url(status="in_doubt"),
         ),
-        Matter("flag", "negative", needed.flagged, "flagged in 7 days", flagged, reverse("insight:flagged")),
+        *_denial_matters(odd),
+        Matter("flag", "caution", sum(flags.values()), "flagged in 7 days", flagged, reverse("insight:flagged")),
         Matter(
             "clock-off",
             "negative",
             needed.overdue,
             "overdue",
             "Their time is over and the worker has not ended them: does it run?",
-            authorizations_url(status="approved"),
+            authorizations_url(status="expired"),
         ),
+        Matter(
+            "building-store",
+            "info",
+            odd.new_counterparties,
+            _many(odd.new_counterparties, "new payee") + " in 7 days",
+            "Nobody has judged them yet: trust or block those you know.",
+            f"{reverse('spend:counterparties')}?standing=unknown",
+        ),
+        *_fleet_matters(needed.fleet),
+    ]
+    return [matter for matter in matters if matter.number]
+
+
+def _denial_matters(odd: Anomalies) -> list[Matter]:
+    return [
+        Matter(
+            "ban",
+            "negative",
+            one.number,
+            f"denials for {one.name} in 24 hours",
+            "An app that goes on asking is in a loop, or not itself.",
+            f"{reverse('approvals:authorizations')}?agent={one.agent_id}&outcome=deny",
+        )
+        for one in odd.denied
+    ]
+
+
+def _fleet_matters(fleet: Fleet) -> list[Matter]:
+    agents = reverse("insight:fleet")
+    return [
         Matter("snowflake", "info", fleet.frozen, _many(fleet.frozen, "frozen agent"), "", f"{agents}?state=frozen"),
         Matter(
             "key",
@@ -106,7 +162,6 @@ def matters_of(needed: Needs) -> list[Matter]:
             f"{agents}?state=key_expiring",
         ),
     ]
-    return [matter for matter in matters if matter.number]
 
 
 def _many(number: int, noun: str) -> str:

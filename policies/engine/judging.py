@@ -199,14 +199,14 @@ def _blocked_saying(blocked: Sequence[str], payment: Payment) -> Saying:
     names = (*_names(payment), *payment.other_identifiers)
     if not names:
         return Saying(Reason.IDENTIFIER_MISSING, Outcome.DENY)
-    is_blocked = any(_is_listed(name, blocked) for name in names)
+    is_blocked = any(is_listed(name, blocked) for name in names)
     return _saying(Reason.COUNTERPARTY_BLOCKED, Outcome.DENY, is_breached=is_blocked)
 
 
 def _whitelist_sayings(rule: Whitelist, payment: Payment) -> Iterator[Saying]:
     if payment.has_identifier_mismatch:
         yield Saying(Reason.IDENTIFIER_MISMATCH, Outcome.DENY)
-    listed = [_is_listed(name, rule.allowed) for name in _names(payment)]
+    listed = [is_listed(name, rule.allowed) for name in _names(payment)]
     # Identifiers that resolved belong to one payee, so one on the list vouches for all; others vouch for themselves.
     is_allowed = any(listed) if payment.counterparty is not None else bool(listed) and all(listed)
     yield _saying(Reason.NOT_WHITELISTED, rule.on_breach.outcome, is_breached=not is_allowed)
@@ -216,7 +216,7 @@ def _names(payment: Payment) -> tuple[str, ...]:
     return payment.identifiers if payment.counterparty is None else (payment.counterparty, *payment.identifiers)
 
 
-def _is_listed(name: str, listed: Sequence[str]) -> bool:
+def is_listed(name: str, listed: Sequence[str]) -> bool:
     """Say whether a public id or identifier is on a list; `domain:*.example.com` stands for all below example.com."""
     if name in listed:
         return True

@@ -22,10 +22,12 @@ MOST_PAYERS: Final = 50
 RECENT: Final = timedelta(days=30)
 """The list adds up no more than this: what it costs does not grow with history."""
 NUL: Final = "\0"
-SORTS: Final = ("newest", "name")
+ORDERS: Final[dict[str, tuple[str, ...]]] = {"newest": ("-pk",), "name": ("name", "pk")}
+BACK: Final = "back."
+"""Begins a cursor that reads towards the beginning of the list."""
 
 RECENTLY_PAID: Final = """
-select h.counterparty_id, h.currency, sum(h.spent - h.returned)
+select h.counterparty_id, h.currency, sum(h.spent - h.returned), count(distinct h.agent_id), max(h.asked_at)
 from spend_hold h
 where h.organization_id = %(organization)s and h.asked_at >= %(since)s and h.spent > 0
   and h.counterparty_id = any(%(counterparties)s::uuid[])
@@ -65,11 +67,22 @@ class CounterpartyView:
 
 
 @dataclass(frozen=True, slots=True)
+class RecentlyPaid:
+    """What a counterparty got in one currency: the sum, from how many agents, and when the last was asked for."""
+
+    currency: str
+    total: Decimal
+    agents: int
+    last_asked_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class CounterpartyPage:
-    """One page of a list, and where the next one begins (a public id; None at the end)."""
+    """One page of a list, and the cursors of the pages beside it (None at the ends)."""
 
     rows: tuple[CounterpartyView, ...]
     next_cursor: str | None
+    previous_cursor: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,12 +106,22 @@ def counterparties_page(
     """
     if not 1 <= limit <= LARGEST_PAGE:
         raise Invalid("limit_invalid", f"The limit is 1 to {LARGEST_PAGE}.", field="limit")
+    is_back = cursor is not None and cursor.startswith(BACK)
     found = _filtered(organization_id, chosen)
     if cursor:
-        found = _behind(found, organization_id, cursor, chosen.sort)
-    order = ("name", "pk") if chosen.sort == "name" else ("-pk",)
+        found = _beside(found, organization_id, cursor.removeprefix(BACK), chosen.sort, is_back=is_back)
+    order = ORDERS[chosen.sort]
+    if is_back:
+        order = tuple(field.removeprefix("-") if field.startswith("-") else f"-{field}" for field in order)
     some = [_view(one) for one in _with_identifiers(found).order_by(*order)[: limit + 1]]
-    return CounterpartyPage(tuple(some[:limit]), some[limit - 1].public_id if len(some) > limit else None)
+    shown, has_more = some[:limit][:: -1 if is_back else 1], len(some) > limit
+    if not shown:
+        return CounterpartyPage((), None)
+    return CounterpartyPage(
+        tuple(shown),
+        shown[-1].public_id if has_more or is_back else None,
+        f"{BACK}{shown[0].public_id}" if (has_more if is_back else cursor) else None,
+    )
 
 
 def every_counterparty(organization_id: UUID, chosen: CounterpartyFilter) -> Iterator[CounterpartyView]:
@@ -122,6 +145,12 @@ def counterparty_by_reference(organization_id: UUID, external_ref: str) -> Count
     return _one(Counterparty.objects.filter(organization_id=organization_id, external_ref=external_ref))
 
 
+def unknown_since(organization_id: UUID, since: datetime) -> int:
+    """Return how many counterparties turned up since then and still have the standing unknown."""
+    mine = Counterparty.objects.filter(organization_id=organization_id)
+    return mine.filter(standing="unknown", first_seen_at__gte=since).count()
+
+
 def counterparty_names(organization_id: UUID, counterparty_ids: Iterable[UUID]) -> dict[UUID, str]:
     """Return the names of counterparties by id; foreign ids are missing."""
     found = Counterparty.objects.filter(organization_id=organization_id, pk__in=list(counterparty_ids))
@@ -130,12 +159,13 @@ def counterparty_names(organization_id: UUID, counterparty_ids: Iterable[UUID]) 
 
 def recently_paid(
     organization_id: UUID, counterparty_ids: Iterable[UUID], *, now: datetime
-) -> Mapping[UUID, list[tuple[str, Decimal]]]:
-    """Return what was paid (less what came back) on asks of the last thirty days: currency and sum per counterparty."""
+) -> Mapping[UUID, list[RecentlyPaid]]:
+    """Return what was paid (less what came back) on asks of the last thirty days, per counterparty and currency."""
     params = {"organization": organization_id, "since": now - RECENT, "counterparties": list(counterparty_ids)}
-    paid: dict[UUID, list[tuple[str, Decimal]]] = {}
-    for counterparty_id, currency, total in cast(list[tuple[UUID, str, Decimal]], rows(RECENTLY_PAID, params)):
-        paid.setdefault(counterparty_id, []).append((currency, total))
+    paid: dict[UUID, list[RecentlyPaid]] = {}
+    found = cast(list[tuple[UUID, str, Decimal, int, datetime]], rows(RECENTLY_PAID, params))
+    for counterparty_id, currency, total, agents, last in found:
+        paid.setdefault(counterparty_id, []).append(RecentlyPaid(currency, total, agents, last))
     return paid
 
 
@@ -207,11 +237,14 @@ def _like(organization_id: UUID, search: str) -> Q:
         return matching
 
 
-def _behind(found: QuerySet[Counterparty], organization_id: UUID, cursor: str, sort: str) -> QuerySet[Counterparty]:
+def _beside(
+    found: QuerySet[Counterparty], organization_id: UUID, cursor: str, sort: str, *, is_back: bool
+) -> QuerySet[Counterparty]:
     try:
         last = counterparty_of(organization_id, from_public(Prefix.COUNTERPARTY, cursor))
     except NotFound:
         raise Invalid("cursor_invalid", "Take the cursor from `next_cursor`.", field="cursor") from None
     if sort == "name":
-        return found.filter(Q(name__gt=last.name) | Q(name=last.name, pk__gt=last.id))
-    return found.filter(pk__lt=last.id)
+        side = "lt" if is_back else "gt"
+        return found.filter(Q(**{f"name__{side}": last.name}) | Q(**{"name": last.name, f"pk__{side}": last.id}))
+    return found.filter(pk__gt=last.id) if is_back else found.filter(pk__lt=last.id)

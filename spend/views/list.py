@@ -14,7 +14,14 @@ from core.templatetags.statuses import status_of
 from people.permissions import MemberRequest, needs
 from people.roles import Right
 from spend.forms import CounterpartyFilterForm
-from spend.selectors.counterparties import CounterpartyView, counterparties_page, every_counterparty, recently_paid
+from spend.selectors.counterparties import (
+    CounterpartyPage,
+    CounterpartyView,
+    RecentlyPaid,
+    counterparties_page,
+    every_counterparty,
+    recently_paid,
+)
 from spend.views.tabs import tabs
 
 COLUMNS = ("id", "name", "reference", "standing", "country", "identifiers", "first seen", "note")
@@ -25,11 +32,15 @@ COLUMNS = ("id", "name", "reference", "standing", "country", "identifiers", "fir
 def counterparties(request: MemberRequest) -> HttpResponse:
     """Show the counterparties that the filter of the address asks for."""
     organization_id, form = request.member.organization_id, CounterpartyFilterForm(request.GET)
-    page = counterparties_page(organization_id, form.chosen(), cursor=text_in(request.GET, "cursor"))
+    # What cannot be understood shows nothing: everything would pass for what was asked for.
+    page = CounterpartyPage((), None)
+    if form.is_valid():
+        page = counterparties_page(organization_id, form.chosen(), cursor=text_in(request.GET, "cursor"))
     paid = recently_paid(organization_id, [row.id for row in page.rows], now=clock_now())
     context = {
-        "rows": [{"one": row, "paid": paid.get(row.id, [])} for row in page.rows],
+        "rows": [_row(row, paid.get(row.id, [])) for row in page.rows],
         "next_cursor": page.next_cursor,
+        "previous_cursor": page.previous_cursor,
         "form": form,
         "chips": _chips(request, form),
         "export_url": f"{reverse('spend:export')}?{without(request.GET)}",
@@ -45,6 +56,15 @@ def export(request: MemberRequest) -> StreamingHttpResponse:
     """Send the counterparties of the list as CSV: all that the filter lets through."""
     found = every_counterparty(request.member.organization_id, CounterpartyFilterForm(request.GET).chosen())
     return csv_answer(f"counterparties-{clock_now():%Y-%m-%d}.csv", COLUMNS, map(_line, found))
+
+
+def _row(one: CounterpartyView, paid: list[RecentlyPaid]) -> dict[str, object]:
+    return {
+        "one": one,
+        "paid": paid,
+        "agents": max((line.agents for line in paid), default=0),
+        "last_asked_at": max((line.last_asked_at for line in paid), default=None),
+    }
 
 
 def _chips(request: MemberRequest, form: CounterpartyFilterForm) -> list[Chip]:

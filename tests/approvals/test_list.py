@@ -140,6 +140,7 @@ def test_a_filter_that_cannot_be_understood_shows_nothing_and_says_so(
 def test_a_filter_in_force_can_be_taken_away(world: World, asked: dict[str, str]) -> None:
     html = get(world.cast.vera, "?status=declined&currency=USD&category=&cursor=")
 
+    assert "At least: 5" in get(world.cast.vera, "?at_least=5")
     assert "Status: Declined" in html
     assert 'href="?currency=USD"' in html
     assert 'href="?status=declined"' in html

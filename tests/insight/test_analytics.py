@@ -276,6 +276,18 @@ def test_flagged_records_are_listed_by_flag_and_agent(world: World) -> None:
     assert page(world.cast.mallory, foreign).status_code == 404
 
 
+def test_a_flag_that_does_not_exist_shows_and_exports_nothing(world: World) -> None:
+    report(world, Report(Decimal(5), "USD", payee=PayeeClaim("Cash", ()), reference="till-1"), None)
+
+    html = page(world.cast.vera, "/analytics/flagged/?flag=nonsense").content.decode()
+    refused = page(world.cast.vera, "/analytics/flagged/export/?flag=nonsense")
+
+    assert "till-1" not in html
+    assert "No such flag" in html
+    assert refused.status_code == 422
+    assert "till-1" not in refused.content.decode()
+
+
 def test_flagged_records_leave_as_csv_as_they_are_filtered(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     # Pages of one, so that three of them have to be fetched.
     monkeypatch.setattr("spend.selectors.analytics.LARGEST_PAGE", 1)

@@ -11,12 +11,15 @@ from agents.services import create_agent, freeze_agent, issue_key
 from approvals.services.booking import Report
 from approvals.services.record import record_unauthorized
 from approvals.services.void import mark_in_doubt
+from audit.services.sealing import seal
 from core.ids import Prefix, to_public
+from insight.selectors.anomalies import MANY_DENIALS, anomalies_of, health_of
 from insight.selectors.overview import beginning_of, most_used_limits, needs_of
 from people.models import Member
 from policies.engine.types import Mode
 from policies.services import AssignTo
-from tests.approvals.world import World, add_agent, ask, make_world, put_policy
+from spend.services import changes
+from tests.approvals.world import World, add_agent, ask, counterparty, make_world, put_policy
 from tests.factories import NOW, actor_for, make_cast
 
 pytestmark = pytest.mark.django_db
@@ -34,6 +37,18 @@ def page(member: Member, path: str = "/") -> Any:
     client = Client()
     client.force_login(member.person)
     return client.get(path)
+
+
+def set_standing(world: World, standing: str) -> None:
+    """An operator judges the one payee."""
+    changes.set_standing(
+        organization_id=world.organization_id,
+        counterparty_id=counterparty(world).pk,
+        standing=standing,
+        reason="",
+        actor=actor_for(world.cast.olu),
+        now=NOW,
+    )
 
 
 def seen(world: World) -> None:
@@ -110,9 +125,68 @@ def test_what_needs_somebody_is_counted_and_led_to() -> None:
 
     assert (needed.waiting, needed.in_doubt.number, needed.flags) == (1, 1, {"unauthorized": 1})
     assert (needed.fleet.frozen, needed.fleet.key_expiring, needed.is_quiet) == (1, 1, False)
-    for link in ("/approvals/", "/authorizations/?status=in_doubt", "/analytics/flagged/", "/agents/?state=frozen"):
+    unauthorized = "/analytics/flagged/?flag=unauthorized"
+    for link in ("/approvals/", "/authorizations/?status=in_doubt", unauthorized, "/agents/?state=frozen"):
         assert f'href="{link}"' in html
     assert needs_of(world.cast.mallory.organization_id, now=NOW).is_quiet
+
+
+def test_a_reviewer_is_led_to_what_waits_for_them_and_others_to_what_waits() -> None:
+    world = make_world(DAILY, PEOPLE)
+    ask(world, "60")
+
+    assert 'href="/approvals/?who=mine"' in page(world.cast.rui).content.decode()
+    html = page(world.cast.vera).content.decode()
+    assert "waiting for the reviewers" in html
+    assert "who=mine" not in html
+
+
+def test_an_agent_that_is_denied_often_stands_out_with_its_denials() -> None:
+    world = make_world(DAILY)
+    quiet = add_agent(world.cast, "Buyer")
+    ask(world, "1")
+    ask(quiet, "1")
+    for _ in range(MANY_DENIALS):
+        ask(world, "1000", now=NOW - timedelta(hours=1))
+        ask(world, "1000", now=NOW - timedelta(hours=25))
+    for _ in range(MANY_DENIALS - 1):
+        ask(quiet, "1000", now=NOW - timedelta(hours=1))
+    agent = to_public(Prefix.AGENT, world.agent.id)
+
+    html = page(world.cast.vera).content.decode()
+
+    assert f"denials for {world.agent.name} in 24 hours" in html
+    assert f'href="/authorizations/?agent={agent}&amp;outcome=deny"' in html
+    assert [one.number for one in anomalies_of(world.organization_id, now=NOW).denied] == [MANY_DENIALS]
+    assert not anomalies_of(world.cast.mallory.organization_id, now=NOW).denied
+
+
+def test_a_payee_that_nobody_judged_is_new_for_a_week() -> None:
+    world = make_world(DAILY)
+    ask(world, "10")
+
+    assert anomalies_of(world.organization_id, now=NOW).new_counterparties == 1
+    assert anomalies_of(world.organization_id, now=NOW + timedelta(days=8)).new_counterparties == 0
+    assert 'href="/counterparties/?standing=unknown"' in page(world.cast.vera).content.decode()
+
+
+def test_the_health_of_the_worker_is_judged_by_what_it_left_lying(time_machine: Any) -> None:
+    world = make_world(DAILY)
+    ask(world, "10")
+    seal(world.organization_id, now=NOW)
+
+    assert "nothing is left lying" in page(world.cast.vera).content.decode()
+    time_machine.move_to(NOW + timedelta(hours=1), tick=False)
+    html = page(world.cast.vera).content.decode()
+    assert "1 overdue" in html
+    assert 'href="/authorizations/?status=expired"' in html
+
+
+def test_events_that_wait_long_for_their_seal_say_that_the_worker_is_late() -> None:
+    world = make_world(DAILY)
+
+    assert not health_of(world.organization_id, overdue=0, now=NOW).is_worker_late
+    assert health_of(world.organization_id, overdue=0, now=NOW + timedelta(minutes=3)).is_worker_late
 
 
 def test_what_the_worker_left_lying_is_overdue() -> None:
@@ -128,6 +202,8 @@ def test_what_the_worker_left_lying_is_overdue() -> None:
 def test_a_quiet_organization_says_so_and_shows_its_spend() -> None:
     world = make_world(DAILY)
     ask(world, "10")
+
+    set_standing(world, "trusted")
 
     html = page(world.cast.vera).content.decode()
 

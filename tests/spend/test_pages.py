@@ -10,8 +10,8 @@ from approvals.services.booking import Report
 from approvals.services.record import record_spend
 from people.models import Member
 from spend.models import Counterparty
-from spend.selectors.counterparties import counterparty_of, pegs_of
-from tests.approvals.world import ask, counterparty, make_world
+from spend.selectors.counterparties import CounterpartyFilter, counterparties_page, counterparty_of, pegs_of
+from tests.approvals.world import add_agent, ask, counterparty, make_world, put_policy
 from tests.factories import NOW, Cast, make_cast
 from tests.spend.samples import DOMAIN, a_counterparty, public
 
@@ -48,6 +48,72 @@ def test_the_list_is_searched_and_exported(people: Cast) -> None:
     assert "New counterparty" not in html
     assert len(csv) == 2
     assert ",'=OpenAI(),,Trusted,," in csv[1]
+
+
+@pytest.mark.parametrize("query", ["standing=loved", "sort=random"])
+def test_a_filter_that_cannot_be_understood_shows_and_exports_nothing(people: Cast, query: str) -> None:
+    a_counterparty(people.olu, "GitHub")
+
+    html = page(people.vera, f"{LIST}?{query}").content.decode()
+
+    assert "GitHub" not in html
+    assert "cannot be understood" in html
+    assert page(people.vera, f"{LIST}export/?{query}").status_code == 422
+
+
+@pytest.mark.parametrize("sort", ["newest", "name"])
+def test_pages_lead_forth_and_back_and_the_export_has_all_of_them(
+    people: Cast, sort: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("spend.selectors.counterparties.LARGEST_PAGE", 3)
+    for number in range(7):
+        a_counterparty(people.olu, "Twin" if number in {2, 3, 4} else f"No. {number}", identifiers=[])
+    chosen, organization_id = CounterpartyFilter(sort=sort), people.organization.pk
+    forth = [counterparties_page(organization_id, chosen, limit=3)]
+    while forth[-1].next_cursor:
+        forth.append(counterparties_page(organization_id, chosen, cursor=forth[-1].next_cursor, limit=3))
+    back = [forth[-1]]
+    while back[-1].previous_cursor:
+        back.append(counterparties_page(organization_id, chosen, cursor=back[-1].previous_cursor, limit=3))
+
+    assert [len(one.rows) for one in forth] == [3, 3, 1]
+    assert [one.rows for one in reversed(back)] == [one.rows for one in forth]
+    csv = page(people.vera, f"{LIST}export/?sort={sort}").getvalue().decode().splitlines()
+    assert [line.split(",")[0] for line in csv[1:]] == [row.public_id for one in forth for row in one.rows]
+
+
+def test_the_list_says_by_how_many_agents_it_was_paid_and_when() -> None:
+    world = make_world({"key": "daily", "type": "SPEND_LIMIT", "daily": {"USD": "100"}})
+    for one in (world, add_agent(world.cast, "Buyer")):
+        asked = ask(one, "5")
+        reach = {"organization_id": one.organization_id, "agent_id": one.agent.id}
+        record_spend(asked.answer.id, Report(Decimal(5), "USD"), actor=one.actor, now=NOW, **reach)
+
+    html = page(world.cast.vera, LIST).content.decode()
+
+    assert "10.00" in html
+    assert "by 2 agents" in html
+
+
+def test_the_policies_that_name_a_counterparty_stand_on_its_page() -> None:
+    world = make_world({"key": "daily", "type": "SPEND_LIMIT", "daily": {"USD": "100"}})
+    ask(world, "5")
+    one = counterparty(world)
+    blocks = {"key": "no", "type": "COUNTERPARTY", "blocked": ["domain:*.openai.com"]}
+    allows = {"key": "only", "type": "WHITELIST", "allowed": ["domain:api.openai.com"]}
+    when = {"key": "w", "type": "SPEND_LIMIT", "daily": {"USD": "1"}, "when": {"counterparties": [public(one.pk)]}}
+    other = {"key": "no", "type": "COUNTERPARTY", "blocked": ["domain:github.com"]}
+    for name, rule in (("Blocks", blocks), ("Allows", allows), ("When", when), ("Unrelated", other)):
+        put_policy(world.cast, name, [rule])
+
+    part = page(world.cast.vera, f"{LIST}{public(one.pk)}/activity/", htmx=True).content.decode()
+
+    naming = part.split('id="naming"')[1].split("</section>")[0]
+    assert [name for name in ("Blocks", "Allows", "When", "Unrelated", "Research agents") if f">{name}<" in naming] == [
+        "Blocks",
+        "Allows",
+        "When",
+    ]
 
 
 def test_an_operator_creates_changes_and_judges(people: Cast) -> None:

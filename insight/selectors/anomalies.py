@@ -1,0 +1,78 @@
+"""What is out of the ordinary these days, and whether the worker does its part; each question bounded in time."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final, cast
+from uuid import UUID
+
+from audit.selectors import SealState, seal_state
+from core.db import rows
+from core.ids import Prefix, to_public
+from insight.models import Rollup
+from spend.selectors.counterparties import unknown_since
+
+DENIED_WITHIN: Final = timedelta(hours=24)
+MANY_DENIALS: Final = 5
+"""Fewer are what limits are there for; an agent that goes on asking is in a loop, or somebody else's."""
+AGENTS_SHOWN: Final = 3
+NEW_WITHIN: Final = timedelta(days=7)
+LATE_AFTER: Final = timedelta(minutes=2)
+"""The worker seals and adds up within seconds: what waits this long says that it does not run."""
+
+DENIED: Final = """
+select a.agent_id, g.name, count(*) from approvals_authorization a join agents_agent g on g.id = a.agent_id
+where a.organization_id = %(organization)s and a.asked_at >= %(since)s and a.outcome = 'deny'
+group by a.agent_id, g.name having count(*) >= %(least)s order by 3 desc, g.name limit %(limit)s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class DeniedAgent:
+    """An agent that was denied often in the last 24 hours."""
+
+    agent_id: str
+    name: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Anomalies:
+    """What is out of the ordinary: agents that are denied often, payees that turned up and nobody has judged."""
+
+    denied: Sequence[DeniedAgent]
+    new_counterparties: int
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """Whether the worker does its part: seals the log, ends what is due, adds up the ledger."""
+
+    seal: SealState
+    overdue: int
+    rolled_at: datetime | None
+    is_worker_late: bool
+
+
+def anomalies_of(organization_id: UUID, *, now: datetime) -> Anomalies:
+    """Return what is out of the ordinary now."""
+    params = {
+        "organization": organization_id,
+        "since": now - DENIED_WITHIN,
+        "least": MANY_DENIALS,
+        "limit": AGENTS_SHOWN,
+    }
+    found = cast(list[tuple[UUID, str, int]], rows(DENIED, params))
+    return Anomalies(
+        [DeniedAgent(to_public(Prefix.AGENT, agent_id), name, number) for agent_id, name, number in found],
+        unknown_since(organization_id, now - NEW_WITHIN),
+    )
+
+
+def health_of(organization_id: UUID, *, overdue: int, now: datetime) -> Health:
+    """Return how the worker is doing, judged by what it left lying."""
+    seal = seal_state(organization_id)
+    rolled_at = Rollup.objects.filter(organization_id=organization_id).values_list("rolled_at", flat=True).first()
+    waits_since = seal.oldest_unsealed_at
+    is_late = overdue > 0 or (waits_since is not None and waits_since < now - LATE_AFTER)
+    return Health(seal, overdue, rolled_at, is_late)
