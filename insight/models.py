@@ -66,6 +66,36 @@ class SpendDay(models.Model):
         return f"{self.day} {self.spent} {self.currency}"
 
 
+class GroupDay(models.Model):
+    """What was recorded on one day of one currency and one agent, counterparty, category or rail, whatever else it was.
+
+    Most pages group by one thing: these rows are few where those of `SpendDay` are as many as payments. `key` is the
+    text of an id or a word, empty where there was none.
+    """
+
+    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+", db_index=False)
+    by = models.CharField(max_length=12)
+    day = models.DateField()
+    currency = models.CharField(max_length=10)
+    key = models.CharField(max_length=TEXT_LENGTH)
+    spent = models.DecimalField(max_digits=30, decimal_places=6)
+    returned = models.DecimalField(max_digits=30, decimal_places=6)
+    payments = models.BigIntegerField()
+    unauthorized = models.DecimalField(max_digits=30, decimal_places=6)
+    unauthorized_payments = models.BigIntegerField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["organization", "by", "day", "currency", "key"],
+                name="group_day_is_one_per_key",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.day} {self.by} {self.spent} {self.currency}"
+
+
 class AskDay(models.Model):
     """What was asked for on one day: how it was answered, or how the question to people was closed later.
 

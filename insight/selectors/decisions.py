@@ -132,7 +132,7 @@ def decisions(ledger: Ledger, period: Period, *, currency: str, agent: str | Non
             reasons[word, reason] = reasons.get((word, reason), Said()).plus(said)
     recorded: dict[Step, Decimal] = {}
     chosen = Chosen(agent=agent, currency=currency)
-    for day, _, sums in sums_by_day(ledger, period, Dimension.RAIL, chosen, keys=[]):
+    for day, _, sums in sums_by_day(ledger, period, Dimension.AGENT, chosen, keys=[]):
         recorded[step_of[day]] = recorded.get(step_of[day], ZERO) + sums.spent
     held = {"organization": ledger.organization_id, "currency": currency, "agent": agent}
     ((number, amount),) = cast(list[tuple[int, Decimal]], rows(HELD, held))

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from core.db import rows
 from core.ids import Prefix, to_public
-from insight.selectors.ledger import COLUMNS, DAYS, TAIL, Ledger, both_sides
+from insight.selectors.ledger import COLUMNS, GROUP_DAYS, TAIL, Dimension, Ledger, both_sides
 from insight.selectors.periods import Period
 
 NEWCOMERS: Final = """
@@ -38,8 +38,8 @@ class Newcomer:
 
 def newcomers(ledger: Ledger, period: Period, *, currency: str, limit: int) -> tuple[tuple[Newcomer, ...], int]:
     """Return those most was spent at, and how many there are."""
-    both, params = both_sides(ledger, period, DAYS, TAIL)
-    more = {"begin": period.since, "currency": currency, "limit": limit}
+    both, params = both_sides(ledger, period, GROUP_DAYS, TAIL)
+    more = {"one_thing": Dimension.COUNTERPARTY, "begin": period.since, "currency": currency, "limit": limit}
     found = cast(
         list[tuple[UUID, str, str, datetime, Decimal, int, int]],
         rows(NEWCOMERS.format(columns=COLUMNS, both=both), params | more),

@@ -28,6 +28,22 @@ QUESTIONS: Final[dict[str, str]] = {
         having (sum(spent), sum(returned), sum(payments)) <> (0, 0, 0)
             or (sum(unauthorized), sum(unauthorized_payments)) <> (0, 0)
     """,
+    "day of a group differs from its records": """
+        select organization_id, by, day, currency, key from (
+            select organization_id, by, day, currency, key, spent, returned, payments, unauthorized,
+                unauthorized_payments
+            from insight_groupday
+            union all
+            select d.organization_id, g.by, d.day, d.currency, g.key, -d.spent, -d.returned, -d.payments,
+                -d.unauthorized, -d.unauthorized_payments
+            from insight_spendday d
+            cross join unnest(array['agent', 'counterparty', 'category', 'rail'], array[d.agent_id::text,
+                coalesce(d.counterparty_id::text, ''), coalesce(d.category, ''), coalesce(d.rail, '')]) as g (by, key)
+        ) both_sides
+        group by organization_id, by, day, currency, key
+        having (sum(spent), sum(returned), sum(payments)) <> (0, 0, 0)
+            or (sum(unauthorized), sum(unauthorized_payments)) <> (0, 0)
+    """,
     "day of asks differs from its authorizations": """
         select organization_id, day, currency, agent_id, said, reason from (
             select organization_id, day, currency, agent_id, said, reason, asks, amount from insight_askday

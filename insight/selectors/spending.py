@@ -157,7 +157,7 @@ def spending(
     )
     keys = [group.key for group in groups[:SERIES]]
     by_key = _by_key(period, sums_by_day(ledger, period, by, chosen, keys=keys))
-    beside = _beside(ledger, period, is_compared_with, chosen) if is_compared_with else ()
+    beside = _beside(ledger, period, is_compared_with, by, chosen) if is_compared_with else ()
     if by is Dimension.LABEL:
         # Who has two labels stands in two groups.
         whole = sums_by_currency(ledger, period, chosen).get(chosen.currency, NOTHING)
@@ -268,9 +268,11 @@ def _by_key(period: Period, found: Iterable[tuple[date, str, Sums]]) -> Mapping[
     return by_key
 
 
-def _beside(ledger: Ledger, period: Period, before: Period, chosen: Chosen) -> list[Sums]:
+def _beside(ledger: Ledger, period: Period, before: Period, by: Dimension, chosen: Chosen) -> list[Sums]:
     """Return what was recorded before, laid under the steps of the present: the tenth day under the tenth day."""
-    found = {day: sums for day, _, sums in sums_by_day(ledger, before, Dimension.RAIL, chosen, keys=[])}
+    # An agent with two labels is still one agent.
+    once = Dimension.AGENT if by is Dimension.LABEL else by
+    found = {day: sums for day, _, sums in sums_by_day(ledger, before, once, chosen, keys=[])}
     line: list[Sums] = []
     for step in period.steps():
         skipped = (step.first - period.first).days

@@ -34,6 +34,26 @@ on conflict (organization_id, day, currency, agent_id, counterparty_id, category
     unauthorized_payments = kept.unauthorized_payments + excluded.unauthorized_payments
 """
 
+GROUPS: Final = """
+insert into insight_groupday as kept (organization_id, by, day, currency, key, spent, returned, payments, unauthorized,
+    unauthorized_payments)
+select r.organization_id, g.by, (r.recorded_at at time zone %(zone)s)::date, r.currency, g.key,
+    coalesce(sum(r.amount) filter (where r.kind = 'payment'), 0),
+    coalesce(sum(r.amount) filter (where r.kind = 'refund'), 0),
+    count(*) filter (where r.kind = 'payment'),
+    coalesce(sum(r.amount) filter (where r.kind = 'payment' and r.flags @> '{unauthorized}'), 0),
+    count(*) filter (where r.kind = 'payment' and r.flags @> '{unauthorized}')
+from spend_spendrecord r join spend_hold h on h.id = r.hold_id
+cross join lateral (values ('agent', r.agent_id::text), ('counterparty', coalesce(r.counterparty_id::text, '')),
+    ('category', coalesce(h.category, '')), ('rail', coalesce(h.rail, ''))) as g (by, key)
+where r.organization_id = %(organization)s and r.recorded_at >= %(since)s and r.recorded_at < %(until)s
+group by 1, 2, 3, 4, 5
+on conflict (organization_id, by, day, currency, key) do update set
+    spent = kept.spent + excluded.spent, returned = kept.returned + excluded.returned,
+    payments = kept.payments + excluded.payments, unauthorized = kept.unauthorized + excluded.unauthorized,
+    unauthorized_payments = kept.unauthorized_payments + excluded.unauthorized_payments
+"""
+
 ASKS: Final = """
 insert into insight_askday as kept (organization_id, day, currency, agent_id, said, reason, asks, amount)
 select a.organization_id, (a.asked_at at time zone %(zone)s)::date, a.currency, a.agent_id, a.outcome,
@@ -83,5 +103,5 @@ on conflict (organization_id, counter_id, day, agent_id) do update set
     payments = kept.payments + excluded.payments
 """
 
-STATEMENTS: Final = (SPEND, ASKS, CLOSED, REVIEWS, POTS)
+STATEMENTS: Final = (SPEND, GROUPS, ASKS, CLOSED, REVIEWS, POTS)
 """Each adds what lies in the stretch to the rows of its days."""

@@ -174,6 +174,10 @@ PLANTED: Final[dict[str, tuple[str, ...]]] = {
         "delete from insight_spendday",
         "update insight_rollup set until = until + interval '1 year'",
     ),
+    "day of a group differs from its records": (
+        "update insight_groupday set spent = spent + 1 where by = 'rail'",
+        "delete from insight_groupday where by = 'agent'",
+    ),
     "day of asks differs from its authorizations": (
         "update insight_askday set asks = asks + 1",
         "update insight_askday set day = day - 1",
@@ -224,6 +228,11 @@ def test_check_books_looks_at_rollups_too() -> None:
 
 
 ONE_MORE: Final = {
+    "group_day_is_one_per_key": """
+        insert into insight_groupday (organization_id, by, day, currency, key, spent, returned, payments, unauthorized,
+            unauthorized_payments)
+        select organization_id, by, day, currency, key, 1, 0, 1, 0, 0 from insight_groupday
+    """,
     "spend_day_is_one_per_group": """
         insert into insight_spendday (organization_id, day, currency, agent_id, spent, returned, payments, unauthorized,
             unauthorized_payments)
