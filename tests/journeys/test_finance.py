@@ -1,0 +1,71 @@
+"""A finance person asks who spent what, finds the single payment, and sees how long a budget lasts."""
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from playwright.sync_api import expect
+
+from approvals.services.booking import Report
+from approvals.services.record import record_spend
+from core.clock import now as clock_now
+from insight.services import roll
+from spend.payee import PayeeClaim
+from tests.approvals.world import World, ask, make_world
+from tests.journeys.conftest import OpenFor
+
+pytestmark = pytest.mark.journey
+
+POT = {"key": "pot", "type": "BUDGET_ALLOCATION", "amount": {"USD": "1000"}, "period": "year", "warn_at": [10]}
+
+
+def pay(world: World, amount: str, category: str, now: datetime) -> None:
+    asked = ask(world, amount, category=category, payee=PayeeClaim("GitHub", ("domain:github.com",)), now=now).answer.id
+    reach: dict[str, Any] = {"organization_id": world.organization_id, "agent_id": world.agent.id}
+    record_spend(asked, Report(Decimal(amount), "USD"), actor=world.actor, now=now, **reach)
+
+
+def test_a_figure_leads_to_the_single_payment(open_for: OpenFor) -> None:
+    now = clock_now()
+    world = make_world(POT, now=now - timedelta(days=2))
+    pay(world, "120", "cloud", now - timedelta(days=1))
+    pay(world, "45.50", "books", now - timedelta(minutes=1))
+    roll(world.organization_id, now=now)
+    window = open_for(world.cast.vera)
+    page = window.page
+
+    window.open("/analytics/")
+    expect(page.locator("#spend")).to_contain_text("165.50")
+    page.get_by_label("Group spend by").get_by_role("link", name="Category").click()
+    page.locator("#groups").get_by_role("link", name="books", exact=True).click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Payments")
+    expect(page.locator("main")).to_contain_text("45.50")
+    expect(page.locator("main")).not_to_contain_text("120.00")
+    page.locator("main table tbody tr").first.get_by_role("link").first.click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Recorded")
+
+    window.open("/budgets/")
+    expect(page.locator("#pots")).to_contain_text("834.50")
+    page.locator(".pot-name").get_by_role("link").click()
+    expect(page.locator("#spenders")).to_contain_text("165.50")
+
+
+def test_a_period_is_chosen_and_compared(open_for: OpenFor) -> None:
+    now = clock_now()
+    world = make_world(POT, now=now - timedelta(days=12))
+    pay(world, "40", "cloud", now - timedelta(days=9))
+    pay(world, "60", "cloud", now - timedelta(days=1))
+    window = open_for(world.cast.vera)
+    page = window.page
+
+    window.open("/analytics/")
+    page.get_by_label("Period").select_option("7")
+    if window.has_scripts:
+        expect(page.locator("#spend .stat-value").first).to_contain_text("60.00")
+    page.get_by_label("Compare with the time before").check()
+    if not window.has_scripts:
+        page.locator(".analytics-filters").get_by_role("button", name="Show").click()
+    expect(page.locator("#spend")).to_contain_text("50 %")
+    assert "compare=on" in page.url
+    assert "period=7" in page.url
