@@ -29,8 +29,6 @@ ONE: Final = False
 SHARE_GATES: Final = (
     "select pg_advisory_xact_lock_shared(%(organization)s::bigint), pg_advisory_xact_lock_shared(%(agent)s::bigint)"
 )
-STATEMENT_TIMEOUT_MS: Final = 15_000
-"""Longer than any statement of a use case takes; a stuck one must not hold a gate for ever."""
 
 
 def use_case(function: Callable[P, R]) -> Callable[P, R]:

@@ -32,6 +32,13 @@ EQUAL: Final = """agent_id = %(agent)s::uuid and payee_digest = %(payee)s::text 
       and currency = %(currency)s::text and id is distinct from %(own)s::uuid"""
 ALIVE: Final = "status in ('approved', 'pending_review', 'in_doubt')"
 NOT_OVERDUE: Final = "(status = 'in_doubt' or expires_at > %(now)s::timestamptz)"
+ALIVE_TWIN: Final = f"""
+(select id from approvals_authorization where {EQUAL} and {ALIVE} and {NOT_OVERDUE} order by asked_at desc limit 1)"""
+COUNTED: Final = """
+(select array_agg(key) as keys, array_agg(id) as ids, array_agg(amount) as amounts
+ from ({tally}) as tally (key, id, amount)) counted"""
+GLANCE: Final = f"select keys, ids, amounts, null::bigint, {ALIVE_TWIN} from {COUNTED}"
+"""What counters hold and the newest equal payment that is still alive: enough where no rule asks for more."""
 LOOK: Final = f"""
 with equal as materialized (
     select * from (
@@ -47,13 +54,10 @@ with equal as materialized (
 )
 select keys, ids, amounts,
     (select version from spend_fingerprint f where f.agent_id = %(agent)s::uuid and f.digest = %(fingerprint)s::text),
-    (select id from approvals_authorization where {EQUAL} and {ALIVE} and {NOT_OVERDUE} order by asked_at desc limit 1),
+    {ALIVE_TWIN},
     (select min(asked_at) from equal having count(*) = %(searched)s::int),
     twin.id, asked_at, purpose, session, category, rail
-from (
-    select array_agg(key) as keys, array_agg(id) as ids, array_agg(amount) as amounts
-    from ({{tally}}) as tally (key, id, amount)
-) counted
+from {COUNTED}
 left join (
     select * from equal
     where (%(purpose)s::text is null or purpose in ('', %(purpose)s::text))
@@ -203,7 +207,10 @@ def look(
     tally, bounds = tally_query(keys, asked_at, leaving_out=own)
     whose = {"agent": asker.agent_id, "payee": payee_digest, "amount": ask.amount, "currency": ask.currency}
     others = {"fingerprint": fingerprint, "own": own, "now": now}
-    found = prepared_rows(_look_with(tally), whose | others | _lookback_params(wanted, asked_at) | bounds)
+    found = prepared_rows(
+        _look_with(tally, GLANCE if wanted is None else LOOK),
+        whose | others | _lookback_params(wanted, asked_at) | bounds,
+    )
     tallies, seen, twin = _seen(found, keys)
     earlier, unread_before = _earlier(found) if wanted else ((), None)
     rolling = {} if own is None else _summed([key for key in keys if key.rolling_seconds], asker, asked_at, own=own)
@@ -319,8 +326,8 @@ def _lookback_params(wanted: Lookback | None, asked_at: datetime) -> dict[str, o
 
 
 @cache
-def _look_with(tally: str) -> str:
-    return LOOK.format(tally=tally)
+def _look_with(tally: str, statement: str) -> str:
+    return statement.format(tally=tally)
 
 
 def _seen(found: Sequence[tuple[object, ...]], keys: Sequence[CounterKey]) -> tuple[Tallies, int, UUID | None]:

@@ -298,12 +298,12 @@ def test_what_is_read_does_not_grow_with_the_past(rules: tuple[Mapping[str, Any]
 
 
 class Explained:
-    """Runs `LOOK` once more under EXPLAIN ANALYZE and keeps the most rows that a part of its plan went through."""
+    """Runs what is read again under EXPLAIN ANALYZE and keeps the most rows that a part of its plan went through."""
 
     most_read = 0.0
 
     def __call__(self, execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
-        if "equal as materialized" in sql:
+        if "counted" in sql:
             ((plan,),) = execute("explain (analyze, timing off, format json) " + sql, params, many, context)
             self.most_read = most_read(plan[0]["Plan"])
         return execute(sql, params, many, context)
