@@ -16,7 +16,9 @@ EVERY_TYPE: Final = """
 select %(number)s::bigint, %(amount)s::numeric, %(moment)s::timestamptz, %(id)s::uuid, %(text)s::text, %(flag)s::bool,
     %(texts)s::text[], %(amounts)s::numeric[]
 """
-PREPARED: Final = "select count(*) from pg_prepared_statements where statement like '%%::numeric[]%%'"
+PREPARED: Final = (
+    "select count(*) from pg_prepared_statements where statement like '%%$1::bigint, $2::numeric, $3::timestamptz%%'"
+)
 MOMENT: Final = datetime(2026, 1, 31, 9, 30, tzinfo=timezone(timedelta(hours=2)))
 VALUES: Final[dict[str, object]] = {
     "number": 7,
