@@ -5,18 +5,17 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from agents.models import AgentKey, SealedCredential
+from agents.models import SealedCredential
 from agents.services import open_sealed
 from approvals.models import Authorization, CredentialRelease
 from approvals.selectors.answers import may_pay
-from approvals.services.transition import lock_authorization
+from approvals.services.transition import demand_live_key, lock_authorization
 from audit.catalogue import Action
 from audit.services import NewEvent, append_all
 from core.actor import Actor
 from core.db import use_case
-from core.errors import Conflict, NotAllowed, NotAuthenticated
+from core.errors import Conflict, NotAllowed
 from core.ids import Prefix, to_public
-from people.models import OrganizationKey
 
 REPEATABLE_FOR: Final = timedelta(seconds=60)
 """A lost answer may be asked for again with the same idempotency key; longer would make a release a store."""
@@ -56,7 +55,7 @@ def release_credential(
     """
     authorization = lock_authorization(authorization_id, organization_id=organization_id, agent_id=agent_id)
     # Read after the gates: a freeze or a revocation that has committed is seen.
-    _demand_live_key(key_id, agent_id, now)
+    demand_live_key(key_id, agent_id=agent_id, now=now)
     agent, organization = authorization.agent, authorization.organization
     is_frozen = any(moment is not None for moment in (agent.frozen_at, agent.retired_at, organization.frozen_at))
     if not may_pay(authorization.status, authorization.expires_at, is_frozen=is_frozen, now=now):
@@ -73,16 +72,6 @@ def release_credential(
         _store(authorization, credential, idempotency_key, actor, now)
     _tell(authorization, credential, actor, now, is_repeat=earlier is not None)
     return Released(credential.id, credential.name, credential.kind, open_sealed(credential))
-
-
-def _demand_live_key(key_id: UUID, agent_id: UUID | None, now: datetime) -> None:
-    keys = OrganizationKey.objects.all() if agent_id is None else AgentKey.objects.filter(agent_id=agent_id)
-    key = keys.filter(pk=key_id).values_list("revoked_at", "expires_at").first()
-    revoked_at, expires_at = key or (now, None)
-    if revoked_at is not None:
-        raise NotAuthenticated("key_revoked", "The key was revoked while the request was under way.")
-    if expires_at is not None and expires_at <= now:
-        raise NotAuthenticated("key_expired", "The key expired while the request was under way.")
 
 
 def _chosen(authorization: Authorization, wanted: str | None) -> SealedCredential:
