@@ -75,7 +75,7 @@ def logging_settings(*, level: str) -> dict[str, Any]:
         "root": {"handlers": ["stderr"], "level": level},
         "loggers": {
             "django": {"handlers": [], "level": level, "propagate": True},
-            "conto.access": {"handlers": ["bare"], "propagate": False},
+            "conto.access": {"handlers": ["bare"], "level": level, "propagate": False},
             "django.request": {"level": "CRITICAL"},
             "django.server": {"handlers": [], "propagate": True},
         },
