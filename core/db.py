@@ -26,6 +26,8 @@ R = TypeVar("R")
 
 ONE: Final = False
 """What Django calls `many` when it hands a statement to wrappers."""
+FETCHED: Final = 500
+"""Rows that a stream holds at a time."""
 SHARE_GATES: Final = (
     "select pg_advisory_xact_lock_shared(%(organization)s::bigint), pg_advisory_xact_lock_shared(%(agent)s::bigint)"
 )
@@ -98,6 +100,18 @@ def rows(sql: str, params: Sequence[Any] | Mapping[str, Any] = ()) -> list[tuple
     with connection.cursor() as cursor:
         cursor.execute(sql, params or None)
         return cursor.fetchall() if cursor.description else []
+
+
+def streamed(sql: str, params: Mapping[str, Any]) -> Iterator[tuple[object, ...]]:
+    """Run one statement and yield its rows, of which this side holds a few hundred at a time.
+
+    The server keeps the rest behind a cursor, so a transaction stands around it (`one_snapshot`).
+    """
+    must_be_in_transaction()
+    with connection.chunked_cursor() as cursor:
+        cursor.execute(sql, params)
+        while found := cursor.fetchmany(FETCHED):
+            yield from found
 
 
 def prepared_rows(sql: str, params: dict[str, object]) -> list[tuple[object, ...]]:

@@ -1,0 +1,1 @@
+"""Commands of the requests to spend: `replay` and `backtest`."""

@@ -1,0 +1,1 @@
+"""Deciding again: stored decisions byte for byte, and history under other rules."""
