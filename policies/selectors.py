@@ -19,7 +19,7 @@ from people.models import Member
 from people.roles import Right, Role, roles_with
 from policies.engine.document import parse
 from policies.engine.judging import is_listed
-from policies.engine.rules import CounterpartyRule, PolicyInForce, Rule, Whitelist
+from policies.engine.rules import ApprovalThreshold, CounterpartyRule, PolicyInForce, Rule, Whitelist
 from policies.engine.types import Mode
 from policies.models import REFERENCE_LENGTH, Assignment, Policy, PolicyVersion
 
@@ -104,6 +104,8 @@ def _does_name(rule: Rule, names: Sequence[str]) -> bool:
         listed = (*listed, *rule.blocked)
     elif isinstance(rule, Whitelist):
         listed = (*listed, *rule.allowed)
+    elif isinstance(rule, ApprovalThreshold):
+        listed = (*listed, *(one.counterparty for one in rule.exemptions))
     return any(is_listed(name, listed) for name in names)
 
 

@@ -146,7 +146,7 @@ def _says(rule: Rule) -> tuple[str, ...]:  # noqa: C901, PLR0911, PLR0912  one a
         case Geographic():
             return (_list("to counterparties in", rule.allowed, rule.blocked), _otherwise(rule.on_breach))
         case ApprovalThreshold():
-            return (_threshold(rule),)
+            return (_threshold(rule), _exemptions(rule))
         case TimeWindow():
             return (f"only {wording.hours(rule.windows)}{_zone(rule.time_zone)}", _otherwise(rule.on_breach))
         case BlackoutPeriod():
@@ -222,6 +222,11 @@ def _threshold(rule: ApprovalThreshold) -> str:
     if rule.cumulative is not None:
         return f"once a day's spend passes {above}, {people} must approve{_zone(rule.time_zone)}"
     return f"above {above} a payment, {people} must approve"
+
+
+def _exemptions(rule: ApprovalThreshold) -> str:
+    words = [f"above {wording.amounts(one.above)} where {one.agent} pays {one.counterparty}" for one in rule.exemptions]
+    return f"only {wording.listed(words, 'and')}" if words else ""
 
 
 def _blackout(rule: BlackoutPeriod) -> tuple[str, ...]:

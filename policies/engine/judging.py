@@ -102,7 +102,7 @@ def _sayings(rule: Rule, policy: str, payment: Payment, facts: Facts) -> Iterato
             yield from _counted_sayings(rule, policy, payment, facts)
         case ApprovalThreshold():
             if rule.cumulative is None:
-                yield from _amount_sayings(Reason.APPROVAL_THRESHOLD, rule.above, Outcome.REVIEW, payment)
+                yield from _amount_sayings(Reason.APPROVAL_THRESHOLD, _raised(rule, payment), Outcome.REVIEW, payment)
             yield from _counted_sayings(rule, policy, payment, facts)
         case CounterpartyRule():
             yield from _counterparty_sayings(rule, payment, facts)
@@ -149,6 +149,16 @@ def _amount_sayings(code: Reason, limits: MoneyMap, above: Outcome, payment: Pay
         remaining=limit - payment.amount,
         currency=payment.counting_currency,
     )
+
+
+def _raised(rule: ApprovalThreshold, payment: Payment) -> MoneyMap:
+    """Return what counts for this agent and counterparty, in the payment's currency: never less than for all."""
+    if not rule.exemptions:
+        return rule.above
+    asked, currency = (payment.agent, payment.counterparty), payment.counting_currency
+    own = [amount_in(one.above, currency) for one in rule.exemptions if (one.agent, one.counterparty) == asked]
+    higher = [amount for amount in own if amount is not None]
+    return tuple((name, max([amount, *higher]) if name == currency else amount) for name, amount in rule.above)
 
 
 def _counted_sayings(rule: Rule, policy: str, payment: Payment, facts: Facts) -> Iterator[Saying]:

@@ -10,7 +10,7 @@ from policies.engine import document, explain
 from policies.engine.reasons import SENTENCES, Reason
 from policies.engine.rule_shapes import SHAPES
 from policies.engine.rules import RuleType
-from policies.engine.shapes import DATE_RANGE, HOLIDAYS, HOURS, REVIEW, WHEN, Parameter, Shape
+from policies.engine.shapes import DATE_RANGE, EXEMPTION, HOLIDAYS, HOURS, REVIEW, WHEN, Parameter, Shape
 
 EVERYWHERE: Final = ("key", "when", "review")
 
@@ -150,7 +150,12 @@ def _whole() -> Iterator[str]:
         yield f"### `{name}`\n\n{shape.purpose}\n"
         yield from _table(shape)
     yield "`when` decides what a rule counts as well: a limit for one category has a counter of its own.\n"
-    for name, shape in (("Hours", HOURS), ("Dates", DATE_RANGE), ("Holidays", HOLIDAYS)):
+    for name, shape in (
+        ("Hours", HOURS),
+        ("Dates", DATE_RANGE),
+        ("Holidays", HOLIDAYS),
+        ("Exemptions", EXEMPTION),
+    ):
         yield f"### {name}\n\n{shape.purpose}\n"
         yield from _table(shape)
 

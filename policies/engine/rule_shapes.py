@@ -31,9 +31,11 @@ from policies.engine.rules import (
 from policies.engine.shapes import (
     CATEGORIES,
     DATE_RANGE,
+    EXEMPTION,
     HOLIDAYS,
     HOURS_LIST,
     MAX_DATE_RANGES,
+    MAX_EXEMPTIONS,
     MAX_WORDS,
     RAILS,
     REVIEW,
@@ -73,6 +75,11 @@ class NeedsAnyOf:
 def _needs_one_list(made: Category | Geographic, path: str) -> None:
     if bool(made.allowed) == bool(made.blocked):
         raise Invalid("fields_conflict", "Give either allowed or blocked.", field=path)
+
+
+def _check_threshold(made: ApprovalThreshold, path: str) -> None:
+    if made.exemptions and made.cumulative is not None:
+        raise Invalid("fields_conflict", "A sum of the day has no exemptions.", field=below(path, "exemptions"))
 
 
 def _check_budget(made: BudgetAllocation, path: str) -> None:
@@ -219,6 +226,11 @@ SHAPES: Final[Mapping[RuleType, Shape]] = {
             _WHEN,
             Parameter("above", Money(admits_zero=True), "People decide above this amount.", is_required=True),
             Parameter(
+                "exemptions",
+                Many(EXEMPTION, least=1, most=MAX_EXEMPTIONS),
+                "Counterparties that an agent may pay more before people decide.",
+            ),
+            Parameter(
                 "cumulative",
                 Choice((Period.DAY,)),
                 "Compare the sum of the agent's day instead of the single payment.",
@@ -226,6 +238,7 @@ SHAPES: Final[Mapping[RuleType, Shape]] = {
             _WHERE_ZONE,
             _REVIEW,
         ),
+        _check_threshold,
     ),
     RuleType.TIME_WINDOW: Shape(
         TimeWindow,

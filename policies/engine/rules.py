@@ -205,12 +205,25 @@ class Category(RuleBase):
     on_breach: OnBreach = OnBreach.DENY
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Exemption:
+    """One counterparty that one agent may pay more before people decide; both by public id."""
+
+    agent: str
+    counterparty: str
+    above: MoneyMap
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApprovalThreshold(RuleBase):
-    """The amount above which people decide, for one payment or for the sum of a day."""
+    """The amount above which people decide, for one payment or for the sum of a day.
+
+    An exemption raises it for single payments, and never lowers it: who sends no identifier gains nothing.
+    """
 
     type: ClassVar = RuleType.APPROVAL_THRESHOLD
     above: MoneyMap
+    exemptions: tuple[Exemption, ...] = ()
     cumulative: Period | None = None
     time_zone: str | None = None
 

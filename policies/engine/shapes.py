@@ -10,7 +10,7 @@ from core.ids import Prefix
 from core.span import Condition
 from policies.engine import values
 from policies.engine.kinds import MAX_CURRENCIES, Choice, Integer, Many, Money, PublicId
-from policies.engine.rules import DateRange, Day, Holidays, Hours, Review
+from policies.engine.rules import DateRange, Day, Exemption, Holidays, Hours, Review
 from policies.engine.types import Rail
 from policies.engine.values import Kind, below
 
@@ -22,6 +22,8 @@ MAX_DATE_RANGES: Final = 200
 """Some years of closing days."""
 MAX_HOLIDAYS: Final = 2_000
 """Ten years of the country with the most of them, with room to spare."""
+MAX_EXEMPTIONS: Final = 200
+"""More pairs than this want a policy of their own."""
 MAX_APPROVALS: Final = 10
 """A quorum beyond ten is a mistake."""
 MAX_REVIEWERS: Final = 50
@@ -155,6 +157,21 @@ HOLIDAYS: Final = Shape(
         Parameter("subdivision", values.SUBDIVISION, "The state or region, such as BE in DE."),
         Parameter("dates", Many(values.DATE, least=0, most=MAX_HOLIDAYS), "Resolved when the version is published."),
         Parameter("until", values.DATE, "The last day for which they are known; beyond it the rule denies."),
+    ),
+)
+
+EXEMPTION: Final = Shape(
+    Exemption,
+    "One counterparty that one agent may pay more before people decide.",
+    (
+        Parameter("agent", PublicId(Prefix.AGENT, "an agent"), "Whose payments.", is_required=True),
+        Parameter("counterparty", PublicId(Prefix.COUNTERPARTY, "a counterparty"), "To whom.", is_required=True),
+        Parameter(
+            "above",
+            Money(),
+            "People decide above this amount; the rule's own counts where it is higher.",
+            is_required=True,
+        ),
     ),
 )
 

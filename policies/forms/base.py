@@ -20,6 +20,7 @@ from policies.engine.types import Rail
 from policies.forms.fields import (
     CodesField,
     DurationField,
+    ExemptionRows,
     LinesField,
     LongSelect,
     MomentField,
@@ -146,7 +147,7 @@ class RuleForm(forms.Form):
 
     def fit(self, name: str, one: forms.Field) -> None:
         """Give a field what depends on the organization."""
-        if isinstance(one.widget, MoneyRows):
+        if isinstance(one.widget, MoneyRows | ExemptionRows):
             one.widget.currency = self.around.currency
         if isinstance(one, MomentField):
             one.zone = self.around.time_zone

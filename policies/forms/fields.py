@@ -141,6 +141,22 @@ class DateRows(RowsWidget):
         return not (row["from"] or row["to"])
 
 
+class ExemptionRows(RowsWidget):
+    """Agents and counterparties with an amount of their own."""
+
+    template_name = "policies/widgets/exemption_rows.html"
+    parts = ("agent", "counterparty", "amount", "currency")
+    currency = "USD"
+
+    def is_empty(self, row: Row) -> bool:
+        """Say whether nothing was filled in besides the currency that stands there."""
+        return not (row["agent"] or row["counterparty"] or row["amount"])
+
+    def blank(self) -> Row:
+        """Return an empty row in the organization's currency."""
+        return {**super().blank(), "currency": self.currency}
+
+
 class DurationInput(PageWidget):
     """A number of minutes, hours or days."""
 
@@ -187,6 +203,32 @@ class MoneyField(forms.Field):
                 raise ValidationError(f"{currency} stands twice.", code="currency_repeated")
             amounts[currency] = row["amount"]
         return required(self, amounts, "Give an amount and its currency.")
+
+
+class ExemptionsField(forms.Field):
+    """Exemptions; each currency of one has a row."""
+
+    widget = ExemptionRows
+
+    def prepare_value(self, value: Any) -> list[Row]:
+        """Return the rows of exemptions, or rows as they were typed."""
+        rows = []
+        for one in value or []:
+            pair = {"agent": one["agent"], "counterparty": one["counterparty"]}
+            above = one.get("above")
+            amounts = above.items() if isinstance(above, dict) else [(one.get("currency", ""), one.get("amount", ""))]
+            rows += [{**pair, "amount": amount, "currency": currency} for currency, amount in amounts]
+        return rows
+
+    def clean(self, value: list[Row]) -> list[Row]:
+        """Return one exemption for each agent and counterparty."""
+        found: dict[tuple[str, str], dict[str, str]] = {}
+        for row in value:
+            above, currency = found.setdefault((row["agent"], row["counterparty"]), {}), row["currency"].upper()
+            if currency in above:
+                raise ValidationError(f"{currency} stands twice for one payee.", code="currency_repeated")
+            above[currency] = row["amount"]
+        return [{"agent": agent, "counterparty": payee, "above": above} for (agent, payee), above in found.items()]
 
 
 class HoursField(forms.Field):

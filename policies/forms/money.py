@@ -7,7 +7,7 @@ from django import forms
 
 from policies.engine.rules import Per, Period, RuleType, WindowKind
 from policies.forms.base import REVIEW, Plain, RuleForm, Section, on_breach_field, zone_field
-from policies.forms.fields import MomentField, MoneyField, NumbersField
+from policies.forms.fields import ExemptionsField, MomentField, MoneyField, NumbersField
 
 
 class SpendLimitForm(RuleForm):
@@ -119,6 +119,11 @@ class ApprovalThresholdForm(RuleForm):
     above = MoneyField(
         label="People decide above", help_text="Exactly this amount still passes. 0 asks for every payment."
     )
+    exemptions = ExemptionsField(
+        label="More for one payee",
+        required=False,
+        help_text="The agent may pay this counterparty up to the amount without asking.",
+    )
     cumulative = forms.ChoiceField(
         label="Compared with",
         required=False,
@@ -130,6 +135,7 @@ class ApprovalThresholdForm(RuleForm):
     main = (
         Section("Threshold", ("above", "cumulative")),
         Section("Who reviews", REVIEW, "Nobody ticked: anybody who may review."),
+        Section("Exemptions", ("exemptions",), "One agent, one counterparty, and their own amount.", is_more=True),
         Section("Whose day", ("time_zone",), is_more=True),
     )
 

@@ -13,6 +13,8 @@ from policies.forms import RULE_FORMS, RuleForm, Surroundings
 
 PERSON = "per_01kas4t5n0e1wr9m4t7b2c6d0f"
 PAYEE = "cpt_01kas4t5n0e1wr9m4t7b2c6d0f"
+OTHER_PAYEE = "cpt_01kas4t5n0e1wr9m4t7b2c6d0g"
+AGENT = "agt_01kas4t5n0e1wr9m4t7b2c6d0f"
 AROUND = Surroundings(
     now=datetime(2026, 11, 22, tzinfo=UTC), currency="EUR", time_zone="Europe/Berlin", reviewers=((PERSON, "Rui"),)
 )
@@ -58,6 +60,13 @@ RULES: dict[str, dict[str, Any]] = {
     "allowed categories": {"type": "CATEGORY", "allowed": ["ai services", "x, y"]},
     "blocked categories": {"type": "CATEGORY", "blocked": ["gambling"], "on_breach": "review"},
     "threshold": {"type": "APPROVAL_THRESHOLD", "above": {"USD": "0", "EUR": "100"}},
+    "threshold with exemptions": {
+        "type": "APPROVAL_THRESHOLD", "above": {"USD": "100"},
+        "exemptions": [
+            {"agent": AGENT, "counterparty": PAYEE, "above": {"EUR": "200", "USD": "250.5"}},
+            {"agent": AGENT, "counterparty": OTHER_PAYEE, "above": {"USD": "300"}},
+        ],
+    },
     "daily threshold": {
         "type": "APPROVAL_THRESHOLD", "above": {"USD": "7"}, "cumulative": "day", "time_zone": "Asia/Tokyo",
     },
@@ -251,6 +260,24 @@ FAULTS: list[tuple[RuleType, dict[str, str | list[str]], str, str]] = [
         {"above__0__amount": "1", "review_timeout_minutes__number": "40", "review_timeout_minutes__unit": "1440"},
         "review_timeout_minutes",
         "Must be between",
+    ),
+    (
+        RuleType.APPROVAL_THRESHOLD,
+        {"above__0__amount": "1", "exemptions__0__agent": AGENT, "exemptions__0__amount": "5"},
+        "exemptions",
+        "Row 1, counterparty: Must be the id of a counterparty",
+    ),
+    (
+        RuleType.APPROVAL_THRESHOLD,
+        {
+            **{f"exemptions__{row}__agent": AGENT for row in range(2)},
+            **{f"exemptions__{row}__counterparty": PAYEE for row in range(2)},
+            **{f"exemptions__{row}__amount": "5" for row in range(2)},
+            "above__0__amount": "1",
+            "exemptions__1__currency": "eur",
+        },
+        "exemptions",
+        "EUR stands twice for one payee.",
     ),
     (RuleType.COUNTERPARTY, {}, "__all__", "At least one of these is required"),
     (RuleType.COUNTERPARTY, {"blocked": "good.example\nnot good"}, "blocked", "Row 2: Must be domain:"),

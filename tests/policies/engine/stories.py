@@ -40,7 +40,7 @@ class Story:
         said = self.request
         return Payment(
             organization="acme",
-            agent="robin",
+            agent=said.get("agent", "robin"),
             amount=Decimal(said["amount"]),
             currency=said["currency"],
             counting_currency=said["counts_as"] if "counts_as" in said else said["currency"],

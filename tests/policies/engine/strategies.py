@@ -22,6 +22,7 @@ law: Final = settings(max_examples=int(os.environ.get("CONTO_LAW_EXAMPLES", "25"
 
 NOW: Final = datetime(2026, 11, 18, 12, tzinfo=UTC)
 COUNTERPARTIES: Final = ["cpt_01kaa00000000000000000000a", "cpt_01kaa00000000000000000000b"]
+AGENTS: Final = ["agt_01kaa00000000000000000000a", "agt_01kaa00000000000000000000b"]
 PEOPLE: Final = ["per_01kaa00000000000000000000a", "per_01kaa00000000000000000000b"]
 IDENTIFIERS: Final = [
     "account:DE89370400440532013000",
@@ -150,7 +151,18 @@ categories = st.one_of(
 countries = st.one_of(
     *(rule("GEOGRAPHIC", {which: some(COUNTRIES)}, {"on_breach": review_breach}) for which in ("allowed", "blocked"))
 )
-thresholds = rule("APPROVAL_THRESHOLD", {"above": money}, {"cumulative": st.just("day"), "time_zone": zones})
+exemptions = st.lists(
+    st.fixed_dictionaries(
+        {"agent": st.sampled_from(AGENTS), "counterparty": st.sampled_from(COUNTERPARTIES), "above": money}
+    ),
+    min_size=1,
+    max_size=3,
+    unique_by=lambda one: (one["agent"], one["counterparty"]),
+).map(lambda found: sorted(found, key=lambda one: (one["agent"], one["counterparty"])))
+thresholds = st.one_of(
+    rule("APPROVAL_THRESHOLD", {"above": money}, {"cumulative": st.just("day"), "time_zone": zones}),
+    rule("APPROVAL_THRESHOLD", {"above": money, "exemptions": exemptions}, {}),
+)
 time_windows = rule("TIME_WINDOW", {"windows": hours}, {"time_zone": zones, "on_breach": review_breach})
 blackouts = rule(
     "BLACKOUT_PERIOD",
@@ -218,7 +230,7 @@ def payments(draw: st.DrawFn) -> Payment:
     counterparty = draw(st.none() | st.sampled_from(COUNTERPARTIES))
     return Payment(
         organization="org_a",
-        agent="agt_a",
+        agent=draw(st.sampled_from(AGENTS)),
         amount=Decimal(draw(amounts)),
         currency=currency,
         counting_currency=counting,

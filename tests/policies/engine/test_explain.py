@@ -152,6 +152,23 @@ def usd(amount: str) -> dict[str, str]:
             "Above $500.00 a payment, 2 people must approve.",
         ),
         (
+            {
+                "type": "APPROVAL_THRESHOLD",
+                "above": usd("500"),
+                "exemptions": [
+                    {
+                        "agent": "agt_01kaa00000000000000000000a",
+                        "counterparty": "cpt_01kaa00000000000000000000a",
+                        "above": usd("800"),
+                    }
+                ],
+            },
+            (
+                "Above $500.00 a payment, one person must approve. Only above $800.00 where "
+                "agt_01kaa00000000000000000000a pays cpt_01kaa00000000000000000000a."
+            ),
+        ),
+        (
             {"type": "APPROVAL_THRESHOLD", "above": usd("500"), "cumulative": "day", "time_zone": "UTC"},
             "Once a day's spend passes $500.00, one person must approve (UTC).",
         ),

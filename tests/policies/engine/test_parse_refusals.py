@@ -6,6 +6,11 @@ import pytest
 
 from tests.policies.engine.writing import CPT, USD, document, faults, limit, rule
 
+EXEMPTION = {
+    "agent": "agt_01kaa00000000000000000000a",
+    "counterparty": "cpt_01kaa00000000000000000000a",
+    "above": {"USD": "800"},
+}
 AT = "rules[0]"
 
 
@@ -93,6 +98,22 @@ AT = "rules[0]"
         (rule("COUNTERPARTY", first_payment="ask"), f"{AT}.first_payment", "value_unknown"),
         (rule("WHITELIST"), f"{AT}.allowed", "field_missing"),
         (rule("WHITELIST", allowed=[f"account:A{n}" for n in range(1_001)]), f"{AT}.allowed", "too_many"),
+        (
+            rule("APPROVAL_THRESHOLD", above=USD, cumulative="day", exemptions=[EXEMPTION]),
+            f"{AT}.exemptions",
+            "fields_conflict",
+        ),
+        (rule("APPROVAL_THRESHOLD", above=USD, exemptions=[]), f"{AT}.exemptions", "too_few"),
+        (
+            rule("APPROVAL_THRESHOLD", above=USD, exemptions=[{**EXEMPTION, "above": {"USD": "0"}}]),
+            f"{AT}.exemptions[0].above.USD",
+            "amount_not_positive",
+        ),
+        (
+            rule("APPROVAL_THRESHOLD", above=USD, exemptions=[{**EXEMPTION, "agent": EXEMPTION["counterparty"]}]),
+            f"{AT}.exemptions[0].agent",
+            "id_invalid",
+        ),
         (rule("CATEGORY"), AT, "fields_conflict"),
         (rule("CATEGORY", allowed=["a"], blocked=["b"]), AT, "fields_conflict"),
         (rule("GEOGRAPHIC"), AT, "fields_conflict"),
