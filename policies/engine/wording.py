@@ -60,14 +60,14 @@ def days(chosen: Sequence[Day]) -> str:
     return f"{names[0]}–{names[-1]}" if is_run else ", ".join(names)
 
 
-def hours(several: Sequence[Hours]) -> str:
+def hours(several: Sequence[Hours], *, shown: int = SHOWN) -> str:
     """Return `Mon–Fri 09:00–17:00`, and past midnight `Sat 22:00–02:00 (next day)`."""
-    return listed([_one_of_hours(one) for one in several], "and")
+    return listed([_one_of_hours(one) for one in several], "and", shown=shown)
 
 
-def date_ranges(ranges: Sequence[DateRange]) -> str:
+def date_ranges(ranges: Sequence[DateRange], *, shown: int = SHOWN) -> str:
     """Return `24 to 26 December 2026` and single days as they are."""
-    return listed([_one_of_ranges(one) for one in ranges], "and")
+    return listed([_one_of_ranges(one) for one in ranges], "and", shown=shown)
 
 
 def day(value: date) -> str:
