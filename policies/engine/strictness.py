@@ -7,6 +7,7 @@ say what its order is, or each change of it asks for a second person (specificat
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields
 from datetime import date, timedelta
+from decimal import Decimal
 from typing import Any, Final
 
 from core.span import Condition
@@ -16,7 +17,7 @@ from policies.engine.rules import (
     BudgetAllocation,
     CounterpartyRule,
     DateRange,
-    Day,
+    Exemption,
     Holidays,
     Hours,
     MoneyMap,
@@ -32,12 +33,11 @@ from policies.engine.rules import (
     WindowKind,
 )
 from policies.engine.types import Outcome
+from policies.engine.windows import minutes_of_week
 
 Order = Callable[[Any, Any], bool]
 """Says whether the second of two is at least as strict as the first."""
 
-DAYS: Final = tuple(Day)
-DAY_MINUTES: Final = 24 * 60
 STEPS: Final = 60
 """A rolling window is cut in sixty: one that is longer by less than a step may count less at its far end."""
 
@@ -131,29 +131,11 @@ def _is_earlier(old: Any, new: Any) -> bool:
 
 
 def _is_closed_more(old: Sequence[Hours], new: Sequence[Hours]) -> bool:
-    return _minutes(old) & ~_minutes(new) == 0
+    return minutes_of_week(old) & ~minutes_of_week(new) == 0
 
 
 def _is_open_less(old: Sequence[Hours], new: Sequence[Hours]) -> bool:
-    return _minutes(new) & ~_minutes(old) == 0
-
-
-def _minutes(several: Sequence[Hours]) -> int:
-    """Return the minutes of the week that the hours are open, as bits, Monday 00:00 first."""
-    found = 0
-    for one in several:
-        for place in map(DAYS.index, one.days):
-            begins = place * DAY_MINUTES
-            if one.start <= one.end:
-                found |= _bits(begins + one.start, begins + one.end)
-            else:
-                next_day = (place + 1) % len(DAYS) * DAY_MINUTES
-                found |= _bits(begins + one.start, begins + DAY_MINUTES) | _bits(next_day, next_day + one.end)
-    return found
-
-
-def _bits(first: int, after: int) -> int:
-    return ((1 << (after - first)) - 1) << first
+    return minutes_of_week(new) & ~minutes_of_week(old) == 0
 
 
 def _are_dates_closed(old: Sequence[DateRange], new: Sequence[DateRange]) -> bool:
@@ -272,6 +254,22 @@ def _is_allowed_list_stricter(old: Any, new: Any) -> bool:
     return _are_in(old.blocked, new.blocked)
 
 
+def _are_exemptions_lower(old: ApprovalThreshold, new: ApprovalThreshold) -> bool:
+    """An exemption counts where it is higher than the threshold for all, in the currencies of that."""
+    common = dict(old.above)
+    return all(
+        amount <= max([common[currency], *_exempt(old, one, currency)])
+        for one in new.exemptions
+        for currency, amount in one.above
+        if currency in common
+    )
+
+
+def _exempt(rule: ApprovalThreshold, pair: Exemption, currency: str) -> list[Decimal]:
+    mine = [one for one in rule.exemptions if (one.agent, one.counterparty) == (pair.agent, pair.counterparty)]
+    return [amount for one in mine for name, amount in one.above if name == currency]
+
+
 def _is_period_longer(old: Velocity, new: Velocity) -> bool:
     return new.period_minutes * STEPS >= old.period_minutes * (STEPS + 1)
 
@@ -309,6 +307,7 @@ ORDERS: Final[Mapping[RuleType, Mapping[str, Order]]] = {
     RuleType.CATEGORY: _LISTS,
     RuleType.APPROVAL_THRESHOLD: {
         "above": _by("above", _is_lower),
+        "exemptions": _are_exemptions_lower,
         "cumulative": lambda old, _new: old.cumulative is None,
         "time_zone": lambda old, _new: old.cumulative is None,
     },

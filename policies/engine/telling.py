@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from policies.engine import wording
 from policies.engine.kinds import Integer, Many, Money
-from policies.engine.rules import DateRange, Holidays, Hours
+from policies.engine.rules import DateRange, Exemption, Holidays, Hours
 from policies.engine.shapes import Parameter
 
 NOT_SET: Final = "not set"
@@ -64,4 +64,6 @@ def _members(members: Sequence[Any]) -> str:
 
 
 def _word(value: object) -> str:
+    if isinstance(value, Exemption):
+        return f"{wording.amounts(value.above)} where {value.agent} pays {value.counterparty}"
     return str(value.value).replace("_", " ") if isinstance(value, Enum) else str(value)

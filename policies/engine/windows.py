@@ -17,10 +17,12 @@ __all__ = [
     "first_counted_bucket",
     "is_within_hours",
     "local_date",
+    "minutes_of_week",
     "rolling_span",
 ]
 
 DAYS: Final = tuple(Day)
+DAY_MINUTES: Final = 24 * 60
 SPANS_KEPT: Final = 4096
 """Calendar spans kept in memory: a few windows in a few zones over a few days; a day's span costs 20 µs to find."""
 
@@ -72,6 +74,24 @@ def is_within_hours(hours: Iterable[Hours], moment: datetime, time_zone: str) ->
     minute = local.hour * 60 + local.minute
     today, yesterday = DAYS[local.weekday()], DAYS[local.weekday() - 1]
     return any(_is_open(one, minute, today, yesterday) for one in hours)
+
+
+def minutes_of_week(several: Iterable[Hours]) -> int:
+    """Return the minutes of the week in which any of the hours is open, as bits, Monday 00:00 first."""
+    found = 0
+    for one in several:
+        for place in map(DAYS.index, one.days):
+            begins = place * DAY_MINUTES
+            if one.start <= one.end:
+                found |= _bits(begins + one.start, begins + one.end)
+            else:
+                next_day = (place + 1) % len(DAYS) * DAY_MINUTES
+                found |= _bits(begins + one.start, begins + DAY_MINUTES) | _bits(next_day, next_day + one.end)
+    return found
+
+
+def _bits(first: int, after: int) -> int:
+    return ((1 << (after - first)) - 1) << first
 
 
 def _is_open(hours: Hours, minute: int, today: Day, yesterday: Day) -> bool:

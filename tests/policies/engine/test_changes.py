@@ -9,6 +9,7 @@ from policies.engine.document import parse
 from policies.engine.rules import Rule
 from tests.policies.engine.writing import CPT, document, is_sentence, limit, rule
 
+AGT = "agt_01kaa00000000000000000000a"
 FIVE, TEN = {"USD": "5.00"}, {"USD": "10.00"}
 
 
@@ -140,6 +141,12 @@ def test_a_list_of_those_allowed_in_place_of_those_blocked_is_told_as_a_whole() 
             ),
             "Holidays: not set becomes DE-BE.",
             Effect.TIGHTER,
+        ),
+        (
+            rule("APPROVAL_THRESHOLD", above=FIVE),
+            rule("APPROVAL_THRESHOLD", above=FIVE, exemptions=[{"agent": AGT, "counterparty": CPT, "above": TEN}]),
+            f"Exemptions: not set becomes $10.00 where {AGT} pays {CPT}.",
+            Effect.LOOSER,
         ),
         (
             rule("DUPLICATE", minutes=1),

@@ -15,6 +15,7 @@ ANN: Final = "per_01kaa00000000000000000000a"
 BEN: Final = "per_01kaa00000000000000000000b"
 FIVE, TEN = {"USD": "5.00"}, {"USD": "10.00"}
 BOTH: Final = {"EUR": "5.00", "USD": "5.00"}
+EXEMPT: Final = {"agent": "agt_01kaa00000000000000000000a", "counterparty": CPT, "above": {"USD": "8.00"}}
 DAY: Final = {"from": "09:00", "to": "17:00"}
 MORNING: Final = {"from": "09:00", "to": "12:00"}
 NIGHT: Final = {"from": "22:00", "to": "02:00"}
@@ -73,6 +74,13 @@ STRICTER: Final[list[Case]] = [
         {"above": TEN, "review": {"roles": ["admin"], "people": [ANN]}},
         {"above": TEN, "review": {"people": [ANN]}},
     ),
+    ("APPROVAL_THRESHOLD", {"above": FIVE, "exemptions": [EXEMPT]}, {"above": FIVE}),
+    (
+        "APPROVAL_THRESHOLD",
+        {"above": FIVE, "exemptions": [EXEMPT]},
+        {"above": FIVE, "exemptions": [{**EXEMPT, "above": {"EUR": "99.00", "USD": "7.00"}}]},
+    ),
+    ("APPROVAL_THRESHOLD", {"above": FIVE, "exemptions": [EXEMPT]}, {"above": FIVE, "cumulative": "day"}),
     ("TIME_WINDOW", {"windows": [DAY]}, {"windows": [MORNING]}),
     ("TIME_WINDOW", {"windows": [SUNDAY_NIGHT]}, {"windows": [MONDAY_START]}),
     ("TIME_WINDOW", {"windows": [NIGHT]}, {"windows": [{"from": "00:00", "to": "02:00"}]}),
@@ -138,6 +146,11 @@ UNORDERED: Final[list[Case]] = [
         {"above": FIVE, "cumulative": "day"},
         {"above": FIVE, "cumulative": "day", "time_zone": "UTC"},
     ),
+    (
+        "APPROVAL_THRESHOLD",
+        {"above": FIVE, "exemptions": [EXEMPT]},
+        {"above": FIVE, "exemptions": [{**EXEMPT, "counterparty": OTHER_CPT}]},
+    ),
     ("TIME_WINDOW", {"windows": [DAY]}, {"windows": [DAY], "time_zone": "UTC"}),
     ("TIME_WINDOW", {"windows": [DAY]}, {"windows": [NIGHT]}),
     ("BLACKOUT_PERIOD", {"hours": [DAY]}, {"hours": [DAY], "time_zone": "UTC"}),
@@ -159,6 +172,7 @@ NEUTRAL: Final[list[Case]] = [
     ("COUNTERPARTY", {"unknown": "deny"}, {"unknown": "deny", "on_breach": "review"}),
     ("COUNTERPARTY", {"unknown": "deny"}, {"unknown": "deny", "first_payment": "allow"}),
     ("APPROVAL_THRESHOLD", {"above": FIVE}, {"above": FIVE, "time_zone": "UTC"}),
+    ("APPROVAL_THRESHOLD", {"above": TEN}, {"above": TEN, "exemptions": [EXEMPT]}),
     ("TIME_WINDOW", {"windows": [DAY]}, {"windows": [MORNING, {"from": "12:00", "to": "17:00"}]}),
 ]
 
