@@ -16,6 +16,7 @@ from structlog.contextvars import bound_contextvars, get_contextvars
 
 from conto_admin import api_errors, logs
 from core.errors import ContoError, Unavailable
+from insight.selectors.directory import Directory
 
 API_PREFIX: Final = "/api/"
 REQUEST_ID_HEADER: Final = "X-Request-ID"
@@ -98,6 +99,18 @@ class ApiRequestLog:
             milliseconds=round((time.perf_counter() - began) * 1000, 2),
         )
         return response
+
+
+class KnowsPayments:
+    """Set `request.directory`: what the organization's payments tell those who write its policies."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        member = getattr(request, "member", None)
+        request.directory = Directory(member.organization_id) if member else None  # type: ignore[attr-defined]
+        return self.get_response(request)
 
 
 def believe_proxies(request: HttpRequest) -> None:

@@ -67,6 +67,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "people.permissions.CurrentMember",
+    "conto_admin.middleware.KnowsPayments",
     "core.http.PageErrors",
 ]
 # What begins so passes these only (`ApiDoor`).

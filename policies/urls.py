@@ -22,5 +22,6 @@ urlpatterns = [
     path("policies/<str:policy_id>/draft/publish/", views.publish, name="publish"),
     path("policies/<str:policy_id>/draft/add/<str:type_name>/", views.add_rule, name="add_rule"),
     path("policies/<str:policy_id>/draft/rules/<str:key>/", views.change_rule, name="change_rule"),
+    path("policies/<str:policy_id>/draft/rules/<str:key>/duplicate/", views.duplicate_rule, name="duplicate_rule"),
     path("policies/<str:policy_id>/draft/rules/<str:key>/remove/", views.remove_rule, name="remove_rule"),
 ]

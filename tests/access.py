@@ -124,6 +124,7 @@ PAGES: Final = (
     post(f"{POLICY}draft/add/<str:type_name>/", OPERATORS, 422),
     get(f"{POLICY}draft/rules/<str:key>/", OPERATORS),
     post(f"{POLICY}draft/rules/<str:key>/", OPERATORS, 422),
+    post(f"{POLICY}draft/rules/<str:key>/duplicate/", OPERATORS),
     post(f"{POLICY}draft/rules/<str:key>/remove/", OPERATORS),
     # Operators: counterparties.
     get("counterparties/new/", OPERATORS),

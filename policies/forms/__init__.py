@@ -7,6 +7,7 @@ from policies.engine.rules import RuleType
 from policies.forms.base import RuleForm, Surroundings
 from policies.forms.money import ApprovalThresholdForm, BudgetForm, SpendLimitForm
 from policies.forms.payees import CategoryForm, CounterpartyForm, GeographicForm, RailForm, WhitelistForm
+from policies.forms.picks import Directory
 from policies.forms.policy import AssignmentForm, NewPolicyForm, PolicyForm, PublishForm
 from policies.forms.times import BlackoutForm, DuplicateForm, ExpirationForm, TimeWindowForm, VelocityForm
 
@@ -33,6 +34,7 @@ RULE_FORMS: Final[Mapping[RuleType, type[RuleForm]]] = {
 __all__ = [
     "RULE_FORMS",
     "AssignmentForm",
+    "Directory",
     "NewPolicyForm",
     "PolicyForm",
     "PublishForm",

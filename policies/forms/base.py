@@ -1,7 +1,7 @@
 """What every rule form has: the rule it shows, the rule it gives back, errors of the parser at their fields."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
@@ -14,19 +14,29 @@ from django.forms import BoundField
 
 from core.errors import Invalid, InvalidMany
 from policies.engine.document import SCHEMA_VERSION, parse
+from policies.engine.kinds import MAX_CURRENCIES
 from policies.engine.places import is_time_zone
 from policies.engine.rules import DEFAULT_TIMEOUT_MINUTES, OnBreach, Rule, RuleType
+from policies.engine.shapes import MAX_APPROVALS, MAX_TIMEOUT_MINUTES, MAX_WORDS
 from policies.engine.types import Rail
 from policies.forms.fields import (
-    CodesField,
     DurationField,
     ExemptionRows,
-    LinesField,
     LongSelect,
     MomentField,
     MoneyField,
     MoneyRows,
     with_unknown,
+)
+from policies.forms.picks import (
+    CategoriesField,
+    CodesField,
+    Directory,
+    PayeesField,
+    Picked,
+    PicksField,
+    PicksWidget,
+    known_identifier,
 )
 from policies.selectors import reviewing_roles
 
@@ -55,6 +65,7 @@ class Surroundings:
     currency: str = "USD"
     time_zone: str = "UTC"
     reviewers: tuple[tuple[str, str], ...] = ()
+    directory: Directory | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,19 +101,29 @@ class RuleForm(forms.Form):
     kept_empty: ClassVar[frozenset[str]] = frozenset()
     """Fields whose empty value means something."""
 
-    when_categories = LinesField(
-        label="Categories", required=False, rows=2, help_text="One per line, as the app sends them."
+    when_categories = CategoriesField(
+        label="Categories", required=False, help_text=f"As the app sends them, up to {MAX_WORDS}."
     )
     when_rails = forms.MultipleChoiceField(
         label="Rails", required=False, choices=RAILS, widget=forms.CheckboxSelectMultiple
     )
-    when_counterparties = LinesField(
-        label="Counterparties", required=False, rows=2, placeholder="cpt_…", help_text="Their ids, one per line."
+    when_counterparties = PayeesField(
+        label="Counterparties",
+        required=False,
+        placeholder="cpt_…",
+        help_text=f"Found by name or identifier, up to {MAX_WORDS}; or their ids, one per line.",
     )
-    when_currencies = CodesField(label="Currencies", required=False, rows=1, placeholder="USD EUR")
-    when_minimum_amount = MoneyField(label="At least", required=False)
+    when_currencies = CodesField(
+        label="Currencies", required=False, placeholder="USD EUR", help_text=f"Codes, up to {MAX_CURRENCIES}."
+    )
+    when_minimum_amount = MoneyField(label="At least", required=False, help_text="Smaller payments pass this rule by.")
     review_approvals = forms.IntegerField(
-        label="Approvals needed", required=False, initial=1, min_value=1, max_value=10
+        label="Approvals needed",
+        required=False,
+        initial=1,
+        min_value=1,
+        max_value=MAX_APPROVALS,
+        help_text=f"1 to {MAX_APPROVALS} people.",
     )
     review_roles = forms.MultipleChoiceField(
         label="With one of these roles", required=False, widget=forms.CheckboxSelectMultiple
@@ -110,7 +131,12 @@ class RuleForm(forms.Form):
     review_people = forms.MultipleChoiceField(
         label="Or these people", required=False, widget=forms.CheckboxSelectMultiple
     )
-    review_timeout_minutes = DurationField(label="Time to answer", required=False, initial=DEFAULT_TIMEOUT_MINUTES)
+    review_timeout_minutes = DurationField(
+        label="Time to answer",
+        required=False,
+        initial=DEFAULT_TIMEOUT_MINUTES,
+        help_text=f"Up to {MAX_TIMEOUT_MINUTES // (24 * 60)} days; then the payment is declined.",
+    )
 
     def __init__(
         self,
@@ -121,13 +147,15 @@ class RuleForm(forms.Form):
         initial: Mapping[str, Any] | None = None,
     ) -> None:
         self.around = around
+        self.rule = rule or {}
         self.key = str(rule["key"]) if rule and "key" in rule else self.type.value.lower()
-        known = {name: value for name in self.base_fields if (value := self.in_rule(rule or {}, name)) is not None}
+        known = {name: value for name in self.base_fields if (value := self.in_rule(self.rule, name)) is not None}
         super().__init__(data, initial={**known, **(initial or {})})
         self.parsed: Rule | None = None
         self.plain: Plain = {}
         for name, one in self.fields.items():
             self.fit(name, one)
+        self.name_picks()
 
     @classmethod
     def path_of(cls, name: str) -> tuple[str, ...]:
@@ -159,6 +187,24 @@ class RuleForm(forms.Form):
         if isinstance(one, forms.MultipleChoiceField) and name == "review_people":
             one.choices = with_unknown(self.around.reviewers, self.initial.get(name, []), "Somebody who may not review")
 
+    def name_picks(self) -> None:
+        """Call counterparties by their names, and offer the categories that were seen."""
+        picks = {name: one for name, one in self.fields.items() if isinstance(one, PicksField)}
+        values = {name: self[name].value() for name, one in picks.items() if isinstance(one, PayeesField)}
+        ids = {one for value in values.values() if isinstance(value, Picked) for one in value.ticked}
+        names = self.names_of(filter(known_identifier, ids))
+        for name, one in picks.items():
+            assert isinstance(one.widget, PicksWidget), "this field's widget"
+            if name in values:
+                one.widget.words = names
+            if isinstance(one, CategoriesField) and self.around.directory:
+                one.widget.offered = [(category, category) for category in self.around.directory.categories()]
+
+    def names_of(self, ids: Iterable[str]) -> Mapping[str, str]:
+        """Return the names of counterparties; nothing is asked where there are none."""
+        wanted = list(ids)
+        return self.around.directory.names(wanted) if wanted and self.around.directory else {}
+
     # --- Giving back --------------------------------------------------------------------------------------------------
 
     def clean(self) -> dict[str, Any]:
@@ -170,8 +216,10 @@ class RuleForm(forms.Form):
         return cleaned
 
     def build(self, cleaned: Mapping[str, Any]) -> Plain:
-        """Return the rule as a document has it; what is empty is left out."""
-        rule: Plain = {"key": self.key, "type": self.type.value}
+        """Return the rule as a document has it; what is empty is left out, what this form does not show is kept."""
+        shown = {self.path_of(name)[0] for name in self.fields}
+        kept = {name: value for name, value in self.rule.items() if name not in shown}
+        rule: Plain = {**kept, "key": self.key, "type": self.type.value}
         for name in self.fields:
             value = cleaned.get(name)
             if name not in self.kept_empty and (value is None or value in ("", [], {})):
@@ -199,21 +247,45 @@ class RuleForm(forms.Form):
         for name in self.fields:
             own = list(self.path_of(name))
             if steps[: len(own)] == own:
-                self.add_error(name, ValidationError(f"{where(steps[len(own) :])}{detail}", code=code))
+                place = self.quoted(name, steps[len(own) :]) or where(steps[len(own) :])
+                self.add_error(name, ValidationError(f"{place}{detail}", code=code))
                 return
         self.add_error(None, ValidationError(detail, code=code))
+
+    def quoted(self, name: str, steps: list[str | int]) -> str:
+        """Return the value that a fault is about, where it is one of a list that people pick from."""
+        members = self.cleaned_data.get(name)
+        if not isinstance(self.fields[name], PicksField) or not isinstance(members, list):
+            return ""
+        place = steps[0] if steps and isinstance(steps[0], int) else None
+        return f"{members[place]}: " if place is not None and place < len(members) else ""
 
     # --- Showing ------------------------------------------------------------------------------------------------------
 
     @classmethod
     def typed(
-        cls, data: Mapping[str, Any], *, around: Surroundings, rule: Mapping[str, Any] | None, more: str
+        cls,
+        data: Mapping[str, Any],
+        *,
+        around: Surroundings,
+        rule: Mapping[str, Any] | None,
+        more: str = "",
+        find: str = "",
     ) -> "RuleForm":
-        """Return the form as it was typed, not judged yet, with one more empty row in the field `more`."""
+        """Return the form as it was typed, not judged yet.
+
+        With one more empty row in the field `more`, or what was typed there among its chips; with what is found by the
+        words of the field `find`.
+        """
         shown = {name: one.widget.value_from_datadict(data, {}, name) for name, one in cls.base_fields.items()}
+        if isinstance(taking := cls.base_fields.get(more), PicksField):
+            shown[more] = taking.taken_up(shown[more])
         form = cls(around=around, rule=rule, initial=shown)
         if more in form.fields:
             form.fields[more].widget.asks_for_more = True
+        if isinstance(looking := form.fields.get(find), PicksField) and isinstance(looking.widget, PicksWidget):
+            words = shown[find].find.strip()
+            looking.widget.found = around.directory.find(words) if words and around.directory else ()
         return form
 
     def sections(self) -> list[ShownSection]:

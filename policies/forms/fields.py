@@ -280,22 +280,6 @@ class LinesField(forms.CharField):
         return [line.strip() for line in text.split("\n") if line.strip()]
 
 
-class IdentifiersField(LinesField):
-    """Payees, one per line; a bare domain and a bare EVM address are understood."""
-
-    def texts(self, text: str) -> list[str]:
-        """Return identifiers as a document has them."""
-        return [identifier(line) for line in super().texts(text)]
-
-
-class CodesField(LinesField):
-    """Codes in capitals, apart by spaces, commas or lines."""
-
-    def texts(self, text: str) -> list[str]:
-        """Return the codes."""
-        return text.replace(",", " ").upper().split()
-
-
 class NumbersField(LinesField):
     """Whole numbers, apart by spaces, commas or lines."""
 

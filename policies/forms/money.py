@@ -5,6 +5,8 @@ from typing import Any
 
 from django import forms
 
+from policies.engine.kinds import MAX_CURRENCIES
+from policies.engine.rule_shapes import MAX_MARKS
 from policies.engine.rules import Per, Period, RuleType, WindowKind
 from policies.forms.base import REVIEW, Plain, RuleForm, Section, on_breach_field, zone_field
 from policies.forms.fields import ExemptionsField, MomentField, MoneyField, NumbersField
@@ -50,7 +52,8 @@ class SpendLimitForm(RuleForm):
         Section(
             "Limits",
             ("per_transaction", "hourly", "daily", "weekly", "monthly", "total"),
-            "At least one. A payment in a currency that a limit does not name is denied.",
+            f"At least one, each in up to {MAX_CURRENCIES} currencies. "
+            "A payment in a currency that a limit does not name is denied.",
         ),
         Section("How it is counted", ("window", "per", "time_zone", "on_breach")),
     )
@@ -87,7 +90,9 @@ class BudgetForm(RuleForm):
     )
     starts_at = MomentField(label="Open from", required=False)
     ends_at = MomentField(label="Open until", required=False)
-    warn_at = NumbersField(label="Warn at, in per cent", required=False, help_text="Such as 50, 80, 100.")
+    warn_at = NumbersField(
+        label="Warn at, in per cent", required=False, help_text=f"Such as 50, 80, 100. Up to {MAX_MARKS}."
+    )
     time_zone = zone_field()
     on_breach = on_breach_field("When a payment does not fit")
 

@@ -2,13 +2,19 @@
 
 from django import forms
 
+from policies.engine.rule_shapes import MAX_IDENTIFIERS
 from policies.engine.rules import RuleType
+from policies.engine.shapes import MAX_WORDS
 from policies.engine.types import Outcome, Standing
 from policies.forms.base import RAILS, RuleForm, Section, on_breach_field
-from policies.forms.fields import CodesField, IdentifiersField, LinesField, MoneyField
+from policies.forms.fields import MoneyField
+from policies.forms.picks import CategoriesField, CountriesField, IdentifiersField
 
-EXAMPLES = "api.example.com\n*.example.com\n0x52908400098527886e0f7030069857d2e4169ee7\naccount:DE89370400440532013000"
-HOW = "One per line: a domain (*. for everything below it), an address, account:…, or the id of a counterparty."
+EXAMPLES = "api.example.com\n*.example.com\naccount:DE89370400440532013000"
+HOW = (
+    "Found by name, or typed one per line: a domain (*. for everything below it), an address, account:DE89…; "
+    f"up to {MAX_IDENTIFIERS:,}."
+)
 SAYS = [
     ("", "This rule says nothing"),
     (Outcome.ALLOW.value, "Allow"),
@@ -25,7 +31,7 @@ class CounterpartyForm(RuleForm):
     icon = "building-store"
     says = "By what is known of who is paid: blocked ones, needed standing, unknown ones, first payments."
 
-    blocked = IdentifiersField(label="Never pay", required=False, rows=5, placeholder=EXAMPLES, help_text=HOW)
+    blocked = IdentifiersField(label="Never pay", required=False, placeholder=EXAMPLES, help_text=HOW)
     require = forms.ChoiceField(
         label="Standing that is needed",
         required=False,
@@ -64,7 +70,7 @@ class WhitelistForm(RuleForm):
     kept_empty = frozenset({"allowed"})
 
     allowed = IdentifiersField(
-        label="Pay only", required=False, rows=10, placeholder=EXAMPLES, help_text=f"{HOW} An empty list pays nobody."
+        label="Pay only", required=False, placeholder=EXAMPLES, help_text=f"{HOW} An empty list pays nobody."
     )
     on_breach = on_breach_field("Everybody else")
 
@@ -79,13 +85,15 @@ class CategoryForm(RuleForm):
     icon = "tags"
     says = "What payments may be for, as the app states it."
 
-    allowed = LinesField(label="Only these categories", required=False, rows=5, placeholder="ai_services")
-    blocked = LinesField(label="Any but these categories", required=False, rows=5, placeholder="gambling")
+    allowed = CategoriesField(label="Only these categories", required=False, placeholder="ai_services")
+    blocked = CategoriesField(label="Any but these categories", required=False, placeholder="gambling")
     on_breach = on_breach_field("Other payments")
 
     main = (
         Section(
-            "Categories", ("allowed", "blocked", "on_breach"), "Fill in one of the two lists, one category per line."
+            "Categories",
+            ("allowed", "blocked", "on_breach"),
+            f"Fill in one of the two lists, up to {MAX_WORDS} categories each.",
         ),
     )
 
@@ -98,15 +106,15 @@ class GeographicForm(RuleForm):
     icon = "world"
     says = "The countries whose counterparties may be paid."
 
-    allowed = CodesField(label="Only these countries", required=False, rows=3, placeholder="DE FR US")
-    blocked = CodesField(label="Any but these countries", required=False, rows=3, placeholder="KP")
+    allowed = CountriesField(label="Only these countries", required=False, placeholder="Germany")
+    blocked = CountriesField(label="Any but these countries", required=False, placeholder="North Korea")
     on_breach = on_breach_field("Other payments")
 
     main = (
         Section(
             "Countries",
             ("allowed", "blocked", "on_breach"),
-            "Fill in one of the two: codes of two letters (ISO 3166), apart by spaces.",
+            f"Fill in one of the two: names, or codes of two letters (ISO 3166). Up to {MAX_WORDS} each.",
         ),
     )
 

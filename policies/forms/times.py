@@ -1,20 +1,24 @@
 """Forms of the rules about when and how often: hours, blackouts, validity, velocity, duplicates."""
 
-from functools import lru_cache
-from typing import Any, ClassVar
+from typing import ClassVar
 
-import pycountry
 from django import forms
 
 from core.errors import Invalid
 from policies.engine.document import Document
-from policies.engine.places import is_country
+from policies.engine.rule_shapes import MAX_ASKS, MAX_DUPLICATE_MINUTES, MAX_PERIOD_MINUTES
 from policies.engine.rules import OnBreach, Per, RuleType, SameField
+from policies.engine.shapes import MAX_DATE_RANGES, MAX_HOURS
 from policies.forms.base import RuleForm, Section, on_breach_field, zone_field
 from policies.forms.fields import DateRangesField, DurationField, HoursField, LongSelect, MomentField
+from policies.forms.picks import country_choices
 from policies.services.calendars import with_holidays
 
-HOURS_HELP = "Times such as 09:00; 24:00 is the end of the day. Hours that end before they begin run past midnight."
+MINUTES_OF_DAY = 24 * 60
+HOURS_HELP = (
+    "Times such as 09:00; 24:00 is the end of the day. Hours that end before they begin run past midnight. "
+    f"Up to {MAX_HOURS} rows."
+)
 
 
 class TimeWindowForm(RuleForm):
@@ -42,7 +46,9 @@ class BlackoutForm(RuleForm):
     paths: ClassVar = {"holidays_country": ("holidays", "country"), "holidays_subdivision": ("holidays", "subdivision")}
 
     dates = DateRangesField(
-        label="Dates", required=False, help_text="First and last day, both included. One day: leave the last empty."
+        label="Dates",
+        required=False,
+        help_text=f"First and last day, both included. One day: leave the last empty. Up to {MAX_DATE_RANGES} rows.",
     )
     hours = HoursField(label="Recurring hours", required=False, help_text=HOURS_HELP)
     holidays_country = forms.ChoiceField(
@@ -110,8 +116,10 @@ class VelocityForm(RuleForm):
     icon = "activity"
     says = "How many payments an agent may ask for in the time that just went by."
 
-    limit = forms.IntegerField(label="At most, in number of asks", min_value=1)
-    period_minutes = DurationField(label="In the last")
+    limit = forms.IntegerField(
+        label="At most, in number of asks", min_value=1, max_value=MAX_ASKS, help_text=f"1 to {MAX_ASKS:,}."
+    )
+    period_minutes = DurationField(label="In the last", help_text=f"Up to {MAX_PERIOD_MINUTES // MINUTES_OF_DAY} days.")
     per = forms.ChoiceField(
         label="Counted",
         choices=[
@@ -134,7 +142,7 @@ class DuplicateForm(RuleForm):
     icon = "copy-check"
     says = "The same counterparty, amount and currency again within some minutes."
 
-    minutes = DurationField(label="Within the last")
+    minutes = DurationField(label="Within the last", help_text=f"Up to {MAX_DUPLICATE_MINUTES // MINUTES_OF_DAY} days.")
     match = forms.MultipleChoiceField(
         label="Only where this is the same as well",
         required=False,
@@ -144,11 +152,3 @@ class DuplicateForm(RuleForm):
     on_breach = on_breach_field("When it looks like a duplicate", initial=OnBreach.REVIEW)
 
     main = (Section("Duplicates", ("minutes", "match", "on_breach")),)
-
-
-@lru_cache(maxsize=1)
-def country_choices() -> tuple[tuple[str, str], ...]:
-    """Return the countries by name."""
-    named: list[Any] = [one for one in pycountry.countries if is_country(one.alpha_2)]
-    pairs = [(str(one.alpha_2), str(getattr(one, "common_name", one.name))) for one in named]
-    return tuple(sorted(pairs, key=lambda pair: pair[1]))

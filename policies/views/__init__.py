@@ -1,6 +1,6 @@
 """Pages of policies: the list, one policy, its drafts and rules, its versions."""
 
-from policies.views.drafts import add_rule, change_rule, discard, draft, publish, remove_rule
+from policies.views.drafts import add_rule, change_rule, discard, draft, duplicate_rule, publish, remove_rule
 from policies.views.pages import (
     assignments,
     create,
@@ -23,6 +23,7 @@ __all__ = [
     "detail",
     "discard",
     "draft",
+    "duplicate_rule",
     "end_shadow",
     "policies",
     "promote_shadow",

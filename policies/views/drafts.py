@@ -1,6 +1,6 @@
 """The draft of a policy: its rules one form at a time, and its publication."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from django.contrib import messages
@@ -15,9 +15,9 @@ from core.ids import Prefix, to_public
 from people.permissions import MemberRequest, actor_of, needs
 from people.roles import Right
 from policies import selectors, services
-from policies.engine.document import SCHEMA_VERSION
+from policies.engine.document import SCHEMA_VERSION, rule_to_plain
 from policies.engine.explain import rule_sentence
-from policies.engine.rules import RuleType
+from policies.engine.rules import Rule, RuleType
 from policies.engine.types import Mode
 from policies.forms import RULE_FORMS, PublishForm, RuleForm, Surroundings
 from policies.models import Policy
@@ -25,6 +25,7 @@ from policies.services.drafts import draft_rules
 from policies.services.publishing import state_digest
 from policies.views import shown
 from policies.views.pages import named, rights
+from policies.views.week import week_of
 
 UNPROCESSABLE: Final = 422
 CONFLICT: Final = 409
@@ -35,7 +36,7 @@ CONFLICT: Final = 409
 def draft(request: MemberRequest, policy_id: str) -> HttpResponse:
     """Show the draft: its rules as sentences, what lint says, and the types that can be added."""
     policy = selectors.policy_of(request.member.organization_id, policy_id)
-    return render(request, "policies/draft.html", {**draft_context(policy), **rights(request)})
+    return render(request, "policies/draft.html", {**draft_context(request, policy), **rights(request)})
 
 
 @require_http_methods(["GET", "POST"])
@@ -72,6 +73,21 @@ def remove_rule(request: MemberRequest, policy_id: str, key: str) -> HttpRespons
     )
     messages.success(request, "The rule is out of the draft. It counts until you publish.")
     return redirect("policies:draft", policy_id)
+
+
+@require_POST
+@needs(Right.MANAGE_POLICIES)
+def duplicate_rule(request: MemberRequest, policy_id: str, key: str) -> HttpResponse:
+    """Put a copy of one rule into the draft, and lead to its form."""
+    policy = editable(request, policy_id)
+    rule = next((one for one in draft_rules(policy) if one["key"] == key), None)
+    if rule is None:
+        raise Http404
+    made = services.add_rule(
+        organization_id=policy.organization_id, policy_id=policy.pk, rule=rule, actor=actor_of(request), now=clock_now()
+    )
+    messages.success(request, "The copy is in the draft. Change what is to differ.")
+    return redirect("policies:change_rule", policy_id, made)
 
 
 @require_POST
@@ -124,9 +140,13 @@ def rule_page(
     around = surroundings(request)
     if request.method == "GET":
         return rule_form(request, policy, kind(around=around, rule=rule), rule)
-    if more := request.POST.get("add"):
-        return rule_form(request, policy, kind.typed(request.POST, around=around, rule=rule, more=more), rule)
+    more, find = request.POST.get("add", ""), request.POST.get("find", "")
+    if more or find:
+        typed = kind.typed(request.POST, around=around, rule=rule, more=more, find=find)
+        return rule_form(request, policy, typed, rule)
     form = kind(request.POST, around=around, rule=rule)
+    if "said" in request.POST:
+        return render(request, "policies/said.html", said(form, rule))
     if form.is_valid() and stored(request, policy, form, is_new=rule is None):
         messages.success(request, "The rule is in the draft. Publish the draft to put it in force.")
         return redirect("policies:draft", to_public(Prefix.POLICY, policy.pk))
@@ -137,9 +157,24 @@ def rule_form(
     request: MemberRequest, policy: Policy, form: RuleForm, rule: Mapping[str, Any] | None, *, status: int = 200
 ) -> HttpResponse:
     """Return the page of one rule's form."""
-    rules = selectors.rules_of({"schema": SCHEMA_VERSION, "rules": [rule]}) if rule else ()
-    present = [rule_sentence(one) for one in rules]
-    return render(request, "policies/rule.html", {"form": form, "present": present, **named(policy)}, status=status)
+    context = {"form": form, **named(policy), **said(form, rule)}
+    return render(request, "policies/rule.html", context, status=status)
+
+
+def said(form: RuleForm, rule: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return what a form says in plain words, as far as it can be read: its sentence, and its hours as a week."""
+    present = selectors.rules_of({"schema": SCHEMA_VERSION, "rules": [rule]}) if rule else ()
+    judged: Sequence[Rule] = present
+    if form.is_bound:
+        form.is_valid()
+        judged = [form.parsed] if form.parsed else []
+    names = form.names_of(set(shown.PAYEE.findall(str([rule_to_plain(one) for one in (*present, *judged)]))))
+    return {
+        "sentences": [shown.named(rule_sentence(one), names) for one in judged],
+        "present": [shown.named(rule_sentence(one), names) for one in present],
+        "week": next((week for one in judged if (week := week_of(one))), ()),
+        "is_closing": form.type is RuleType.BLACKOUT_PERIOD,
+    }
 
 
 def stored(request: MemberRequest, policy: Policy, form: RuleForm, *, is_new: bool) -> bool:
@@ -169,6 +204,7 @@ def surroundings(request: MemberRequest) -> Surroundings:
         currency=organization.currency,
         time_zone=organization.time_zone,
         reviewers=tuple(shown.reviewer_names(organization.pk).items()),
+        directory=shown.directory_of(request),
     )
 
 
@@ -183,11 +219,11 @@ def editable(request: MemberRequest, policy_id: str) -> Policy:
 # --- The draft as a whole ---------------------------------------------------------------------------------------------
 
 
-def draft_context(policy: Policy) -> dict[str, Any]:
+def draft_context(request: MemberRequest, policy: Policy) -> dict[str, Any]:
     """Return what the page of the draft shows; without a draft the rules that an edit would begin with."""
     rules = selectors.rules_of({"schema": SCHEMA_VERSION, "rules": draft_rules(policy)})
     return {
-        "rules": shown.rule_lines(rules, shown.reviewer_names(policy.organization_id)),
+        "rules": shown.rule_lines(rules, shown.names_in(request, rules)),
         "findings": shown.findings_of_whole(rules),
         "types": [
             {"title": form.title, "icon": form.icon, "says": form.says, "url": add_url(policy, kind)}

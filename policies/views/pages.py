@@ -193,7 +193,7 @@ def version(request: MemberRequest, policy_id: str, number: int) -> HttpResponse
     context = {
         "version": one,
         "text": shown.document_text(one),
-        "rules": shown.rule_lines(rules, shown.reviewer_names(policy.organization_id)),
+        "rules": shown.rule_lines(rules, shown.names_in(request, rules)),
         "changes": shown.changes(selectors.rules_of(before.document), rules) if before else [],
         "before": before,
         "mode": "enforced"
@@ -228,7 +228,8 @@ def restore(request: MemberRequest, policy_id: str, number: int) -> HttpResponse
 
 def detail_context(request: MemberRequest, policy: Policy) -> dict[str, Any]:
     """Return what the page of a policy shows."""
-    people = shown.reviewer_names(policy.organization_id)
+    in_force = [selectors.rules_of(one.document) for one in (policy.enforced, policy.shadow) if one is not None]
+    people = shown.names_in(request, *in_force)
     return {
         "status": shown.status_of(policy),
         "enforced": version_context(policy.enforced, people),

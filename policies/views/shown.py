@@ -1,19 +1,25 @@
 """What the pages show of rules: sentences, conditions, reviewers, and what a draft changes."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 from uuid import UUID
+
+from django.http import HttpRequest
 
 from core.ids import Prefix, to_public
 from policies.engine.document import Document, rule_to_plain
 from policies.engine.explain import rule_sentence
 from policies.engine.lint import Finding, lint
 from policies.engine.rules import Rule
-from policies.forms import RULE_FORMS
+from policies.forms import RULE_FORMS, Directory
 from policies.models import Policy, PolicyVersion
 from policies.selectors import Targets, reviewers
 from policies.services.calendars import rule_without_dates
+
+PAYEE: Final = re.compile(rf"\b{Prefix.COUNTERPARTY.value}_[0-9a-z]{{26}}\b", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,22 +53,22 @@ class TypeChip:
     icon: str
 
 
-def rule_lines(rules: Sequence[Rule], people: Mapping[str, str]) -> list[RuleLine]:
-    """Return the rules of one document; `people` names those who review."""
+def rule_lines(rules: Sequence[Rule], names: Mapping[str, str]) -> list[RuleLine]:
+    """Return the rules of one document; `names` are those of reviewers and counterparties, by public id."""
     findings = lint(Document(tuple(rules)))
-    return [rule_line(rule, people, _about(place, findings)) for place, rule in enumerate(rules)]
+    return [rule_line(rule, names, _about(place, findings)) for place, rule in enumerate(rules)]
 
 
-def rule_line(rule: Rule, people: Mapping[str, str], findings: tuple[Finding, ...] = ()) -> RuleLine:
+def rule_line(rule: Rule, names: Mapping[str, str], findings: tuple[Finding, ...] = ()) -> RuleLine:
     """Return one rule as a page shows it."""
     form = RULE_FORMS[rule.type]
     return RuleLine(
         key=rule.key,
         title=form.title,
         icon=form.icon,
-        sentence=rule_sentence(rule),
-        conditions=conditions(rule),
-        reviewers=reviewing(rule, people),
+        sentence=named(rule_sentence(rule), names),
+        conditions=tuple(named(one, names) for one in conditions(rule)),
+        reviewers=reviewing(rule, names),
         findings=findings,
     )
 
@@ -106,6 +112,25 @@ def type_chips(rules: Sequence[Rule]) -> list[TypeChip]:
 def reviewer_names(organization_id: UUID) -> dict[str, str]:
     """Return who may review: public id and name."""
     return {to_public(Prefix.PERSON, one.person_id): str(one.person) for one in reviewers(organization_id)}
+
+
+def names_in(request: HttpRequest, *several: Sequence[Rule]) -> dict[str, str]:
+    """Return the names of who may review and of the counterparties in these rules, by public id."""
+    member, directory = getattr(request, "member", None), directory_of(request)
+    assert member is not None, "only members see policies"
+    written = "".join(str(rule_to_plain(rule)) for rules in several for rule in rules)
+    ids = set(PAYEE.findall(written))
+    return reviewer_names(member.organization_id) | (dict(directory.names(ids)) if directory and ids else {})
+
+
+def named(text: str, names: Mapping[str, str]) -> str:
+    """Return a sentence with names in place of the ids of counterparties."""
+    return PAYEE.sub(lambda found: names.get(found[0], found[0]), text)
+
+
+def directory_of(request: HttpRequest) -> Directory | None:
+    """Return what is known of the organization's payments (`conto_admin.middleware.KnowsPayments`)."""
+    return getattr(request, "directory", None)
 
 
 def document_text(version: PolicyVersion) -> str:

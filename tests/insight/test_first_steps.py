@@ -14,7 +14,7 @@ from django.http import QueryDict
 from django.test import Client
 
 from tests.factories import PASSWORD
-from tests.policies.test_rule_forms import Controls
+from tests.policies.sent import Controls
 
 pytestmark = pytest.mark.django_db
 

@@ -1,15 +1,14 @@
 """The forms of the thirteen rule types: document → form → document is the identity; errors stand at their fields."""
 
 from datetime import UTC, datetime
-from html.parser import HTMLParser
 from typing import Any
 
 import pytest
-from django.http import QueryDict
 
 from policies.engine.document import parse, to_plain
 from policies.engine.rules import RuleType
 from policies.forms import RULE_FORMS, RuleForm, Surroundings
+from tests.policies.sent import shown
 
 PERSON = "per_01kas4t5n0e1wr9m4t7b2c6d0f"
 PAYEE = "cpt_01kas4t5n0e1wr9m4t7b2c6d0f"
@@ -99,47 +98,6 @@ RULES: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 
 
-class Controls(HTMLParser):
-    """What a browser would send of a page, as it stands."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.sent = QueryDict(mutable=True)
-        self.area: str | None = None
-        self.text = ""
-        self.select: str | None = None
-        self.chosen: list[str] = []
-        self.feed(page)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        found = dict(attrs)
-        name, value = found.get("name") or "", found.get("value") or ""
-        if tag == "input" and (found.get("type") not in ("checkbox", "radio") or "checked" in found):
-            self.sent.appendlist(name, value if "value" in found or found.get("type") != "checkbox" else "on")
-        elif tag == "textarea":
-            self.area, self.text = name, ""
-        elif tag == "select":
-            self.select, self.chosen = name, []
-        elif tag == "option" and ("selected" in found or not self.chosen):
-            self.chosen = [value]
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag == "textarea" and self.area:
-            self.sent.appendlist(self.area, self.text.removeprefix("\n"))
-            self.area = None
-        elif tag == "select" and self.select:
-            self.sent.setlist(self.select, self.chosen)
-            self.select = None
-
-
-def shown(form: RuleForm) -> QueryDict:
-    """What a browser sends back of a form in which nobody changed anything."""
-    return Controls("".join(str(bound) for section in form.sections() for bound in section.fields)).sent
-
-
 def form_of(rule: dict[str, Any]) -> type[RuleForm]:
     return RULE_FORMS[RuleType(rule["type"])]
 
@@ -205,7 +163,7 @@ def test_a_new_rule_begins_in_the_currency_of_the_organization() -> None:
 
 def test_bare_domains_and_addresses_are_understood() -> None:
     lines = "API.example.com\n\n *.example.com \n0x52908400098527886E0F7030069857D2E4169EE7\naccount:X1\n" + PAYEE
-    form = typed(RuleType.WHITELIST, allowed=lines)
+    form = typed(RuleType.WHITELIST, allowed__typed=lines)
     assert form.is_valid(), form.errors
     assert normal(form.plain) == normal(
         {
@@ -234,15 +192,15 @@ FAULTS: list[tuple[RuleType, dict[str, str | list[str]], str, str]] = [
     ),
     (
         RuleType.SPEND_LIMIT,
-        {"daily__0__amount": "5", "when_currencies": "USD dollars!"},
+        {"daily__0__amount": "5", "when_currencies__typed": "USD dollars!"},
         "when_currencies",
-        "Must be a currency",
+        "DOLLARS!: Must be a currency",
     ),
     (
         RuleType.SPEND_LIMIT,
-        {"daily__0__amount": "5", "when_counterparties": "ACME"},
+        {"daily__0__amount": "5", "when_counterparties__typed": "ACME"},
         "when_counterparties",
-        "Row 1: Must be",
+        "ACME: Must be",
     ),
     (RuleType.BUDGET_ALLOCATION, {}, "amount", "Give an amount and its currency."),
     (RuleType.BUDGET_ALLOCATION, {"amount__0__amount": "5", "warn_at": "50, 101"}, "warn_at", "Row 2: Must be between"),
@@ -280,9 +238,9 @@ FAULTS: list[tuple[RuleType, dict[str, str | list[str]], str, str]] = [
         "EUR stands twice for one payee.",
     ),
     (RuleType.COUNTERPARTY, {}, "__all__", "At least one of these is required"),
-    (RuleType.COUNTERPARTY, {"blocked": "good.example\nnot good"}, "blocked", "Row 2: Must be domain:"),
-    (RuleType.WHITELIST, {"allowed": "Acme Ltd."}, "allowed", "Row 1: Must be domain:"),
-    (RuleType.CATEGORY, {"allowed": "a", "blocked": "b"}, "__all__", "Give either allowed or blocked."),
+    (RuleType.COUNTERPARTY, {"blocked__typed": "good.example\nnot good"}, "blocked", "not good: Must be domain:"),
+    (RuleType.WHITELIST, {"allowed__typed": "Acme Ltd"}, "allowed", "Acme Ltd: Must be domain:"),
+    (RuleType.CATEGORY, {"allowed__typed": "a", "blocked__typed": "b"}, "__all__", "Give either allowed or blocked."),
     (RuleType.TIME_WINDOW, {}, "windows", "Add hours."),
     (
         RuleType.TIME_WINDOW,
@@ -312,7 +270,7 @@ FAULTS: list[tuple[RuleType, dict[str, str | list[str]], str, str]] = [
     (RuleType.BLACKOUT_PERIOD, {"holidays_subdivision": "BE"}, "holidays_country", "This field is required."),
     (RuleType.VELOCITY, {"limit": "0", "period_minutes__number": "5"}, "limit", "greater than or equal to 1"),
     (RuleType.VELOCITY, {"limit": "1", "period_minutes__number": "soon"}, "period_minutes", "Give a whole number."),
-    (RuleType.GEOGRAPHIC, {"allowed": "DE XX"}, "allowed", "Row 2: Must be a country code"),
+    (RuleType.GEOGRAPHIC, {"allowed__typed": "DE XX"}, "allowed", "XX: Must be a country code"),
     (RuleType.EXPIRATION, {"valid_from": "tomorrow"}, "valid_from", "Give a date and a time"),
     (
         RuleType.EXPIRATION,
@@ -371,4 +329,4 @@ def test_sections_are_folded_only_while_they_hold_nothing() -> None:
     rule = {"key": "a", "type": "SPEND_LIMIT", "daily": {"USD": "1"}}
     assert is_open(form_of(rule)(around=AROUND, rule=rule)) == [True, True, False, False]
     assert is_open(form_of(rule)(around=AROUND, rule=rule | {"when": {"rails": ["card"]}})) == [True, True, False, True]
-    assert is_open(typed(RuleType.SPEND_LIMIT, when_categories="ai")) == [True, True, False, True]
+    assert is_open(typed(RuleType.SPEND_LIMIT, when_categories__typed="ai")) == [True, True, False, True]

@@ -1,0 +1,122 @@
+"""An operator writes a rule and is told what it says while writing it; without scripts after each button."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from core.clock import now as clock_now
+from core.ids import Prefix, to_public
+from policies.models import Policy
+from tests.examples.server import LiveConto
+from tests.factories import Cast, actor_for, make_cast
+from tests.journeys.browser import Window, open_window
+from tests.journeys.conftest import WITH_SCRIPTS, OpenFor
+from tests.journeys.test_every_page import AXE, faults_of, must_be_well
+from tests.policies.samples import make_policy, reload
+from tests.spend.samples import a_counterparty
+
+pytestmark = pytest.mark.journey
+
+
+@pytest.fixture
+def window(browser: Browser, conto: LiveConto) -> Iterator[Window]:
+    """A window with axe in it."""
+    found = open_window(browser, conto.url)
+    found.context.add_init_script(path=AXE)
+    yield found
+    found.context.close()
+
+
+def a_policy(cast: Cast) -> tuple[Policy, str]:
+    policy = make_policy(cast.organization, actor_for(cast.olu), now=clock_now())
+    return policy, f"/policies/{to_public(Prefix.POLICY, policy.pk)}/draft"
+
+
+def drafted(policy: Policy, key: str) -> dict[str, object]:
+    draft = reload(policy.pk).draft
+    assert draft is not None
+    found: dict[str, object] = next(rule for rule in draft["rules"] if rule["key"] == key)
+    return found
+
+
+def test_payees_are_found_added_and_saved(open_for: OpenFor, has_scripts: bool) -> None:
+    cast = make_cast(now=clock_now())
+    policy, at = a_policy(cast)
+    acme = to_public(Prefix.COUNTERPARTY, a_counterparty(cast.olu, "Acme Data"))
+    olu = open_for(cast.olu)
+
+    olu.open(f"{at}/add/WHITELIST/")
+    page = olu.page
+    page.locator("#id_allowed-find").fill("acme")
+    if not has_scripts:
+        page.get_by_role("button", name="Find").first.click()
+    page.get_by_role("checkbox", name="Acme Data").check()
+    page.locator("#id_allowed-typed").fill("api.example.com")
+    page.get_by_role("button", name="Add", exact=True).first.click()
+    expect(page.get_by_role("checkbox", name="domain:api.example.com")).to_be_checked()
+    expect(page.get_by_role("checkbox", name="Acme Data")).to_be_checked()
+    if has_scripts:
+        expect(page.locator("#said")).to_contain_text("Pays only Acme Data and domain:api.example.com.")
+    olu.settle()
+    olu.press("Save to draft")
+
+    expect(page.locator("#rule-whitelist")).to_contain_text("Pays only Acme Data and domain:api.example.com.")
+    assert drafted(policy, "whitelist")["allowed"] == [acme, "domain:api.example.com"]
+
+
+@WITH_SCRIPTS
+def test_the_sentence_follows_what_is_typed(open_for: OpenFor, has_scripts: bool) -> None:
+    cast = make_cast(now=clock_now())
+    _, at = a_policy(cast)
+    olu = open_for(cast.olu)
+
+    olu.open(f"{at}/rules/daily/")
+    said = olu.page.locator("#said")
+    expect(said).to_have_text("At most $500.00 a day.")
+    olu.page.get_by_label("A day").fill("750")
+    expect(said).to_contain_text("At most $750.00 a day.")
+    expect(said).to_contain_text("So far: At most $500.00 a day.")
+    olu.page.get_by_label("A day").fill("a lot")
+    expect(said).to_contain_text("The sentence appears here as soon as the rule can be read.")
+
+
+@WITH_SCRIPTS
+def test_a_country_is_added_with_enter_and_the_keyboard_goes_on(open_for: OpenFor, has_scripts: bool) -> None:
+    cast = make_cast(now=clock_now())
+    _, at = a_policy(cast)
+    olu = open_for(cast.olu)
+
+    olu.open(f"{at}/add/GEOGRAPHIC/")
+    typed = olu.page.locator("#id_allowed-typed")
+    for country in ("Germany", "France"):
+        typed.fill(country)
+        typed.press("Enter")
+        expect(olu.page.get_by_role("checkbox", name=country)).to_be_checked()
+        expect(typed).to_be_focused()
+        expect(typed).to_have_value("")
+    expect(olu.page.locator("#said")).to_contain_text("Only to counterparties in DE or FR.")
+
+
+def test_a_form_with_chips_faults_and_a_week_shuts_nobody_out(window: Window) -> None:
+    cast = make_cast(now=clock_now())
+    _, at = a_policy(cast)
+    a_counterparty(cast.olu, "Acme Data")
+    window.sign_in_as(cast.olu)
+    window.expected.add(422)
+    page, found = window.page, list[str]()
+
+    window.open(f"{at}/add/WHITELIST/")
+    page.locator("#id_allowed-find").fill("acme")
+    page.get_by_role("checkbox", name="Acme Data").check()
+    page.locator("#id_allowed-typed").fill("not a payee")
+    window.settle()
+    window.press("Save to draft")
+    expect(page.locator(".form-error")).to_contain_text("not a payee: Must be")
+    found += faults_of(window, "rule-with-fault")
+
+    window.open(f"{at}/add/BLACKOUT_PERIOD/")
+    page.locator("#id_hours-0-from").fill("22:30")
+    page.locator("#id_hours-0-to").fill("06:00")
+    expect(page.locator(".week-closed").first).to_be_visible()
+    must_be_well([*found, *faults_of(window, "rule-with-week"), *window.faults])
