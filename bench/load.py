@@ -27,6 +27,13 @@ class Result:
         """Answers per second."""
         return len(self.times) / self.seconds if self.seconds else 0.0
 
+    def add(self, other: "Result") -> None:
+        """Count another load of the same kind as part of this one."""
+        self.seconds += other.seconds
+        self.times += other.times
+        self.statuses += other.statuses
+        self.outcomes += other.outcomes
+
     def quantile(self, share: float) -> float:
         """Milliseconds under which `share` of the answers stayed."""
         ordered = sorted(self.times)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from statistics import fmean
 from typing import Final
 
 import django
@@ -56,6 +57,7 @@ LEAST_WATCHED: Final = 0.90
 LEAST_LOOKS: Final = 0.90
 """Of the looks that were due: viewers whom the server keeps waiting would cost it nothing."""
 WARM_ROUNDS: Final = 2
+TURNS: Final = 3
 PAIRS: Final = 3
 """Rounds without viewers and with them, in turn, so that what else the machine does falls on both."""
 
@@ -110,10 +112,11 @@ def ask(report: Report, options: argparse.Namespace) -> None:
             )
         rows("analyze")  # as a server that has run for a minute has done by itself: plans go by it
         for clients in CLIENTS:
-            best = limit.measure(spread, clients=clients, seconds=options.seconds)
+            best, results = in_turn(port, spread, one, clients=clients, seconds=options.seconds)
             report.say(f"| pgbench, the same durable writes | {clients} | {best:.0f} | – | – | 1 |")
-            for name, place in (("spread over agents", spread), ("all on one budget", one)):
-                result = load.run(HOST, port, asks(place), clients=clients, seconds=options.seconds)
+            for name, place, result in zip(
+                ("spread over agents", "all on one budget"), (spread, one), results, strict=True
+            ):
                 share = result.rate / best
                 times = f"{result.quantile(0.5):.1f} | {result.quantile(0.99):.1f}"
                 report.say(f"| {name} | {clients} | {result.rate:.0f} | {times} | {share:.2f} |")
@@ -128,6 +131,22 @@ def ask(report: Report, options: argparse.Namespace) -> None:
         )
         report.say(f"and holds {held}.")
         report.demand(count == answered[place.name] and asked == held, f"the ledger of {place.name} differs")
+
+
+def in_turn(
+    port: int, spread: world.World, one: world.World, *, clients: int, seconds: int
+) -> tuple[float, tuple[load.Result, load.Result]]:
+    """Return pgbench's rate and what asking met with, spread and on one budget, `seconds` each.
+
+    In turns, so that what else the machine does meanwhile falls on all of them.
+    """
+    limits: list[float] = []
+    met = load.Result(), load.Result()
+    for _ in range(TURNS):
+        limits.append(limit.measure(spread, clients=clients, seconds=max(1, seconds // TURNS)))
+        for place, result in zip((spread, one), met, strict=True):
+            result.add(load.run(HOST, port, asks(place), clients=clients, seconds=seconds / TURNS))
+    return fmean(limits), met
 
 
 def approvals(report: Report, result: load.Result, what: str) -> int:

@@ -17,14 +17,12 @@ import orjson
 
 def canonical_json(value: object) -> bytes:
     """Return `value` as JSON with sorted keys, no spaces and exact decimals as strings (in the manner of RFC 8785)."""
-    text = json.dumps(
-        plain(value),
-        sort_keys=True,
-        separators=(",", ":"),
-        ensure_ascii=False,
-        allow_nan=False,
-    )
-    return text.encode()
+    made = plain(value)
+    try:
+        return orjson.dumps(made, option=orjson.OPT_SORT_KEYS)
+    except TypeError:
+        # An integer beyond 64 bits, which JSON has and orjson has not.
+        return json.dumps(made, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
 
 
 def digest(value: object) -> str:

@@ -55,6 +55,7 @@ def to_public(prefix: Prefix, value: UUID) -> str:
     return f"{prefix.value}_{''.join(letters)}"
 
 
+@lru_cache(maxsize=IDS_KEPT)
 def from_public(prefix: Prefix, text: str) -> UUID:
     """Return the UUID inside a TypeID; raises `NotFound` where `text` is none of this prefix."""
     head, _, suffix = text.rpartition("_")

@@ -1,7 +1,7 @@
 """Statements of the hot path: planned once per connection, and sent over psycopg's own libpq, past its cursors."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -178,27 +178,41 @@ def text_of(value: object) -> bytes | None:
     """Return a parameter as text, whose type the statement's own casts and columns say.
 
     psycopg prepares a statement anew for each combination of types that its parameters come in, `None` and the size of
-    an integer among them; with one type for all, each statement is planned once per connection.
+    an integer among them; with one type for all, each statement is planned once per connection. Raises `TypeError` for
+    what has no text here.
     """
-    text = _text(value)
-    return None if text is None else text.encode()
+    if value is None:
+        return None
+    text = TEXTS.get(type(value))
+    return (text(value) if text is not None else _text(value)).encode()
 
 
-def _text(value: object) -> str | None:
-    kind = type(value)
-    if value is None or kind is str:
-        return value  # type: ignore[return-value]
-    if isinstance(value, datetime):
-        return value.isoformat()
-    if isinstance(value, list):
-        return "{" + ",".join(_element(member) for member in value) + "}"
-    if isinstance(value, bool | int | Decimal | UUID | str):
-        return str(value)
-    raise TypeError(f"no text for a parameter of class {kind.__name__}")
+def _text(value: object) -> str:
+    """Return the text of a value whose very class is not in `TEXTS`: an enumeration's member, say."""
+    for kind, text in TEXTS.items():
+        if isinstance(value, kind):
+            return text(value)
+    raise TypeError(f"no text for a parameter of class {type(value).__name__}")
+
+
+def _array(values: Any) -> str:
+    return "{" + ",".join(map(_element, values)) + "}"
 
 
 def _element(value: object) -> str:
-    text = _text(value)
-    if text is None:
+    if value is None:
         return "NULL"
+    text = TEXTS.get(type(value), _text)(value)
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"' if isinstance(value, str) else text
+
+
+TEXTS: Final[dict[type, Callable[[Any], str]]] = {
+    str: str,
+    UUID: str,
+    datetime: datetime.isoformat,
+    Decimal: str,
+    int: str,
+    bool: str,
+    list: _array,
+}
+"""By exact class, for this runs a hundred times per decision."""

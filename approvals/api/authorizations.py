@@ -2,10 +2,12 @@
 
 import hashlib
 from collections.abc import Collection, Mapping
+from http import HTTPStatus
 from typing import Any, Final
 from uuid import UUID
 
 import orjson
+from django.http import HttpResponse
 from django.utils.http import parse_etags
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.request import Request
@@ -61,7 +63,7 @@ class AuthorizationListView(APIView):
             200: OpenApiResponse(AuthorizationOut, "Answered before, under the same key."),
         },
     )
-    def post(self, request: Request) -> Response:
+    def post(self, request: Request) -> HttpResponse:
         """Ask whether the agent may make a payment. A decision, declined included, is a success."""
         ask, key = parse_ask(request.data)
         key = parse_key(request.headers.get("Idempotency-Key"), key)
@@ -69,7 +71,10 @@ class AuthorizationListView(APIView):
         headers = headers_of(asked.answer)
         if asked.is_replay:
             headers["Idempotent-Replayed"] = "true"
-        return Response(as_json(asked.answer), status=200 if asked.is_replay else 201, headers=headers)
+        # Rendered here, for nothing in it needs a renderer, and choosing one takes longer than rendering.
+        body = orjson.dumps(as_json(asked.answer))
+        status = HTTPStatus.OK if asked.is_replay else HTTPStatus.CREATED
+        return HttpResponse(body, status=status, content_type="application/json", headers=headers)
 
     @extend_schema(tags=TAG, operation_id="authorizations_list", parameters=LIST_FILTERS, responses=PageOut)
     def get(self, request: Request) -> Response:

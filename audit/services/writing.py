@@ -9,6 +9,8 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
+import orjson
+
 from audit.catalogue import Action
 from audit.models import ADDRESS_LENGTH, ID_LENGTH, NAME_LENGTH
 from core.actor import Actor
@@ -101,9 +103,13 @@ def event_clause(after: str = "") -> str:
 
 def events_json(events: Sequence[NewEvent]) -> str:
     """Return the parameter `events` of `event_clause`; ids rise in the order given."""
-    text = json.dumps([_row(_next_id(event.now), event) for event in events], ensure_ascii=False)
+    told = [_row(_next_id(event.now), event) for event in events]
     # PostgreSQL's text holds neither NUL nor half a surrogate pair; an event must never fail for what an agent wrote.
-    return text.encode("utf-8", "replace").decode() if "\\u0000" not in text else _without_nul(text)
+    try:
+        text = orjson.dumps(told).decode()
+    except TypeError:
+        text = json.dumps(told, ensure_ascii=False).encode("utf-8", "replace").decode()
+    return text if "\\u0000" not in text else _without_nul(text)
 
 
 def _next_id(now: datetime) -> UUID:
