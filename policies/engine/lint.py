@@ -1,16 +1,23 @@
 """What can be read in a rule document and cannot be meant, or is probably not."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import combinations
+from typing import Final
 
+from policies.engine import wording
+from policies.engine.contradictions import CAPS, COUNTERPARTY_IDS, contradiction, currencies, money_maps
 from policies.engine.document import Document
 from policies.engine.judging import MACHINE_RAILS
+from policies.engine.remedies import REMEDIES
 from policies.engine.rules import (
     ApprovalThreshold,
     BlackoutPeriod,
     BudgetAllocation,
+    Category,
     Hours,
+    OnBreach,
     Per,
     Period,
     RailRule,
@@ -18,7 +25,9 @@ from policies.engine.rules import (
     SpendLimit,
     TimeWindow,
     Whitelist,
+    WindowKind,
 )
+from policies.engine.strictness import covers_at_least, is_as_strict
 
 
 class Level(StrEnum):
@@ -37,22 +46,51 @@ class Finding:
     path: str
     detail: str
 
+    @property
+    def remedy(self) -> str:
+        """What to do about it."""
+        return REMEDIES[self.code]
+
+
+NESTED: Final = (
+    ("per_transaction", ("hourly", "daily", "weekly", "monthly", "total")),
+    ("hourly", ("daily", "weekly", "monthly", "total")),
+    ("daily", ("weekly", "monthly", "total")),
+    ("weekly", ("total",)),
+    ("monthly", ("total",)),
+)
+"""What lies wholly within a longer window; a calendar week may lie in two months."""
+
 
 def lint(document: Document) -> tuple[Finding, ...]:
     """Return what is wrong or doubtful, errors first."""
-    found = [
-        *_about_the_whole(document),
-        *(one for place, rule in enumerate(document.rules) for one in _about(place, rule)),
-    ]
-    return tuple(sorted(found, key=lambda finding: (finding.level is not Level.ERROR, finding.path, finding.code)))
+    rules = document.rules
+    return in_order(
+        [
+            *_about_the_whole(rules),
+            *(one for place, rule in enumerate(rules) for one in _about(place, rule)),
+            *(one for places in combinations(range(len(rules)), 2) for one in _about_two(rules, *places)),
+            *_currencies_that_some_lack(rules),
+        ]
+    )
 
 
-def _about_the_whole(document: Document) -> Iterator[Finding]:
-    if not document.rules:
+def in_order(found: Sequence[Finding]) -> tuple[Finding, ...]:
+    """Return findings once each, errors first, then by their place."""
+    return tuple(
+        sorted(dict.fromkeys(found), key=lambda finding: (finding.level is not Level.ERROR, finding.path, finding.code))
+    )
+
+
+# --- The whole --------------------------------------------------------------------------------------------------------
+
+
+def _about_the_whole(rules: Sequence[Rule]) -> Iterator[Finding]:
+    if not rules:
         detail = "A policy without rules applies to nothing: alone it denies every payment."
         yield Finding(Level.WARNING, "rules_empty", "rules", detail)
         return
-    guards = [(place, rule) for place, rule in enumerate(document.rules) if _guards_money(rule)]
+    guards = [(place, rule) for place, rule in enumerate(rules) if _guards_money(rule)]
     if not guards:
         detail = "No rule of this policy limits amounts: where others do not either, any amount passes."
         yield Finding(Level.WARNING, "money_unguarded", "rules", detail)
@@ -61,26 +99,6 @@ def _about_the_whole(document: Document) -> Iterator[Finding]:
     for place, rule in guards:
         detail = f"Only the caller's word guards the money here: another {_caller_field(rule)} opens new room."
         yield Finding(Level.WARNING, "caller_field_guards", f"rules[{place}]", detail)
-
-
-def _about(place: int, rule: Rule) -> Iterator[Finding]:
-    path = f"rules[{place}]"
-    match rule:
-        case Whitelist(allowed=()):
-            yield Finding(Level.WARNING, "whitelist_empty", f"{path}.allowed", "An empty list denies everybody.")
-        case TimeWindow():
-            yield from _never_open(rule.windows, f"{path}.windows")
-        case BlackoutPeriod():
-            yield from _never_open(rule.hours, f"{path}.hours")
-        case _:
-            pass
-
-
-def _never_open(several: tuple[Hours, ...], path: str) -> Iterator[Finding]:
-    for place, one in enumerate(several):
-        if one.start == one.end:
-            detail = "It ends when it begins, so it never opens; for a whole day write 00:00 to 24:00."
-            yield Finding(Level.ERROR, "hours_empty", f"{path}[{place}]", detail)
 
 
 def _guards_money(rule: Rule) -> bool:
@@ -102,3 +120,127 @@ def _caller_field(rule: Rule) -> str | None:
     if rule.when.categories:
         return "category"
     return "rail" if rule.when.rails else None
+
+
+def _currencies_that_some_lack(rules: Sequence[Rule]) -> Iterator[Finding]:
+    """Look at the rules that judge payments in every currency: what one of them lacks is denied, whoever names it."""
+    named = [(place, rule, currencies(rule)) for place, rule in enumerate(rules) if not rule.when.currencies]
+    known = frozenset(name for _, rule, _ in named for caps in money_maps(rule) for name, _ in caps)
+    for place, rule, covered in named:
+        # No currency at all is an error of its own.
+        if covered and (lacking := sorted(known - covered)):
+            detail = f"{wording.listed(lacking, 'and')} has no amount everywhere: the rule {rule.key} denies it."
+            yield Finding(Level.WARNING, "currency_not_everywhere", f"rules[{place}]", detail)
+
+
+# --- One rule ---------------------------------------------------------------------------------------------------------
+
+
+def _about(place: int, rule: Rule) -> Iterator[Finding]:
+    path = f"rules[{place}]"
+    match rule:
+        case SpendLimit():
+            yield from _caps_without_effect(rule, path)
+        case Whitelist(allowed=()):
+            yield Finding(Level.WARNING, "whitelist_empty", f"{path}.allowed", "An empty list denies everybody.")
+        case TimeWindow():
+            yield from _never_open(rule.windows, f"{path}.windows")
+            yield from _without_zone(rule, path)
+        case BlackoutPeriod():
+            yield from _never_open(rule.hours, f"{path}.hours")
+            yield from _without_zone(rule, path)
+        case _:
+            pass
+    yield from _unmatched(rule, path)
+    if rule.review.people and not rule.review.roles and rule.review.approvals > len(rule.review.people):
+        detail = f"It asks for {rule.review.approvals} approvals and names fewer people: {len(rule.review.people)}."
+        yield Finding(Level.ERROR, "quorum_unreachable", f"{path}.review.approvals", detail)
+    if money_maps(rule) and not currencies(rule):
+        detail = "Its amounts name no common currency, so it denies every payment."
+        yield Finding(Level.ERROR, "never_allowed", path, detail)
+
+
+def _never_open(several: tuple[Hours, ...], path: str) -> Iterator[Finding]:
+    for place, one in enumerate(several):
+        if one.start == one.end:
+            detail = "It ends when it begins, so it never opens; for a whole day write 00:00 to 24:00."
+            yield Finding(Level.ERROR, "hours_empty", f"{path}[{place}]", detail)
+
+
+def _without_zone(rule: TimeWindow | BlackoutPeriod, path: str) -> Iterator[Finding]:
+    if rule.time_zone is None:
+        detail = "It names no time zone, so it goes by the organization's and moves with that."
+        yield Finding(Level.WARNING, "time_zone_missing", f"{path}.time_zone", detail)
+
+
+def _unmatched(rule: Rule, path: str) -> Iterator[Finding]:
+    """Look for a list of which nothing is left among the payments that the rule judges."""
+    judged: tuple[str, ...] = ()
+    if isinstance(rule, Category):
+        judged = rule.when.categories
+    elif isinstance(rule, RailRule):
+        judged = rule.when.rails
+    elif isinstance(rule, Whitelist) and all(name.startswith(COUNTERPARTY_IDS) for name in rule.allowed):
+        judged = rule.when.counterparties
+    allowed: tuple[str, ...] = getattr(rule, "allowed", ())
+    if judged and allowed and set(judged).isdisjoint(allowed):
+        detail = "Nothing of this list is among the payments that the rule judges, so it can match nothing."
+        yield Finding(Level.ERROR, "list_unmatched", f"{path}.allowed", detail)
+
+
+def _caps_without_effect(rule: SpendLimit, path: str) -> Iterator[Finding]:
+    for short, longer in NESTED:
+        for currency, amount in getattr(rule, short):
+            lower = [name for name in longer if dict(getattr(rule, name)).get(currency, amount) < amount]
+            if lower:
+                bound, cap = (
+                    wording.money(amount, currency),
+                    wording.money(dict(getattr(rule, lower[0]))[currency], currency),
+                )
+                detail = f"{short.replace('_', ' ').capitalize()} {bound} is never reached: {lower[0]} ends at {cap}."
+                yield Finding(Level.WARNING, "cap_without_effect", f"{path}.{short}.{currency}", detail)
+
+
+# --- Two rules --------------------------------------------------------------------------------------------------------
+
+
+def _about_two(rules: Sequence[Rule], first: int, second: int) -> Iterator[Finding]:
+    one, other = rules[first], rules[second]
+    if why := contradiction(one, other):
+        detail = f"With the rule {one.key} nothing can ever pass: {why}."
+        yield Finding(Level.ERROR, "never_allowed", f"rules[{second}]", detail)
+    for place, rule, by in ((second, other, one), (first, one, other)):
+        if _is_shadowed(rule, by):
+            detail = f"The rule {by.key} is at least as strict for every payment, so this one changes nothing."
+            yield Finding(Level.WARNING, "rule_shadowed", f"rules[{place}]", detail)
+            break
+    for place, rule, by in ((first, one, other), (second, other, one)):
+        if isinstance(rule, ApprovalThreshold) and isinstance(by, SpendLimit):
+            yield from _thresholds_out_of_reach(rule, by, f"rules[{place}]")
+
+
+def _is_shadowed(rule: Rule, by: Rule) -> bool:
+    return rule.type is by.type and is_as_strict(rule, by)
+
+
+def _thresholds_out_of_reach(rule: ApprovalThreshold, limit: SpendLimit, path: str) -> Iterator[Finding]:
+    """Look for amounts that are denied before people could be asked about them."""
+    if limit.on_breach is OnBreach.REVIEW or not covers_at_least(limit.when, rule.when):
+        return
+    for currency, above in rule.above:
+        for name in _caps_below(rule, limit):
+            cap = dict(getattr(limit, name)).get(currency)
+            if cap is not None and cap <= above:
+                bound = f"{wording.money(cap, currency)} {name.replace('_', ' ')}"
+                asked = f"above {wording.money(above, currency)} the rule {limit.key} denies already ({bound})"
+                detail = f"Nobody is ever asked: {asked}."
+                yield Finding(Level.WARNING, "threshold_out_of_reach", f"{path}.above.{currency}", detail)
+                break
+
+
+def _caps_below(rule: ApprovalThreshold, limit: SpendLimit) -> tuple[str, ...]:
+    """Return the caps that a single payment, or the sum of a day in one zone, cannot pass."""
+    if rule.cumulative is None:
+        return CAPS
+    is_same_day = limit.per is Per.AGENT and (limit.window, limit.time_zone) == (WindowKind.CALENDAR, rule.time_zone)
+    return ("daily", "weekly", "monthly", "total") if is_same_day else ()

@@ -8,13 +8,15 @@ from policies.engine.document import parse
 from policies.engine.lint import Level, lint
 from tests.policies.engine.writing import is_sentence
 
-USD = {"USD": "5.00"}
+USD, TEN = {"USD": "5.00"}, {"USD": "10.00"}
+CPT, OTHER_CPT = "cpt_01kaa00000000000000000000a", "cpt_01kaa00000000000000000000b"
+PERSON = "per_01kaa00000000000000000000a"
 GUARD = {"key": "guard", "type": "SPEND_LIMIT", "daily": USD}
 
 
 def found(*rules: dict[str, Any]) -> list[tuple[str, str]]:
     findings = lint(parse({"schema": 1, "rules": list(rules)}))
-    assert all(is_sentence(one.detail) for one in findings)
+    assert all(is_sentence(one.detail) and is_sentence(one.remedy) for one in findings)
     return [(one.code, one.path) for one in findings]
 
 
@@ -41,9 +43,17 @@ OPEN = {"from": "09:00", "to": "17:00"}
 
 
 def test_hours_that_never_open() -> None:
-    assert found(GUARD, rule("TIME_WINDOW", windows=[OPEN, NEVER])) == [("hours_empty", "rules[1].windows[1]")]
-    assert found(GUARD, rule("BLACKOUT_PERIOD", hours=[NEVER])) == [("hours_empty", "rules[1].hours[0]")]
-    assert found(GUARD, rule("BLACKOUT_PERIOD", hours=[OPEN])) == []
+    open_and_never = rule("TIME_WINDOW", windows=[OPEN, NEVER], time_zone="UTC")
+    assert found(GUARD, open_and_never) == [("hours_empty", "rules[1].windows[1]")]
+    never = rule("BLACKOUT_PERIOD", hours=[NEVER], time_zone="UTC")
+    assert found(GUARD, never) == [("hours_empty", "rules[1].hours[0]")]
+    assert found(GUARD, rule("BLACKOUT_PERIOD", hours=[OPEN], time_zone="UTC")) == []
+
+
+def test_hours_and_days_without_a_time_zone() -> None:
+    assert found(GUARD, rule("TIME_WINDOW", windows=[OPEN])) == [("time_zone_missing", "rules[1].time_zone")]
+    days = rule("BLACKOUT_PERIOD", dates=[{"from": "2026-12-24", "to": "2026-12-26"}])
+    assert found(GUARD, days) == [("time_zone_missing", "rules[1].time_zone")]
 
 
 def test_money_that_nothing_guards() -> None:
@@ -66,7 +76,7 @@ def test_money_that_nothing_guards() -> None:
 )
 def test_money_that_only_the_callers_word_guards(plain: dict[str, Any], field: str) -> None:
     assert found(plain) == [("caller_field_guards", "rules[0]")]
-    assert found(plain, GUARD) == []
+    assert "caller_field_guards" not in [code for code, _ in found(plain, GUARD)]
     (finding,) = lint(parse({"schema": 1, "rules": [plain]}))
     assert f"another {field} opens new room" in finding.detail
     assert finding.level is Level.WARNING
@@ -85,10 +95,128 @@ def test_money_that_more_than_the_callers_word_guards(plain: dict[str, Any]) -> 
     assert found(plain) == []
 
 
+# --- A list, a cap, a quorum ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "plain",
+    [
+        rule("WHITELIST", allowed=[CPT], when={"counterparties": [OTHER_CPT]}),
+        rule("CATEGORY", allowed=["ads"], when={"categories": ["travel"]}),
+        rule("RAIL", allowed=["card"], when={"rails": ["x402"]}),
+    ],
+)
+def test_a_list_of_which_nothing_is_judged_can_match_nothing(plain: dict[str, Any]) -> None:
+    assert found(GUARD, plain) == [("list_unmatched", "rules[1].allowed")]
+    assert level_of(GUARD, plain) is Level.ERROR
+
+
+@pytest.mark.parametrize(
+    "plain",
+    [
+        rule("WHITELIST", allowed=[CPT, OTHER_CPT], when={"counterparties": [OTHER_CPT]}),
+        rule("WHITELIST", allowed=["domain:a.com"], when={"counterparties": [OTHER_CPT]}),
+        rule("WHITELIST", allowed=[CPT]),
+        rule("CATEGORY", blocked=["ads"], when={"categories": ["travel"]}),
+        rule("RAIL", allowed=["card"], when={"rails": ["card", "x402"]}),
+    ],
+)
+def test_a_list_of_which_something_may_be_judged(plain: dict[str, Any]) -> None:
+    assert found(GUARD, plain) == []
+
+
+def test_more_approvals_than_people_are_named() -> None:
+    review = {"approvals": 2, "people": [PERSON]}
+    assert found(rule("APPROVAL_THRESHOLD", above=USD, review=review)) == [
+        ("quorum_unreachable", "rules[0].review.approvals")
+    ]
+    assert found(rule("APPROVAL_THRESHOLD", above=USD, review=review | {"roles": ["admin"]})) == []
+    assert found(rule("APPROVAL_THRESHOLD", above=USD, review=review | {"approvals": 1})) == []
+
+
+@pytest.mark.parametrize(
+    ("caps", "path"),
+    [
+        ({"per_transaction": TEN, "daily": USD}, "per_transaction.USD"),
+        ({"hourly": {"USD": "5.01"}, "daily": USD}, "hourly.USD"),
+        ({"daily": TEN, "weekly": TEN}, None),
+        ({"daily": USD, "weekly": TEN}, None),
+        ({"weekly": TEN, "total": USD}, "weekly.USD"),
+    ],
+)
+def test_a_cap_that_a_longer_one_ends_before(caps: dict[str, Any], path: str | None) -> None:
+    plain = {"key": "guard", "type": "SPEND_LIMIT", **caps}
+    assert found(plain) == ([("cap_without_effect", f"rules[0].{path}")] if path else [])
+
+
+def test_a_week_lies_in_two_months() -> None:
+    assert found({"key": "guard", "type": "SPEND_LIMIT", "weekly": TEN, "monthly": USD}) == []
+
+
+# --- Two rules --------------------------------------------------------------------------------------------------------
+
+
+def test_a_limit_below_the_threshold() -> None:
+    threshold = rule("APPROVAL_THRESHOLD", above=TEN)
+    assert found(GUARD, threshold) == [("threshold_out_of_reach", "rules[1].above.USD")]
+    assert found(threshold, GUARD) == [("threshold_out_of_reach", "rules[0].above.USD")]
+    assert found({**GUARD, "daily": {"USD": "10.01"}}, threshold) == []
+    assert found({**GUARD, "on_breach": "review"}, threshold) == []
+    assert found(GUARD, {**threshold, "above": {"USD": "4.99"}}) == []
+    assert found({**GUARD, "when": {"categories": ["ads"]}}, threshold) == []
+    euros = {"above": {"EUR": "99.00"}, "when": {"currencies": ["EUR"]}}
+    assert found({**GUARD, "when": {"currencies": ["USD"]}}, threshold | euros) == []
+    assert found(GUARD, threshold | {"when": {"categories": ["ads"]}}) == [
+        ("threshold_out_of_reach", "rules[1].above.USD")
+    ]
+
+
+def test_a_limit_below_the_threshold_of_a_day() -> None:
+    threshold = rule("APPROVAL_THRESHOLD", above=TEN, cumulative="day")
+    assert found(GUARD, threshold) == [("threshold_out_of_reach", "rules[1].above.USD")]
+    assert found(GUARD, threshold | {"time_zone": "UTC"}) == []
+    assert found({**GUARD, "per": "agent_counterparty"}, threshold) == []
+    assert found({"key": "guard", "type": "SPEND_LIMIT", "per_transaction": USD}, threshold) == []
+
+
+def test_a_rule_that_another_one_shadows() -> None:
+    wide, narrow = GUARD, {**GUARD, "key": "narrow", "daily": TEN, "when": {"rails": ["card"]}}
+    assert found(wide, narrow) == [("rule_shadowed", "rules[1]")]
+    assert found(narrow, wide) == [("rule_shadowed", "rules[0]")]
+    assert found(wide, {**narrow, "daily": {"USD": "1.00"}}) == []
+    assert found(GUARD, {**GUARD, "key": "twin"}) == [("rule_shadowed", "rules[1]")]
+
+
+def test_two_rules_that_nothing_can_pass() -> None:
+    some = [rule("CATEGORY", allowed=["ads"]), {**rule("CATEGORY", allowed=["data"]), "key": "other"}]
+    assert found(GUARD, *some) == [("never_allowed", "rules[2]")]
+    assert level_of(GUARD, *some) is Level.ERROR
+
+
+def test_amounts_without_a_common_currency() -> None:
+    apart = {**GUARD, "weekly": {"EUR": "5.00"}}
+    assert found(apart) == [("never_allowed", "rules[0]")]
+    assert found(GUARD, rule("APPROVAL_THRESHOLD", above={"EUR": "1.00"})) == [
+        ("never_allowed", "rules[1]"),
+        ("currency_not_everywhere", "rules[0]"),
+        ("currency_not_everywhere", "rules[1]"),
+    ]
+
+
+def test_a_currency_that_one_rule_lacks() -> None:
+    both = {"EUR": "1.00", "USD": "1.00"}
+    assert found(GUARD, rule("APPROVAL_THRESHOLD", above=both)) == [("currency_not_everywhere", "rules[0]")]
+    assert found({**GUARD, "when": {"currencies": ["USD"]}}, rule("APPROVAL_THRESHOLD", above=both)) == []
+
+
+def level_of(*rules: dict[str, Any]) -> Level:
+    return lint(parse({"schema": 1, "rules": list(rules)}))[0].level
+
+
 def test_errors_come_first() -> None:
     document = parse(
         {"schema": 1, "rules": [rule("WHITELIST", allowed=[]), {**rule("TIME_WINDOW", windows=[NEVER]), "key": "b"}]}
     )
     levels = [one.level for one in lint(document)]
-    assert levels == [Level.ERROR, Level.WARNING, Level.WARNING]
+    assert levels == [Level.ERROR, Level.WARNING, Level.WARNING, Level.WARNING]
     assert all(one.detail.endswith(".") for one in lint(document))

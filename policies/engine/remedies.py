@@ -1,0 +1,27 @@
+"""What to do about each thing that lint finds: the closed set of its codes."""
+
+from collections.abc import Mapping
+from typing import Final
+
+REMEDIES: Final[Mapping[str, str]] = {
+    "rules_empty": "Add a rule.",
+    "money_unguarded": "Add a SPEND_LIMIT, a BUDGET_ALLOCATION or an APPROVAL_THRESHOLD.",
+    "caller_field_guards": "Add a limit that counts per agent and judges every payment.",
+    "currency_not_everywhere": "Give the rule an amount in this currency, or let it judge its own currencies only.",
+    "whitelist_empty": "Name those who may be paid, or say that nobody may.",
+    "hours_empty": "Let the hours end after they begin.",
+    "time_zone_missing": "Name a time zone, such as Europe/Berlin.",
+    "list_unmatched": "Take the list out of the rule, or let the rule judge other payments.",
+    "cap_without_effect": "Lower this cap, or take it out.",
+    "quorum_unreachable": "Name more people or a role, or ask for fewer approvals.",
+    "never_allowed": "Change or remove one of the two, or let one of them ask people.",
+    "rule_shadowed": "Remove the rule, or make it stricter than the other.",
+    "threshold_out_of_reach": "Lower the threshold below the limit, or raise the limit.",
+    "contradicts_policy": "Change one of the two policies, or assign them to different agents.",
+    "currency_uncovered": "Name an amount in the organization's currency.",
+    "assigned_to_nobody": "Assign the policy to agents, to a label or to everybody.",
+    "agent_without_policy": "Assign another policy first: an agent without a policy can spend nothing.",
+    "reviewers_too_few": "Give more people a role that may review, or ask for fewer approvals.",
+    "reviewers_too_few_for_owner": "Name one more reviewer: nobody reviews for an agent that they own.",
+    "rule_unmet": "Check the condition of the rule; leave it where it is meant for payments to come.",
+}
