@@ -4,6 +4,7 @@ import contextlib
 import os
 import signal
 import socket
+from collections.abc import Sequence
 from pathlib import Path
 
 from conto_admin.embedded import ROOT
@@ -25,12 +26,14 @@ class LiveConto:
     def url(self) -> str:
         return f"http://{HOST}:{self.port}"
 
+    def command(self) -> Sequence[str | Path]:
+        return web(HOST, self.port, 1, {}).command
+
     def start(self) -> None:
-        program = web(HOST, self.port, 1, {})
         self.supervisor.start(
             Program(
-                name=program.name,
-                command=program.command,
+                name="the web server",
+                command=self.command(),
                 folder=ROOT,
                 log=self.log,
                 is_ready=lambda: web_answers(HOST, self.port),

@@ -187,6 +187,12 @@ def path_of(authorization_id: UUID) -> list[Status]:
     return path
 
 
+def events_of(authorization_id: UUID) -> list[object]:
+    """Return what the history tells of an authorization, in order."""
+    told = "select action from audit_event where subject_id = %s order by id"
+    return [action for (action,) in rows(told, [to_public(Prefix.AUTHORIZATION, authorization_id)])]
+
+
 def words(said: Iterable[str]) -> list[str]:
     """What was said, in order."""
     return sorted(said)

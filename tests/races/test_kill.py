@@ -1,24 +1,20 @@
 """SIGKILL at every boundary of statements: the same call again, in a new process, finds or makes one of everything."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any, Final
-from uuid import UUID
 
 import pytest
 
 from approvals.models import Authorization, Review
 from approvals.selectors.books import faults
-from core.db import rows
-from core.ids import Prefix, to_public
 from spend.models import Hold, SpendRecord
 from spend.payee import PayeeClaim
 from tests.approvals.world import World, ask, make_world, put_policy, republish, stored
-from tests.factories import NOW
-from tests.races.acts import act_on, do, path_of
+from tests.races.acts import act_on, do, events_of, path_of
 from tests.races.asks import make, wish
-from tests.races.killing import in_new_process
+from tests.races.killing import MOST_BOUNDARIES, Round, in_new_process, lives
 
 pytestmark = [pytest.mark.race, pytest.mark.django_db(transaction=True)]
 
@@ -27,44 +23,37 @@ DAILY: Final = {"key": "daily", "type": "SPEND_LIMIT", "daily": {"USD": "100", "
 HOUR: Final = {"key": "hour", "type": "SPEND_LIMIT", "hourly": {"USD": "100", "EUR": "100"}, "window": "rolling"}
 POT: Final = {"key": "pot", "type": "BUDGET_ALLOCATION", "amount": {"USD": "100", "EUR": "100"}, "period": "month"}
 ONCE: Final = {"key": "once", "type": "DUPLICATE", "minutes": 5}
-MOST_BOUNDARIES: Final = 120
 
 
-@dataclass(frozen=True)
-class Round:
-    """One life up to a boundary: its number, and a month of its own, in which every counter is still to be opened."""
+def reborn(work: Callable[[Round], Callable[[], str]]) -> Iterator[tuple[Round, str]]:
+    """Lives of processes that call use cases."""
 
-    boundary: int
-
-    @property
-    def now(self) -> datetime:
-        return NOW + timedelta(days=40 * self.boundary)
-
-
-def lives(work: Callable[[Round], Callable[[], str]]) -> Iterator[tuple[Round, str]]:
-    """Kill the work of each round one boundary later, do it once more, and yield what the second life was answered.
-
-    Ends behind the first round that lived to its end.
-    """
-    for boundary in range(1, MOST_BOUNDARIES):
-        this = Round(boundary)
+    def life(this: Round) -> Callable[[int | None], str | None]:
         call = work(this)
-        is_killed = in_new_process(call, killed_at=boundary) is None
-        again = in_new_process(call)
-        assert again is not None
-        yield this, again
-        if not is_killed:
-            return
-    raise AssertionError(f"it never lived to its end: more than {MOST_BOUNDARIES} boundaries")
+        return lambda killed_at: in_new_process(call, killed_at=killed_at)
 
-
-def events_of(authorization_id: UUID) -> list[object]:
-    told = "select action from audit_event where subject_id = %s order by id"
-    return [action for (action,) in rows(told, [to_public(Prefix.AUTHORIZATION, authorization_id)])]
+    return lives(life)
 
 
 def approved(world: World, this: Round, amount: str = "10") -> Authorization:
     return stored(ask(world, amount, now=this.now))
+
+
+def yeses_under(rules: list[dict[str, Any]]) -> Iterator[tuple[Authorization, str]]:
+    """Yeses killed anywhere, under rules that were published while people were asked, and what each was answered."""
+    world = make_world()
+    policy = put_policy(world.cast, "P", [PEOPLE])
+    waiting: dict[int, Authorization] = {}
+
+    def work(this: Round) -> Callable[[], str]:
+        republish(world.cast, policy, [PEOPLE], now=this.now)
+        one = waiting[this.boundary] = approved(world, this, "60")
+        republish(world.cast, policy, rules, now=this.now)
+        act = act_on(one, "approve", world.cast.rui, now=this.now)
+        return lambda: do(act)
+
+    for this, again in reborn(work):
+        yield Authorization.objects.get(id=waiting[this.boundary].id), again
 
 
 def test_control_without_a_key_who_is_killed_behind_the_commit_and_asks_again_pays_twice() -> None:
@@ -97,7 +86,7 @@ def test_an_ask_killed_anywhere_is_answered_once() -> None:
 
         return call
 
-    for this, again in lives(work):
+    for this, again in reborn(work):
         replays.add(again.endswith("again"))
         one = Authorization.objects.get(idempotency_key=f"order-{this.boundary}")
         assert (one.status, Hold.objects.filter(authorization_id=one.id).count()) == ("approved", 1)
@@ -108,24 +97,14 @@ def test_an_ask_killed_anywhere_is_answered_once() -> None:
 
 
 def test_a_yes_killed_anywhere_decides_once() -> None:
-    world = make_world()
-    policy = put_policy(world.cast, "P", [PEOPLE])
-    waiting: dict[int, Authorization] = {}
-
-    def work(this: Round) -> Callable[[], str]:
-        republish(world.cast, policy, [PEOPLE], now=this.now)
-        one = waiting[this.boundary] = approved(world, this, "60")
-        republish(world.cast, policy, [PEOPLE, DAILY, POT], now=this.now)
-        act = act_on(one, "approve", world.cast.rui, now=this.now)
-        return lambda: do(act)
-
-    for this, again in lives(work):
-        one = waiting[this.boundary]
-        assert again in ("approved", "not_pending")
+    said = set[str]()
+    for one, again in yeses_under([PEOPLE, DAILY, POT]):
+        said.add(again)
         assert path_of(one.id) == ["pending_review", "approved"]
         assert events_of(one.id).count("authorization.reviewed") == 1
         assert Review.objects.filter(request__authorization=one).count() == 1
-    assert len(waiting) > 15
+    assert said == {"approved", "not_pending"}
+    assert Authorization.objects.count() > 15
     assert faults() == []
 
 
@@ -138,7 +117,7 @@ def test_a_no_killed_anywhere_declines_once() -> None:
         act = act_on(one, "reject", world.cast.rui, now=this.now)
         return lambda: do(act)
 
-    for this, again in lives(work):
+    for this, again in reborn(work):
         one = waiting[this.boundary]
         assert again in ("declined", "not_pending")
         assert path_of(one.id) == ["pending_review", "declined"]
@@ -149,26 +128,16 @@ def test_a_no_killed_anywhere_declines_once() -> None:
 
 
 def test_a_yes_that_declines_killed_anywhere_declines_once() -> None:
-    world = make_world()
-    policy = put_policy(world.cast, "P", [PEOPLE])
-    waiting: dict[int, Authorization] = {}
-
-    def work(this: Round) -> Callable[[], str]:
-        republish(world.cast, policy, [PEOPLE], now=this.now)
-        one = waiting[this.boundary] = approved(world, this, "60")
-        republish(world.cast, policy, [{"key": "cap", "type": "SPEND_LIMIT", "daily": {"USD": "55"}}], now=this.now)
-        act = act_on(one, "approve", world.cast.rui, now=this.now)
-        return lambda: do(act)
-
-    for this, again in lives(work):
-        one = Authorization.objects.get(id=waiting[this.boundary].id)
-        assert again in ("declined", "not_pending")
+    said = set[str]()
+    for one, again in yeses_under([{"key": "cap", "type": "SPEND_LIMIT", "daily": {"USD": "55"}}]):
+        said.add(again)
         assert path_of(one.id) == ["pending_review", "declined"]
         assert one.status_reason == "redecided"
         assert one.redecision is not None
         assert events_of(one.id).count("authorization.reviewed") == 1
         assert Hold.objects.get(authorization_id=one.id).held == 0
-    assert len(waiting) > 10
+    assert said == {"declined", "not_pending"}
+    assert Authorization.objects.count() > 10
     assert faults() == []
 
 
@@ -182,7 +151,7 @@ def test_a_record_killed_anywhere_is_stored_once(currency: str) -> None:
         act = replace(act_on(one, "record", now=this.now), amount="4", currency=currency, reference=f"r{this.boundary}")
         return lambda: do(act)
 
-    for this, again in lives(work):
+    for this, again in reborn(work):
         one = paid[this.boundary]
         assert again in ("replay", "record" if currency == "USD" else "record mismatch")
         assert path_of(one.id) == ["approved", "recorded"]
@@ -203,7 +172,7 @@ def test_an_expiry_killed_anywhere_releases_once(amount: str, before: str) -> No
         act = act_on(one, "expire", now=this.now + timedelta(days=2))
         return lambda: do(act)
 
-    for this, again in lives(work):
+    for this, again in reborn(work):
         one = idle[this.boundary]
         assert again in ("expire", "nothing to expire")
         assert path_of(one.id) == [before, "expired"]

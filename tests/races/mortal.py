@@ -1,0 +1,60 @@
+"""A web server that a request may kill: the one of `conto_admin/programs.py`, for tests alone.
+
+`python -m tests.races.mortal` takes the arguments of granian and starts it again whenever it has ended, as the manager
+of services of a real machine does. The product is imported once and its processes are forked from there, so that a
+life begins in a moment. A request that carries `KILLED_AT` ends the server at that boundary of its statements.
+"""
+
+import multiprocessing
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+from django.db import connections
+from django.test import Client
+from granian.cli import cli
+
+from conto_admin import wsgi
+from tests.races.killing import KILLED_AT, Fuse, armed
+
+ENVIRON_NAME: Final = f"HTTP_{KILLED_AT.upper().replace('-', '_')}"
+
+
+class ServersFuse(Fuse):
+    """Kills granian with the process that serves: alone it would start another, but not twice in a moment."""
+
+    def end(self) -> None:
+        os.kill(os.getppid(), signal.SIGKILL)
+        super().end()
+
+
+def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+    """Answer a request, or end on the way."""
+    if boundary := environ.pop(ENVIRON_NAME, None):
+        with armed(ServersFuse(int(boundary))):
+            return wsgi.application(environ, start_response)
+    return wsgi.application(environ, start_response)
+
+
+def serve_again_and_again(arguments: list[str]) -> None:
+    """Serve until this process is ended, with everything it has started."""
+    signal.signal(signal.SIGTERM, end_all)
+    multiprocessing.set_start_method("fork")
+    for path in ("/accounts/login/", "/api/v1/limits", "/approvals/"):
+        Client().get(path)  # what a first request loads
+    connections.close_all()
+    while True:
+        server = os.fork()
+        if server == 0:
+            cli(arguments)
+        os.waitpid(server, 0)
+
+
+def end_all(*_: object) -> None:
+    os.killpg(0, signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    serve_again_and_again(sys.argv[1:])
