@@ -221,6 +221,15 @@ def credential_of(organization_id: UUID, credential_id: UUID) -> SealedCredentia
     return credential
 
 
+def credentials_bound_to(
+    organization_id: UUID, counterparty_id: UUID, *, without: UUID
+) -> tuple[SealedCredential, ...]:
+    """Return the credentials in force that name the one counterparty and not the other, with their agents."""
+    credentials = SealedCredential.objects.select_related("agent").defer("sealed", "wrapped_key")
+    bound = credentials.filter(organization_id=organization_id, counterparties__contains=[counterparty_id])
+    return tuple(bound.filter(revoked_at=None).exclude(counterparties__contains=[without])[:LARGEST_LIST])
+
+
 def count_stale_credentials() -> int:
     """Return how many sealed credentials, of all organizations, are not under the current key-encryption key."""
     return SealedCredential.objects.filter(revoked_at=None).exclude(kek=keyring().current).count()

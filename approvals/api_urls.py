@@ -4,6 +4,7 @@ from django.urls import path
 
 from approvals.api.authorizations import AuthorizationDetailView, AuthorizationListView, LimitsView, SimulateView
 from approvals.api.life import CredentialView, InDoubtView, RecordView, SpendRecordsView, VoidView
+from approvals.api.merge import MergeView
 
 app_name = "approvals_api"
 
@@ -15,6 +16,7 @@ urlpatterns = [
     path("authorizations/<str:authorization_id>/void", VoidView.as_view(), name="void"),
     path("authorizations/<str:authorization_id>/in-doubt", InDoubtView.as_view(), name="in_doubt"),
     path("authorizations/<str:authorization_id>/credential", CredentialView.as_view(), name="credential"),
+    path("counterparties/<str:counterparty_id>/merge", MergeView.as_view(), name="merge"),
     path("spend-records", SpendRecordsView.as_view(), name="spend_records"),
     path("limits", LimitsView.as_view(), name="limits"),
 ]

@@ -195,3 +195,20 @@ class QueueForm(forms.Form):
 
 def _midnight(day: date | None) -> datetime | None:
     return None if day is None else timezone.make_aware(datetime.combine(day, time()))
+
+
+class DuplicateForm(forms.Form):
+    """The counterparty that is to be merged into another."""
+
+    duplicate = forms.CharField(max_length=ID_LENGTH, error_messages={"required": "Choose the duplicate first."})
+
+    def clean_duplicate(self) -> UUID:
+        """Return its id."""
+        try:
+            return from_public(Prefix.COUNTERPARTY, self.cleaned_data["duplicate"])
+        except NotFound:
+            raise forms.ValidationError("This is not the id of a counterparty.") from None
+
+    def chosen(self) -> UUID | None:
+        """Return its id, None where none was chosen or it is no id."""
+        return self.cleaned_data.get("duplicate") if self.is_valid() else None

@@ -27,6 +27,7 @@ class Action(StrEnum):
     COUNTERPARTY_CREATED = "counterparty.created"
     COUNTERPARTY_CHANGED = "counterparty.changed"
     COUNTERPARTY_STANDING_CHANGED = "counterparty.standing_changed"
+    COUNTERPARTY_MERGED = "counterparty.merged"
     PEG_CHANGED = "peg.changed"
 
     AGENT_CREATED = "agent.created"
@@ -96,6 +97,7 @@ SENTENCES: Final[dict[Action, str]] = {
     Action.COUNTERPARTY_CREATED: "{actor} added counterparty {subject}",
     Action.COUNTERPARTY_CHANGED: "{actor} changed counterparty {subject}",
     Action.COUNTERPARTY_STANDING_CHANGED: "{actor} changed the standing of counterparty {subject}",
+    Action.COUNTERPARTY_MERGED: "{actor} merged counterparty {subject} into another",
     Action.PEG_CHANGED: "{actor} changed what {subject} is pegged to",
     Action.AGENT_CREATED: "{actor} created agent {subject}",
     Action.AGENT_CHANGED: "{actor} changed agent {subject}",

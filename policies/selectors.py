@@ -98,6 +98,15 @@ def policies_naming(organization_id: UUID, names: Sequence[str]) -> tuple[Policy
     )
 
 
+def policies_judging_only(organization_id: UUID, one: str, *, without: str) -> tuple[PolicyInForce, ...]:
+    """Return the published policies with a rule whose `when` names the one counterparty and not the other."""
+    return tuple(
+        policy
+        for policy in current_policies(organization_id)
+        if any(one in rule.when.counterparties and without not in rule.when.counterparties for rule in policy.rules)
+    )
+
+
 def _does_name(rule: Rule, names: Sequence[str]) -> bool:
     listed = rule.when.counterparties
     if isinstance(rule, CounterpartyRule):

@@ -23,7 +23,11 @@ IDENTIFIER_KINDS = ("domain", "address", "account")
 
 
 class Counterparty(models.Model):
-    """Who would be paid: strong identifiers, a display name, and a standing."""
+    """Who would be paid: strong identifiers, a display name, and a standing.
+
+    One that was merged into another is kept for what was decided with it; it has no identifiers any more. Who is merged
+    into leads nowhere itself, so that one step leads from any to the one that is left.
+    """
 
     id = models.UUIDField(primary_key=True)
     organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="counterparties")
@@ -33,9 +37,18 @@ class Counterparty(models.Model):
     note = models.CharField(max_length=500, blank=True)
     first_seen_at = models.DateTimeField()
     external_ref = models.CharField(max_length=REFERENCE_LENGTH, null=True)
+    merged_into = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="+", db_index=False)
+    merged_at = models.DateTimeField(null=True)
 
     class Meta:
-        indexes: ClassVar = [models.Index(fields=["organization", "name"], name="counterparty_by_name")]
+        indexes: ClassVar = [
+            models.Index(fields=["organization", "name"], name="counterparty_by_name"),
+            models.Index(
+                fields=["merged_into"],
+                condition=Q(merged_into__isnull=False),
+                name="counterparty_merged_into",
+            ),
+        ]
         constraints: ClassVar = [
             models.CheckConstraint(
                 condition=Q(standing__in=STANDINGS),
@@ -44,6 +57,15 @@ class Counterparty(models.Model):
             models.UniqueConstraint(
                 fields=["organization", "external_ref"],
                 name="counterparty_reference_is_unique",
+            ),
+            models.CheckConstraint(
+                condition=~Q(merged_into=F("id")),
+                name="counterparty_is_not_merged_into_itself",
+            ),
+            models.CheckConstraint(
+                condition=Q(merged_into__isnull=True, merged_at__isnull=True)
+                | Q(merged_into__isnull=False, merged_at__isnull=False),
+                name="merged_counterparty_has_a_moment",
             ),
         ]
 

@@ -134,6 +134,9 @@ PAGES: Final = (
     get(f"{PAYEE}edit/", OPERATORS),
     post(f"{PAYEE}edit/", OPERATORS, 422),
     post(f"{PAYEE}standing/", OPERATORS, 422),
+    get(f"{PAYEE}merge/", OPERATORS),
+    # Nobody is chosen.
+    post(f"{PAYEE}merge/", OPERATORS, 422),
     post(f"{PAYEE}identifiers/add/", OPERATORS, 422),
     post(f"{PAYEE}identifiers/remove/", OPERATORS, 422),
     # Admins: members, settings, organization keys.
@@ -294,6 +297,7 @@ CALLS: Final = (
     Call("PATCH", PAYEE_ID, PROVISION, body=NAME),
     Call("GET", f"counterparties/{BY_REF}", KEPT),
     Call("PUT", f"counterparties/{BY_REF}", PROVISION, body=NAME, foreign=201),
+    Call("POST", f"{PAYEE_ID}/merge", PROVISION, status=422, body={"duplicate": "<str:counterparty_id>"}),
     Call("POST", f"{PAYEE_ID}/standing", PROVISION, body={"standing": "trusted"}),
     Call("POST", f"{PAYEE_ID}/identifiers", PROVISION, body={"identifier": "domain:new.example"}),
     Call("DELETE", f"{PAYEE_ID}/identifiers/<path:identifier>", PROVISION),

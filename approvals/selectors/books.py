@@ -11,7 +11,10 @@ SHOWN: Final = 100
 NEAR: Final = 20
 """Asks just before a spend that tell which pots the rules of that time draw from; more would find the same pots."""
 
-CONDITION_HOLDS: Final = """
+MERGED_INTO: Final = "(select m.merged_into_id::text from spend_counterparty m where m.id = h.counterparty_id)"
+"""Who was merged counts as the one it was merged into, in every counter that has been opened since."""
+
+CONDITION_HELD: Final = """
     (c.condition->'categories' = '[]' or h.category is null or c.condition->'categories' ? h.category)
     and (c.condition->'rails' = '[]' or h.rail is null or c.condition->'rails' ? h.rail)
     and (c.condition->'counterparties' = '[]' or h.counterparty_id is null
@@ -20,6 +23,11 @@ CONDITION_HOLDS: Final = """
     and not exists (select from jsonb_array_elements(c.condition->'minimum_amounts') as m
                     where m->>0 = h.counting_currency and h.amount < (m->>1)::numeric)
 """
+CONDITION_HOLDS: Final = CONDITION_HELD.replace(
+    "c.condition->'counterparties' ? h.counterparty_id::text",
+    f"c.condition->'counterparties' ?| array[h.counterparty_id::text, {MERGED_INTO}]",
+)
+"""A pot counts what was drawn from it and nothing that was drawn before a merge; others count who was merged too."""
 
 NAMED_AGAIN: Final = """
     exists (select from approvals_authorization a, jsonb_array_elements(a.redecision->'checks') said
@@ -78,7 +86,7 @@ QUESTIONS: Final[dict[str, str]] = {
            or (c.session is not null and h.session is distinct from c.session) or (c.measure = 'count' and not h.is_ask)
            or h.asked_at < c.span_start or h.asked_at >= c.span_end
            or (c.subject = 'agent_counterparty' and coalesce(h.counterparty_id::text, 'unknown') <> c.counterparty
-               and not {NAMED_AGAIN})
+               and {MERGED_INTO} is distinct from c.counterparty and not {NAMED_AGAIN})
            or (not ({CONDITION_HOLDS}) and not {NAMED_AGAIN})
     """,
     "posting is in a pot that no decision names": """
@@ -95,7 +103,8 @@ QUESTIONS: Final[dict[str, str]] = {
         where c.subject <> 'pot' and not c.has_gap
           and (c.currency = '' or h.counting_currency = c.currency) and (c.measure = 'amount' or h.is_ask)
           and (c.session is null or h.session = c.session)
-          and (c.subject <> 'agent_counterparty' or coalesce(h.counterparty_id::text, 'unknown') = c.counterparty)
+          and (c.subject <> 'agent_counterparty' or coalesce(h.counterparty_id::text, 'unknown') = c.counterparty
+               or {MERGED_INTO} = c.counterparty)
           and (c.span_start is null or h.asked_at >= c.span_start) and (c.span_end is null or h.asked_at < c.span_end)
           and (c.rolling_seconds is null
                or floor(extract(epoch from h.asked_at) * 60 / c.rolling_seconds) > c.head - 61)
@@ -123,7 +132,7 @@ QUESTIONS: Final[dict[str, str]] = {
         where not h.is_ask and c.subject = 'pot' and said->>'outcome' <> 'not_applicable'
           and c.currency = h.counting_currency and (c.session is null or h.session = c.session)
           and (c.span_start is null or h.asked_at >= c.span_start) and (c.span_end is null or h.asked_at < c.span_end)
-          and {CONDITION_HOLDS}
+          and {CONDITION_HELD}
           and {NOTHING_CHANGED}
           and not exists (select from spend_posting p where p.hold_id = h.id and p.counter_id = c.id)
     """,

@@ -10,7 +10,7 @@ from approvals.models import ApprovalRequest, Authorization
 from approvals.selectors.inbox import Detail, Need
 from core.ids import Prefix, from_public, to_public
 from people.models import Member
-from spend.selectors.counterparties import CounterpartyView, counterparty_of
+from spend.selectors.counterparties import CounterpartyView, present_counterparty
 
 MOST_SIMILAR: Final = 5
 
@@ -50,7 +50,7 @@ class Cards:
 def cards_of(shown: Detail, *, now: datetime) -> Cards:
     """Return what stands around an authorization that the viewer sees."""
     one = shown.authorization
-    payee = counterparty_of(one.organization_id, one.counterparty_id) if one.counterparty_id else None
+    payee = present_counterparty(one.organization_id, one.counterparty_id) if one.counterparty_id else None
     return Cards(
         counterparty=payee,
         other_identifiers=tuple(other for other in payee.identifiers if other not in one.payee["identifiers"])

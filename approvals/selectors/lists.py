@@ -17,6 +17,7 @@ from core.ids import Prefix, from_public, to_public
 from core.money import amount_text, parse_amount
 from core.paging import DEFAULT_PAGE, LARGEST_PAGE, decode_cursor, decode_place, encode_place, wrong_cursor
 from policies.selectors import agents_to_assign
+from spend.selectors.families import family_of
 
 NEWEST: Final = "newest"
 LARGEST: Final = "largest"
@@ -136,7 +137,7 @@ def chosen_authorizations(chosen: Chosen, *, now: datetime) -> QuerySet[Authoriz
     equal = {
         "id": chosen.authorization_id,
         "agent_id": chosen.agent_id,
-        "counterparty_id": chosen.counterparty_id,
+        "counterparty_id__in": chosen.counterparty_id and family_of(chosen.organization_id, chosen.counterparty_id),
         "outcome": chosen.outcome,
         "reasons__contains": [chosen.reason] if chosen.reason else None,
         "category": chosen.category,

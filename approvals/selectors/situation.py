@@ -19,6 +19,7 @@ from policies.engine.rules import CounterpartyRule
 from policies.engine.types import Earlier, Facts, Lookback, Payment, Rail, Standing
 from policies.selectors import policies_for
 from spend.payee import PayeeClaim
+from spend.selectors.families import public_ids
 from spend.selectors.matching import sum_of_holds
 from spend.selectors.payees import Payee, payee_in, pegs, public_counterparty
 from spend.selectors.tallies import Tallies, tallies_in, tally_query
@@ -28,7 +29,10 @@ EARLIER_LIMIT: Final = 50
 EARLIER_SEARCHED: Final = 1_000
 """Equal payments looked through at most for one whose purpose, session, category or rail matters."""
 
-EQUAL: Final = """agent_id = %(agent)s::uuid and payee_digest = %(payee)s::text and amount = %(amount)s::numeric
+SAME_PAYEE: Final = "payee_digest = %(payee)s::text"
+SAME_FAMILY: Final = "payee_digest = any(%(payees)s::text[])"
+"""Of a payee that others were merged into: what was asked for them was asked for it."""
+EQUAL: Final = f"""agent_id = %(agent)s::uuid and {SAME_PAYEE} and amount = %(amount)s::numeric
       and currency = %(currency)s::text and id is distinct from %(own)s::uuid"""
 ALIVE: Final = "status in ('approved', 'pending_review', 'in_doubt')"
 NOT_OVERDUE: Final = "(status = 'in_doubt' or expires_at > %(now)s::timestamptz)"
@@ -78,7 +82,7 @@ of the three searches for one goes down an index of its own and ends at a limit,
 HAS_PAID: Final = """
 select exists (
     select from spend_hold h join approvals_authorization a on a.id = h.authorization_id
-    where h.counterparty_id = %(counterparty)s::uuid and h.spent > 0 and h.authorization_id is not null
+    where h.counterparty_id = any(%(counterparties)s::uuid[]) and h.spent > 0 and h.authorization_id is not null
       and a.approved_at is not null)
 """
 
@@ -205,10 +209,11 @@ def look(
     fingerprint = digest([payee_digest, ask.amount, ask.currency]) if wanted else None
     keys = counters_needed(policies, payment, asker.time_zone)
     tally, bounds = tally_query(keys, asked_at, leaving_out=own)
-    whose = {"agent": asker.agent_id, "payee": payee_digest, "amount": ask.amount, "currency": ask.currency}
-    others = {"fingerprint": fingerprint, "own": own, "now": now}
+    whose = {"agent": asker.agent_id, "amount": ask.amount, "currency": ask.currency}
+    same, digests = _same_payee(payee, payee_digest)
+    others = {"fingerprint": fingerprint, "own": own, "now": now} | digests
     found = prepared_rows(
-        _look_with(tally, GLANCE if wanted is None else LOOK),
+        _look_with(tally, GLANCE if wanted is None else LOOK, same),
         whose | others | _lookback_params(wanted, asked_at) | bounds,
     )
     tallies, seen, twin = _seen(found, keys)
@@ -285,28 +290,42 @@ def payment_of(asker: Asker, ask: Ask, payee: Payee, asked_at: datetime) -> Paym
         country=payee.country or ask.payee.country,
         session=ask.session,
         purpose=ask.purpose or None,
-        other_identifiers=tuple(one for one in payee.identifiers if one not in ask.payee.identifiers),
+        other_identifiers=(
+            *(one for one in payee.identifiers if one not in ask.payee.identifiers),
+            *public_ids(payee.merged),
+        ),
     )
 
 
 def digest_of_payee(claim: PayeeClaim, payee: Payee) -> str:
     """Return what makes two payees the same: the counterparty, else the identifiers sent; never a name."""
-    return digest([str(payee.counterparty)] if payee.counterparty else list(claim.identifiers))
+    return _digest_of(payee.counterparty) if payee.counterparty else digest(list(claim.identifiers))
+
+
+def _digest_of(counterparty_id: UUID) -> str:
+    return digest([str(counterparty_id)])
+
+
+def _same_payee(payee: Payee, payee_digest: str) -> tuple[str, dict[str, object]]:
+    """Return the condition on earlier asks for the same payee, with its parameters."""
+    if not payee.merged:
+        return SAME_PAYEE, {"payee": payee_digest}
+    return SAME_FAMILY, {"payees": [payee_digest, *map(_digest_of, payee.merged)]}
 
 
 def _has_paid(policies: Sequence[PolicyInForce], payee: Payee) -> bool:
     """Say whether the payee was paid before, where a rule asks; elsewhere the question is not worth a read."""
     rules = (rule for policy in policies for rule in policy.rules)
     is_asked = any(isinstance(rule, CounterpartyRule) and rule.first_payment is not None for rule in rules)
-    return is_asked and payee.counterparty is not None and has_been_paid(payee.counterparty)
+    return is_asked and payee.counterparty is not None and has_been_paid(payee.counterparty, *payee.merged)
 
 
-def has_been_paid(counterparty_id: UUID) -> bool:
-    """Say whether something was paid to the counterparty on an approval; once true it stays so.
+def has_been_paid(*family: UUID) -> bool:
+    """Say whether something was paid to the counterparty, or to one merged into it, on an approval; it stays true.
 
     What was paid without one counts nowhere here: an agent must not make a payee known by paying it unasked.
     """
-    return bool(prepared_rows(HAS_PAID, {"counterparty": counterparty_id})[0][0])
+    return bool(prepared_rows(HAS_PAID, {"counterparties": list(family)})[0][0])
 
 
 def _lookback_params(wanted: Lookback | None, asked_at: datetime) -> dict[str, object]:
@@ -326,8 +345,8 @@ def _lookback_params(wanted: Lookback | None, asked_at: datetime) -> dict[str, o
 
 
 @cache
-def _look_with(tally: str, statement: str) -> str:
-    return statement.format(tally=tally)
+def _look_with(tally: str, statement: str, same_payee: str) -> str:
+    return statement.format(tally=tally).replace(SAME_PAYEE, same_payee)
 
 
 def _seen(found: Sequence[tuple[object, ...]], keys: Sequence[CounterKey]) -> tuple[Tallies, int, UUID | None]:

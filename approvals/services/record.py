@@ -34,6 +34,7 @@ from core.actor import Actor, ActorKind
 from core.db import share_gates, use_case
 from core.errors import NotFound, Unavailable
 from core.ids import new_id
+from spend.selectors.families import are_one
 from spend.selectors.holds import (
     HoldState,
     hold_of,
@@ -199,7 +200,7 @@ def _is_mismatch(authorization: Authorization, report: Report) -> bool:
         return False
     payee = resolve_payee(authorization.organization_id, report.payee)
     if payee.counterparty is not None or authorization.counterparty_id is not None:
-        return payee.counterparty != authorization.counterparty_id
+        return not are_one(payee.counterparty, authorization.counterparty_id)
     return bool(list(report.payee.identifiers) != authorization.payee["identifiers"])
 
 

@@ -5,6 +5,7 @@ from approvals.views.answers import approve, reject, undo
 from approvals.views.authorizations import authorization, authorizations, export, forget_filter, save_filter, void
 from approvals.views.bulk import bulk, undo_bulk
 from approvals.views.inbox import inbox, left, queue_now, request, waiting_count
+from approvals.views.merge import merge
 
 __all__ = [
     "agent_authorizations",
@@ -17,6 +18,7 @@ __all__ = [
     "forget_filter",
     "inbox",
     "left",
+    "merge",
     "queue_now",
     "reject",
     "request",

@@ -76,7 +76,7 @@ union all
         coalesce((select value from spend_identifier where counterparty_id = payee.id
                    order by value ilike %(part)s desc, id limit 1), ''), false
    from spend_counterparty payee
-  where organization_id = %(organization)s
+  where organization_id = %(organization)s and merged_into_id is null
     and (name ilike %(part)s or external_ref ilike %(part)s or payee.id in (
          select counterparty_id from spend_identifier
           where organization_id = %(organization)s and value ilike %(part)s))

@@ -18,6 +18,7 @@ from core.db import rows
 from insight.models import Rollup
 from insight.selectors.periods import Period
 from people.models import Organization
+from spend.selectors.families import FAMILY
 
 MOST_CURRENCIES: Final = 50
 ZERO: Final = Decimal(0)
@@ -39,21 +40,27 @@ class Dimension(StrEnum):
 
 KEYS: Final = {
     Dimension.AGENT: "s.agent_id::text",
-    Dimension.COUNTERPARTY: "coalesce(s.counterparty_id::text, '')",
+    Dimension.COUNTERPARTY: "coalesce(merged.merged_into_id::text, s.counterparty_id::text, '')",
     Dimension.CATEGORY: "coalesce(s.category, '')",
     Dimension.RAIL: "coalesce(s.rail, '')",
     Dimension.LABEL: "coalesce(label, '')",
 }
+PRESENT: Final = """
+left join spend_counterparty merged on merged.id = s.counterparty_id and merged.merged_into_id is not null
+"""
+"""The daily rows name whom a record named; what was paid to somebody who was merged is shown under who is left."""
 LABELS: Final = """
 join agents_agent labelled on labelled.id = s.agent_id
 left join lateral unnest(labelled.labels) as label on true
 """
 """The labels an agent has now, whenever it spent; an agent with two of them stands in two groups."""
 
+JOINS: Final = {Dimension.COUNTERPARTY: PRESENT, Dimension.LABEL: LABELS}
+
 LABELLED: Final = "s.agent_id = any(array(select id from agents_agent where organization_id = %(organization)s and"
 FILTERS: Final = {
     Dimension.AGENT: ("s.agent_id = %(agent)s::uuid", ""),
-    Dimension.COUNTERPARTY: ("s.counterparty_id = %(counterparty)s::uuid", "s.counterparty_id is null"),
+    Dimension.COUNTERPARTY: (f"s.counterparty_id = any(array({FAMILY}))", "s.counterparty_id is null"),
     Dimension.CATEGORY: ("s.category = %(category)s", "s.category is null"),
     Dimension.RAIL: ("s.rail = %(rail)s", "s.rail is null"),
     Dimension.LABEL: (f"{LABELLED} labels @> array[%(label)s]::varchar[]))", f"{LABELLED} labels = '{{}}'))"),
@@ -96,14 +103,14 @@ select s.currency, {sums} from spent_on s where {chosen} group by 1 order by 4 d
 """
 GROUPS: Final = """
 with spent_on ({columns}) as ({both}),
-grouped as (select {key} as key, {sums} from spent_on s {labels} where {chosen} group by 1)
+grouped as (select {key} as key, {sums} from spent_on s {joins} where {chosen} group by 1)
 select *, count(*) over () from grouped as g (key, spent, returned, payments, unauthorized, unauthorized_payments)
 order by spent - returned desc, key limit %(limit)s
 """
 SERIES: Final = """
 with spent_on ({columns}) as ({both})
 select s.day, case when {key} = any(%(keys)s::text[]) then {key} else %(others)s end, {sums}
-from spent_on s {labels} where {chosen} group by 1, 2 order by 1, 2
+from spent_on s {joins} where {chosen} group by 1, 2 order by 1, 2
 """
 
 
@@ -230,7 +237,7 @@ def _read(
         both=both,
         chosen=" and ".join(conditions),
         key=KEYS[by] if by else "",
-        labels=LABELS if by is Dimension.LABEL else "",
+        joins=JOINS.get(by, "") if by else "",
     )
     return cast(list[tuple[Any, ...]], rows(asked, params | values | more | {"one_thing": one_thing}))
 

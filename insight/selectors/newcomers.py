@@ -15,11 +15,14 @@ NEWCOMERS: Final = """
 with spent_on ({columns}) as ({both}),
 newcomers as (
     select c.id, c.name, c.standing, c.first_seen_at from spend_counterparty c
-    where c.organization_id = %(organization)s and c.first_seen_at >= %(begin)s and c.first_seen_at < %(until)s
+    where c.organization_id = %(organization)s and c.merged_into_id is null
+      and c.first_seen_at >= %(begin)s and c.first_seen_at < %(until)s
 )
 select n.id, n.name, n.standing, n.first_seen_at, coalesce(sum(s.spent - s.returned), 0),
     coalesce(sum(s.payments), 0)::bigint, count(*) over ()
-from newcomers n left join spent_on s on s.counterparty_id = n.id and s.currency = %(currency)s
+from newcomers n left join (
+    spent_on s left join spend_counterparty m on m.id = s.counterparty_id and m.merged_into_id is not null
+) on coalesce(m.merged_into_id, s.counterparty_id) = n.id and s.currency = %(currency)s
 group by 1, 2, 3, 4 order by 5 desc, 4 desc, 1 limit %(limit)s
 """
 

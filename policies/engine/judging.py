@@ -1,7 +1,7 @@
 """What each kind of rule says of one payment; every respect in which it looks at it gives one saying."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final, assert_never
@@ -60,6 +60,8 @@ def judge(rule: Rule, policy: str, payment: Payment, facts: Facts) -> tuple[Sayi
     Whatever goes wrong inside a rule denies: a rule that cannot judge never lets money pass.
     """
     try:
+        if names_who_was_merged(rule, payment):
+            return (Saying(Reason.COUNTERPARTY_MERGED, Outcome.DENY),)
         if not is_covered(rule, payment):
             return ()
         if not is_minimum_known(rule, payment):
@@ -72,6 +74,17 @@ def judge(rule: Rule, policy: str, payment: Payment, facts: Facts) -> tuple[Sayi
 def is_covered(rule: Rule, payment: Payment) -> bool:
     """Say whether the payment meets the rule's `when`."""
     return _is_met(rule, payment, category=payment.category, rail=payment.rail)
+
+
+def names_who_was_merged(rule: Rule, payment: Payment) -> bool:
+    """Say whether the rule's `when` names the payee only by the id of a counterparty that was merged into it.
+
+    It was written for this payee and cannot count it under that id: whether it would let the payment pass is not known.
+    """
+    listed = rule.when.counterparties
+    if not listed or payment.counterparty in listed or not any(one in listed for one in payment.other_identifiers):
+        return False
+    return _is_met(rule, replace(payment, counterparty=None), category=payment.category, rail=payment.rail)
 
 
 def is_minimum_known(rule: Rule, payment: Payment) -> bool:

@@ -15,6 +15,7 @@ class Reason(StrEnum):
     COUNTERPARTY_BLOCKED = "counterparty_blocked"
     IDENTIFIER_MISMATCH = "identifier_mismatch"
     IDENTIFIER_MISSING = "identifier_missing"
+    COUNTERPARTY_MERGED = "counterparty_merged"
     RULE_ERROR = "rule_error"
     COUNTER_MISSING = "counter_missing"
     CURRENCY_NOT_COVERED = "currency_not_covered"
@@ -62,6 +63,7 @@ SENTENCES: Final[dict[Reason, str]] = {
     Reason.COUNTERPARTY_BLOCKED: "The counterparty is blocked.",
     Reason.IDENTIFIER_MISMATCH: "The identifiers sent do not all belong to one counterparty.",
     Reason.IDENTIFIER_MISSING: "Nothing identifies the payee, and a rule blocks some by their identifiers.",
+    Reason.COUNTERPARTY_MERGED: "A rule names a counterparty that was merged into this one; it must name this one.",
     Reason.RULE_ERROR: "A rule could not be evaluated.",
     Reason.COUNTER_MISSING: "What was spent so far is not known.",
     Reason.CURRENCY_NOT_COVERED: "A rule names no amount for the payment's currency.",

@@ -84,7 +84,8 @@ REASONS_OF: Final[Mapping[RuleType, tuple[Reason, ...]]] = {
     RuleType.RAIL: (Reason.RAIL_NOT_ALLOWED, Reason.RAIL_MISSING, Reason.PRICE_CEILING, Reason.CURRENCY_NOT_COVERED),
     RuleType.DUPLICATE: (Reason.DUPLICATE,),
 }
-"""What a check of each type may be coded with, beside `condition_not_met` and `rule_error`, which any may give."""
+"""What a check of each type may be coded with, beside those that any may give: `condition_not_met`, `rule_error`,
+`currency_not_covered` of a minimum amount, and `counterparty_merged`."""
 
 INTRODUCTION: Final = """\
 # Rules
@@ -114,6 +115,8 @@ frozen agent or organization.
   domain itself), `address:0x…`, `account:…`, or a counterparty's id `cpt_…`. Names match nothing. Where a payee is
   not known, every identifier that was sent must be on a WHITELIST; one is enough where they all belong to one known
   counterparty.
+- **Merged counterparties**: whoever is blocked by the id of one stays blocked under the one it was merged into. A rule
+  whose `when` names only the merged one denies (`counterparty_merged`) until it names the other.
 - **Unknown payees** of an agent share one counter where a rule counts per counterparty: made-up ones open no new
   room.
 - `category`, `rail`, `session` and `country` are the caller's word. Do not let such a field alone guard money.

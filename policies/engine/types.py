@@ -70,7 +70,8 @@ class Payment:
     `amount` is exact and positive, in `currency`; it counts in `counting_currency` (pegs resolved at the ask).
     `identifiers` are normalised texts such as `domain:api.openai.com`, `address:0x…`, `account:…`.
     `counterparty` is a public id, or None where no identifier is known; then `standing` is unknown.
-    `other_identifiers` are those that the counterparty has beside the ones sent.
+    `other_identifiers` are those that the counterparty has beside the ones sent, and the public ids of those that were
+    merged into it.
     """
 
     organization: str

@@ -54,6 +54,9 @@ class CounterpartyOut(serializers.Serializer[Any]):
     external_ref = serializers.CharField(allow_null=True)
     identifiers = serializers.ListField(child=serializers.CharField())
     first_seen_at = serializers.DateTimeField()
+    merged_into = serializers.CharField(
+        allow_null=True, help_text="The counterparty that this one was merged into; it does not change any more."
+    )
 
 
 class CounterpartyPageOut(serializers.Serializer[Any]):

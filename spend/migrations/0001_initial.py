@@ -63,6 +63,17 @@ class Migration(migrations.Migration):
                 ("note", models.CharField(blank=True, max_length=500)),
                 ("first_seen_at", models.DateTimeField()),
                 ("external_ref", models.CharField(max_length=200, null=True)),
+                ("merged_at", models.DateTimeField(null=True)),
+                (
+                    "merged_into",
+                    models.ForeignKey(
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="spend.counterparty",
+                    ),
+                ),
                 (
                     "organization",
                     models.ForeignKey(
@@ -276,6 +287,14 @@ class Migration(migrations.Migration):
             model_name="counterparty",
             index=models.Index(fields=["organization", "name"], name="counterparty_by_name"),
         ),
+        migrations.AddIndex(
+            model_name="counterparty",
+            index=models.Index(
+                condition=models.Q(("merged_into__isnull", False)),
+                fields=["merged_into"],
+                name="counterparty_merged_into",
+            ),
+        ),
         migrations.AddConstraint(
             model_name="counterparty",
             constraint=models.CheckConstraint(
@@ -287,6 +306,24 @@ class Migration(migrations.Migration):
             model_name="counterparty",
             constraint=models.UniqueConstraint(
                 fields=("organization", "external_ref"), name="counterparty_reference_is_unique"
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="counterparty",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("merged_into", models.F("id")), _negated=True),
+                name="counterparty_is_not_merged_into_itself",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="counterparty",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("merged_at__isnull", True), ("merged_into__isnull", True)),
+                    models.Q(("merged_at__isnull", False), ("merged_into__isnull", False)),
+                    _connector="OR",
+                ),
+                name="merged_counterparty_has_a_moment",
             ),
         ),
         migrations.AddIndex(

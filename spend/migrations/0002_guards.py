@@ -36,7 +36,30 @@ create index counter_that_is_whole on spend_counter
     where not has_gap and subject <> 'pot';
 """
 
+# For the question which counterparties may be one and the same; names and domains are compared in a plain form.
+ALIKE = """
+create function conto_plain_name(name text) returns text language sql immutable parallel safe as $$
+    select lower(regexp_replace(name, '[^[:alnum:]]+', '', 'g'))
+$$;
+
+create function conto_registered_domain(host text) returns text language sql immutable parallel safe as $$
+    -- A guess without the public suffix list: it suggests, and decides nothing.
+    select substring(host from
+        case when host ~ '(^|\\.)(co|com|net|org|gov|edu|ac|or|ne|go)\\.[a-z]{2}$'
+            then '[^.]+\\.[^.]+\\.[^.]+$' else '[^.]+\\.[^.]+$' end)
+$$;
+
+create index counterparty_by_plain_name on spend_counterparty (organization_id, conto_plain_name(name))
+    where merged_into_id is null;
+create index identifier_by_registered_domain on spend_identifier (organization_id, conto_registered_domain(value))
+    where kind = 'domain';
+"""
+
 DROP = """
+drop index identifier_by_registered_domain;
+drop index counterparty_by_plain_name;
+drop function conto_registered_domain(text);
+drop function conto_plain_name(text);
 drop index counter_that_is_whole;
 drop trigger spend_spendrecord_is_immutable on spend_spendrecord;
 drop trigger spend_spendrecord_is_not_truncated on spend_spendrecord;
@@ -50,4 +73,4 @@ class Migration(migrations.Migration):
 
     dependencies: ClassVar = [("spend", "0001_initial"), ("audit", "0002_guards")]
 
-    operations: ClassVar = [migrations.RunSQL(RECORDS + RING + WHOLE, DROP)]
+    operations: ClassVar = [migrations.RunSQL(RECORDS + RING + WHOLE + ALIKE, DROP)]

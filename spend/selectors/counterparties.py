@@ -14,6 +14,7 @@ from core.db import rows
 from core.errors import Invalid, NotFound
 from core.ids import Prefix, from_public, to_public
 from spend.models import STANDINGS, Counterparty, Identifier, Peg
+from spend.selectors.families import family_of
 
 PAGE_SIZE: Final = 50
 LARGEST_PAGE: Final = 100
@@ -27,16 +28,19 @@ BACK: Final = "back."
 """Begins a cursor that reads towards the beginning of the list."""
 
 RECENTLY_PAID: Final = """
-select h.counterparty_id, h.currency, sum(h.spent - h.returned), count(distinct h.agent_id), max(h.asked_at)
-from spend_hold h
+with family as (
+    select id, coalesce(merged_into_id, id) as present from spend_counterparty
+    where id = any(%(counterparties)s::uuid[]) or merged_into_id = any(%(counterparties)s::uuid[])
+)
+select f.present, h.currency, sum(h.spent - h.returned), count(distinct h.agent_id), max(h.asked_at)
+from spend_hold h join family f on f.id = h.counterparty_id
 where h.organization_id = %(organization)s and h.asked_at >= %(since)s and h.spent > 0
-  and h.counterparty_id = any(%(counterparties)s::uuid[])
-group by h.counterparty_id, h.currency order by h.currency
+group by f.present, h.currency order by h.currency
 """
 
 PAYERS: Final = """
 select agent_id, currency, sum(spent - returned), count(*), max(asked_at)
-from spend_hold where organization_id = %(organization)s and counterparty_id = %(counterparty)s and spent > 0
+from spend_hold where organization_id = %(organization)s and counterparty_id = any(%(family)s::uuid[]) and spent > 0
 group by agent_id, currency order by max(asked_at) desc limit %(limit)s
 """
 
@@ -64,6 +68,8 @@ class CounterpartyView:
     external_ref: str | None
     first_seen_at: datetime
     identifiers: tuple[str, ...]
+    merged_into: str | None = None
+    merged_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +144,20 @@ def counterparty_of(organization_id: UUID, counterparty_id: UUID) -> Counterpart
     return _one(Counterparty.objects.filter(organization_id=organization_id, pk=counterparty_id))
 
 
+def present_counterparty(organization_id: UUID, counterparty_id: UUID) -> CounterpartyView:
+    """Return a counterparty, or the one that it was merged into; raises `NotFound`."""
+    found = counterparty_of(organization_id, counterparty_id)
+    if found.merged_into is None:
+        return found
+    return counterparty_of(organization_id, from_public(Prefix.COUNTERPARTY, found.merged_into))
+
+
+def merged_into(organization_id: UUID, counterparty_id: UUID) -> tuple[CounterpartyView, ...]:
+    """Return those that were merged into a counterparty, the last first."""
+    found = Counterparty.objects.filter(organization_id=organization_id, merged_into_id=counterparty_id)
+    return tuple(_view(one) for one in _with_identifiers(found).order_by("-merged_at", "pk"))
+
+
 def counterparty_by_reference(organization_id: UUID, external_ref: str) -> CounterpartyView:
     """Return the counterparty of the app's own reference; raises `NotFound`."""
     if NUL in external_ref:
@@ -147,7 +167,7 @@ def counterparty_by_reference(organization_id: UUID, external_ref: str) -> Count
 
 def unknown_since(organization_id: UUID, since: datetime) -> int:
     """Return how many counterparties turned up since then and still have the standing unknown."""
-    mine = Counterparty.objects.filter(organization_id=organization_id)
+    mine = Counterparty.objects.filter(organization_id=organization_id, merged_into__isnull=True)
     return mine.filter(standing="unknown", first_seen_at__gte=since).count()
 
 
@@ -171,7 +191,8 @@ def recently_paid(
 
 def payers_of(organization_id: UUID, counterparty_id: UUID) -> tuple[Payer, ...]:
     """Return the agents that have paid a counterparty, who asked last first; one line per agent and currency."""
-    params = {"organization": organization_id, "counterparty": counterparty_id, "limit": MOST_PAYERS}
+    family = list(family_of(organization_id, counterparty_id))
+    params = {"organization": organization_id, "family": family, "limit": MOST_PAYERS}
     found = cast(list[tuple[UUID, str, Decimal, int, datetime]], rows(PAYERS, params))
     names = agent_names(organization_id, {agent_id for agent_id, *_ in found})
     return tuple(
@@ -208,6 +229,8 @@ def _view(one: Counterparty) -> CounterpartyView:
         one.external_ref,
         one.first_seen_at,
         tuple(str(identifier) for identifier in one.identifiers.all()),
+        None if one.merged_into_id is None else to_public(Prefix.COUNTERPARTY, one.merged_into_id),
+        one.merged_at,
     )
 
 
@@ -220,7 +243,10 @@ def _filtered(organization_id: UUID, chosen: CounterpartyFilter) -> QuerySet[Cou
     if chosen.standing:
         found = found.filter(standing=chosen.standing)
     if chosen.external_ref is not None:
+        # Whoever asks for exactly one is told where it went.
         found = found.filter(external_ref=chosen.external_ref)
+    else:
+        found = found.filter(merged_into__isnull=True)
     return found.filter(_like(organization_id, chosen.search)) if chosen.search.strip() else found
 
 

@@ -10,6 +10,7 @@ from uuid import UUID
 from django.db.models import Count, Exists, OuterRef, Sum
 
 from spend.models import Hold, SpendRecord
+from spend.selectors.families import family_of
 
 MOST_RECORDS: Final = 200
 """Records shown of one authorization; an app that pays in more parts sees the first ones."""
@@ -142,9 +143,10 @@ def records_of(authorization_id: UUID) -> tuple[RecordState, ...]:
 
 
 def paid_to(organization_id: UUID, counterparty_id: UUID) -> tuple[tuple[str, Decimal, int], ...]:
-    """Return what the organization has paid to a counterparty so far: currency, sum, number of payments."""
+    """Return what the organization has paid to a counterparty, and to those merged into it: currency, sum, payments."""
+    family = family_of(organization_id, counterparty_id)
     found = (
-        Hold.objects.filter(organization_id=organization_id, counterparty_id=counterparty_id, spent__gt=0)
+        Hold.objects.filter(organization_id=organization_id, counterparty_id__in=family, spent__gt=0)
         .values_list("currency")
         .annotate(total=Sum("spent"), number=Count("id"))
         .order_by("currency")

@@ -19,14 +19,19 @@ CONDITION: Final = """
     (cardinality(%(categories)s::text[]) = 0 or category is null or category = any(%(categories)s::text[]))
     and (cardinality(%(rails)s::text[]) = 0 or rail is null or rail = any(%(rails)s::text[]))
     and (cardinality(%(counterparties)s::uuid[]) = 0 or counterparty_id is null
-         or counterparty_id = any(%(counterparties)s::uuid[]))
+         or counterparty_id = any(%(counterparties)s::uuid[])
+         or exists (select from spend_counterparty m where m.id = spend_hold.counterparty_id
+                    and m.merged_into_id = any(%(counterparties)s::uuid[])))
     and (cardinality(%(currencies)s::text[]) = 0 or currency = any(%(currencies)s::text[])
          or counting_currency = any(%(currencies)s::text[]))
     and not exists (
         select from unnest(%(minimum_currencies)s::text[], %(minimum_amounts)s::numeric[]) as least (currency, amount)
         where least.currency = spend_hold.counting_currency and spend_hold.amount < least.amount)
 """
-"""The same question as `core.span.Condition.covers`, asked of rows; a test holds the two together."""
+"""The same question as `core.span.Condition.covers`, asked of rows; a test holds the two together.
+
+Who was merged into another counts as that other one.
+"""
 
 MATCHING: Final = f"""
 from spend_hold
@@ -34,7 +39,8 @@ where agent_id = %(agent)s::uuid
   and (%(is_count)s or counting_currency = %(currency)s::text)
   and (not %(is_count)s or is_ask)
   and (%(session)s::text is null or session = %(session)s::text)
-  and (not %(is_by_counterparty)s or counterparty_id is not distinct from %(counterparty)s::uuid)
+  and (not %(is_by_counterparty)s or counterparty_id is not distinct from %(counterparty)s::uuid
+       or counterparty_id in (select id from spend_counterparty where merged_into_id = %(counterparty)s::uuid))
   and (%(start)s::timestamptz is null or asked_at >= %(start)s::timestamptz)
   and (%(end)s::timestamptz is null or asked_at < %(end)s::timestamptz)
   and (%(rolling)s::bigint is null

@@ -17,15 +17,16 @@ PAYEES_KEPT: Final = 20_000
 """Payees kept per process; an organization pays far fewer."""
 
 OWNED: Final = "array(select kind || ':' || value from spend_identifier o where o.counterparty_id = c.id order by 1)"
+MERGED: Final = "array(select m.id from spend_counterparty m where m.merged_into_id = c.id order by 1)"
 RESOLVE: Final = f"""
-select i.kind || ':' || i.value, c.id, c.standing, c.country, {OWNED}
+select i.kind || ':' || i.value, c.id, c.standing, c.country, {OWNED}, {MERGED}
 from spend_identifier i join spend_counterparty c on c.id = i.counterparty_id
 where i.organization_id = %(organization)s::uuid
   and (i.kind, i.value) in (select * from unnest(%(kinds)s::text[], %(values)s::text[]))
 union all
-select 'id', c.id, c.standing, c.country, {OWNED}
-from spend_counterparty c
-where c.organization_id = %(organization)s::uuid and c.id = %(id)s::uuid
+select 'id', c.id, c.standing, c.country, {OWNED}, {MERGED}
+from spend_counterparty named join spend_counterparty c on c.id = coalesce(named.merged_into_id, named.id)
+where named.organization_id = %(organization)s::uuid and named.id = %(id)s::uuid
 """
 
 
@@ -33,7 +34,7 @@ where c.organization_id = %(organization)s::uuid and c.id = %(id)s::uuid
 class Payee:
     """Who a claim resolved to; `counterparty` None where it is nobody known or the identifiers disagree.
 
-    `identifiers` are all that the counterparty has, sent or not.
+    `identifiers` are all that the counterparty has, sent or not; `merged` are those that were merged into it.
     """
 
     counterparty: UUID | None
@@ -42,6 +43,7 @@ class Payee:
     has_mismatch: bool
     is_new: bool
     identifiers: tuple[str, ...] = ()
+    merged: tuple[UUID, ...] = ()
 
 
 UNKNOWN_PAYEE: Final = Payee(None, "unknown", "", has_mismatch=False, is_new=False)
@@ -56,7 +58,7 @@ def resolve_payee(organization_id: UUID, claim: PayeeClaim) -> Payee:
         return UNKNOWN_PAYEE
     pairs = [identifier.split(":", 1) for identifier in claim.identifiers]
     found = cast(
-        list[tuple[str, UUID, str, str, list[str]]],
+        list[tuple[str, UUID, str, str, list[str], list[UUID]]],
         prepared_rows(
             RESOLVE,
             {
@@ -72,13 +74,17 @@ def resolve_payee(organization_id: UUID, claim: PayeeClaim) -> Payee:
         return Payee(None, "unknown", "", has_mismatch=False, is_new=True)
     if any(row[2] == BLOCKED for row in found):
         # Junk beside the identifier of somebody blocked must not wash them clean.
-        _, counterparty, standing, country, owned = next(row for row in found if row[2] == BLOCKED)
-        has_mismatch = len(found) < sent
-        return Payee(counterparty, standing, country, has_mismatch, is_new=False, identifiers=tuple(owned))
+        return _payee(next(row for row in found if row[2] == BLOCKED), has_mismatch=len(found) < sent)
     if len(found) < sent or len({row[1] for row in found}) > 1:
         return Payee(None, "unknown", "", has_mismatch=True, is_new=False)
-    _, counterparty, standing, country, owned = found[0]
-    return Payee(counterparty, standing, country, has_mismatch=False, is_new=False, identifiers=tuple(owned))
+    return _payee(found[0], has_mismatch=False)
+
+
+def _payee(row: tuple[str, UUID, str, str, list[str], list[UUID]], *, has_mismatch: bool) -> Payee:
+    _, counterparty, standing, country, owned, merged = row
+    return Payee(
+        counterparty, standing, country, has_mismatch, is_new=False, identifiers=tuple(owned), merged=tuple(merged)
+    )
 
 
 def payee_in(organization_id: UUID, claim: PayeeClaim, epoch: int) -> Payee:

@@ -76,7 +76,7 @@ def change_counterparty(
 ) -> None:
     """Change the fields of `change`; where they hold what is stored already, nothing is written.
 
-    Raises `NotFound`, `Invalid`, `Conflict` (`identifier_taken`).
+    Raises `NotFound`, `Invalid`, `Conflict` (`identifier_taken`, `counterparty_merged`).
     """
     _change(_stop_and_lock(organization_id, counterparty_id), change, actor=actor, now=now)
 
@@ -133,7 +133,8 @@ def upsert_counterparty_by_ref(
 ) -> Upserted:
     """Create the counterparty of the app's own reference, or bring it to `change`; the same call twice changes nothing.
 
-    Raises `Invalid` (`name_invalid` also where a new one gets no name), `Conflict` (`identifier_taken`).
+    Raises `Invalid` (`name_invalid` also where a new one gets no name), `Conflict` (`identifier_taken`,
+    `counterparty_merged`).
     """
     reference = reference_of(external_ref)
     hold_gate_exclusively(organization_id)
@@ -141,6 +142,7 @@ def upsert_counterparty_by_ref(
     counterparty = known.select_for_update(of=("self",)).first()
     if counterparty is None:
         return Upserted(_insert(organization_id, reference, change, actor=actor, now=now), is_new=True)
+    _refuse_merged(counterparty)
     _change(counterparty, change, actor=actor, now=now)
     return Upserted(counterparty.pk, is_new=False)
 
@@ -151,7 +153,16 @@ def _stop_and_lock(organization_id: UUID, counterparty_id: UUID) -> Counterparty
     counterparty = found.select_for_update(of=("self",)).first()
     if counterparty is None:
         raise NotFound()
+    _refuse_merged(counterparty)
     return counterparty
+
+
+def _refuse_merged(counterparty: Counterparty) -> None:
+    """Raise `Conflict` (`counterparty_merged`): who was merged does not change any more."""
+    if counterparty.merged_into is not None:
+        left = counterparty.merged_into
+        detail = f"This counterparty was merged into {left.name}; change that one."
+        raise Conflict("counterparty_merged", detail, counterparty=public_id_of(left))
 
 
 def _insert(

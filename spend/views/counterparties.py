@@ -16,7 +16,8 @@ from people.forms import add_fault
 from people.permissions import MemberRequest, actor_of, needs
 from people.roles import Right
 from spend.forms import CounterpartyForm, IdentifierForm, NewCounterpartyForm, StandingForm, sent
-from spend.selectors.counterparties import counterparty_of, payers_of
+from spend.selectors.alike import likely_duplicates
+from spend.selectors.counterparties import counterparty_of, merged_into, payers_of, present_counterparty
 from spend.selectors.holds import paid_to
 from spend.services import changes
 
@@ -139,7 +140,10 @@ def _page(request: MemberRequest, public_id: str, *, status: int = 200, **forms:
         "payers": payers_of(organization_id, found),
         "standing_form": StandingForm(initial={"standing": shown.standing}),
         "identifier_form": IdentifierForm(),
-        "may_manage": request.member.may(Right.MANAGE_COUNTERPARTIES),
+        "may_manage": request.member.may(Right.MANAGE_COUNTERPARTIES) and shown.merged_into is None,
+        "merged": merged_into(organization_id, found),
+        "present": present_counterparty(organization_id, found) if shown.merged_into else None,
+        "alike": likely_duplicates(organization_id, found),
     }
     return render(request, "spend/counterparty.html", context | forms, status=status)
 

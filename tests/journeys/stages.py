@@ -118,6 +118,7 @@ def examples(viewer: Member, invitation: str) -> Examples:
         "approvals:public_id": {"": known["pending_review"]},
         "approvals:authorization:public_id": known,
         "approvals:agent_limits:public_id": agent,
+        "approvals:merge:public_id": payee,
         "approvals:agent_authorizations:public_id": agent,
         "audit:subject_id": agent,
         "audit:event_id": {"": newest(viewer.organization_id, Filters(), limit=1).events[0].id},

@@ -19,7 +19,12 @@ from tests.policies.engine.telling import telling
 from tests.policies.engine.test_evaluate_laws import situations
 
 DOCS = Path(__file__).parents[3] / "docs"
-ANY_RULE = {Reason.CONDITION_NOT_MET, Reason.RULE_ERROR, Reason.CURRENCY_NOT_COVERED}
+ANY_RULE = {
+    Reason.CONDITION_NOT_MET,
+    Reason.RULE_ERROR,
+    Reason.CURRENCY_NOT_COVERED,
+    Reason.COUNTERPARTY_MERGED,
+}
 OF_THE_WHOLE = {Reason.ORGANIZATION_FROZEN, Reason.AGENT_FROZEN, Reason.NO_POLICY, Reason.NO_RULE_APPLIES}
 
 

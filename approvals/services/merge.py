@@ -1,0 +1,31 @@
+"""Merging duplicate counterparties: what was one payee under two names becomes one."""
+
+from datetime import datetime
+from uuid import UUID
+
+from core.actor import Actor
+from core.db import hold_gate_exclusively, use_case
+from core.errors import Conflict
+from core.ids import Prefix, to_public
+from policies.selectors import policies_judging_only
+from spend.services.merging import merge_into
+
+
+@use_case
+def merge_counterparties(*, organization_id: UUID, kept_id: UUID, merged_id: UUID, actor: Actor, now: datetime) -> None:
+    """Merge one counterparty into another, behind the organization's gate; decisions under way are made again.
+
+    Raises what `spend.services.merging.merge_into` does, and `Conflict` (`counterparty_named`) where a policy in force
+    judges payments to the merged one only: its rule could not count them under the other.
+    """
+    hold_gate_exclusively(organization_id)
+    merge_into(organization_id=organization_id, kept_id=kept_id, merged_id=merged_id, actor=actor, now=now)
+    kept, merged = (to_public(Prefix.COUNTERPARTY, one) for one in (kept_id, merged_id))
+    in_the_way = policies_judging_only(organization_id, merged, without=kept)
+    if in_the_way:
+        names = ", ".join(policy.name for policy in in_the_way)
+        detail = (
+            f"A rule judges payments to the duplicate only ({names}). Name the other one there first, or merge the "
+            "other way round."
+        )
+        raise Conflict("counterparty_named", detail, policies=[policy.policy for policy in in_the_way])

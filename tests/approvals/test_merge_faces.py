@@ -1,0 +1,75 @@
+"""Merging counterparties by page and by API."""
+
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.test import Client
+
+from core.clock import now as clock_now
+from people.roles import Scope
+from people.services import issue_organization_key
+from tests.agents.samples import a_credential, bearer
+from tests.approvals.test_merge import PER_PAYEE, ROOMY, payees
+from tests.approvals.world import make_world, put_policy
+from tests.factories import actor_for
+from tests.spend.samples import a_counterparty, public
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_back_end_merges_and_reads_where_the_duplicate_went(client: Client) -> None:
+    world = make_world(ROOMY)
+    kept, merged = payees(world, external_ref="vendor-7")
+    issued = issue_organization_key(
+        organization_id=world.organization_id,
+        name="back end",
+        scopes=[Scope.PROVISION],
+        expires_at=None,
+        by=world.cast.oona.person,
+        actor=actor_for(world.cast.oona),
+        now=clock_now(),
+    )
+    headers, home = bearer(issued.secret), "/api/v1/counterparties"
+
+    def merge_with(duplicate: str) -> Any:
+        path = f"{home}/{public(kept)}/merge"
+        return client.post(path, {"duplicate": duplicate}, content_type="application/json", headers=headers)
+
+    assert merge_with("nobody").json()["code"] == "counterparty_invalid"
+    assert merge_with(public(kept)).json()["code"] == "merge_with_itself"
+    done = merge_with(public(merged))
+    assert done.status_code == 200
+    assert done.json()["identifiers"] == ["domain:acme.com", "domain:billing.acme.com"]
+    again = merge_with(public(merged))
+    assert (again.status_code, again.json()["counterparty"]) == (409, public(kept))
+    for path in (f"{home}/{public(merged)}", f"{home}/by-ref/vendor-7"):
+        assert client.get(path, headers=headers).json()["merged_into"] == public(kept)
+    listed = client.get(home, headers=headers).json()["data"]
+    assert [(one["id"], one["merged_into"]) for one in listed] == [(public(kept), None)]
+    by_reference = client.get(f"{home}?external_ref=vendor-7", headers=headers).json()["data"]
+    assert [one["id"] for one in by_reference] == [public(merged)]
+
+
+def test_the_page_says_what_stands_in_the_way(client: Client) -> None:
+    world = make_world(ROOMY)
+    kept, merged = payees(world, country="DE")
+    france = a_counterparty(world.cast.olu, "Acme SA", identifiers=[], country="FR")
+    client.force_login(world.cast.olu.person)
+    put_policy(world.cast, "Acme SA only", [{**PER_PAYEE, "when": {"counterparties": [public(france)]}}])
+    given: dict[str, Any] = {"rails": [], "counterparties": [merged], "may_agent_release": True}
+    a_credential(world.cast.olu, world.agent, **given)
+
+    def page(duplicate: UUID, path: UUID = kept) -> str:
+        return client.get(f"/counterparties/{public(path)}/merge/?duplicate={public(duplicate)}").content.decode()
+
+    assert "not released any more" in page(merged)
+    assert "Merge for good" in page(merged)
+    stopped = page(france, merged)
+    assert "Two countries" in stopped
+    assert "Acme SA only" in stopped
+    assert "Merge for good" not in stopped
+    refused = client.post(f"/counterparties/{public(merged)}/merge/", {"duplicate": public(france)})
+    assert refused.status_code == 409
+    assert "say first which is right" in refused.content.decode()
+    assert client.post(f"/counterparties/{public(kept)}/merge/", {"duplicate": "x"}).status_code == 422
