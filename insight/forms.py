@@ -40,6 +40,7 @@ class AnalyticsForm(forms.Form):
     category = forms.CharField(required=False, max_length=LONGEST_VALUE)
     rail = forms.CharField(required=False, max_length=LONGEST_VALUE)
     label = forms.CharField(required=False, max_length=LONGEST_VALUE)
+    policy = forms.CharField(required=False, max_length=LONGEST_VALUE)
     none = forms.MultipleChoiceField(required=False, choices=[(one.value, one.value) for one in Dimension])
 
     def chosen_period(self) -> str:

@@ -15,6 +15,7 @@ from people.models import Organization, Person
 SAID_LENGTH = 20
 REASON_LENGTH = 60
 TEXT_LENGTH = 200
+POLICY_LENGTH = 40
 SAID = ("allow", "review", "deny", "approved", "rejected", "redecided", "voided", "expired", "recorded")
 """How an ask was answered, and how a question to people was closed."""
 
@@ -35,8 +36,9 @@ class Rollup(models.Model):
 
 
 class SpendDay(models.Model):
-    """What was recorded on one day of one currency, agent, counterparty, category and rail.
+    """What was recorded on one day of one currency, agent, counterparty, category, rail and set of policies.
 
+    `policies` are the public ids of those that had a say in the payments, sorted; `policies_key` is the digest of them.
     `unauthorized` is the part of `spent` that no authorization stood behind.
     """
 
@@ -47,6 +49,8 @@ class SpendDay(models.Model):
     counterparty_id = models.UUIDField(null=True)
     category = models.CharField(max_length=TEXT_LENGTH, null=True)
     rail = models.CharField(max_length=20, null=True)
+    policies = ArrayField(models.CharField(max_length=POLICY_LENGTH), default=list)
+    policies_key = models.CharField(max_length=32)
     spent = models.DecimalField(max_digits=30, decimal_places=6)
     returned = models.DecimalField(max_digits=30, decimal_places=6)
     payments = models.BigIntegerField()
@@ -56,7 +60,16 @@ class SpendDay(models.Model):
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(
-                fields=["organization", "day", "currency", "agent", "counterparty_id", "category", "rail"],
+                fields=[
+                    "organization",
+                    "day",
+                    "currency",
+                    "agent",
+                    "counterparty_id",
+                    "category",
+                    "rail",
+                    "policies_key",
+                ],
                 nulls_distinct=False,
                 name="spend_day_is_one_per_group",
             ),
@@ -67,10 +80,10 @@ class SpendDay(models.Model):
 
 
 class GroupDay(models.Model):
-    """What was recorded on one day of one currency and one agent, counterparty, category or rail, whatever else it was.
+    """What was recorded on one day of one currency and one agent, counterparty, category, rail or policy.
 
-    Most pages group by one thing: these rows are few where those of `SpendDay` are as many as payments. `key` is the
-    text of an id or a word, empty where there was none.
+    What several policies had a say in stands under each of them. Most pages group by one thing: these rows are few, and
+    those of `SpendDay` are as many as payments. `key` is the text of an id or a word, empty where there was none.
     """
 
     organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+", db_index=False)

@@ -91,6 +91,20 @@ def current_policies(organization_id: UUID) -> tuple[PolicyInForce, ...]:
     return tuple(each.compiled() for each in _in_force(organization_id))
 
 
+def policy_names(organization_id: UUID, policy_ids: Iterable[str]) -> dict[str, str]:
+    """Return the names of policies by public id; foreign ones and what is no id are missing."""
+    wanted = [one for one in map(_policy_id, policy_ids) if one is not None]
+    found = Policy.objects.filter(organization_id=organization_id, pk__in=wanted)
+    return {to_public(Prefix.POLICY, key): name for key, name in found.values_list("pk", "name")}
+
+
+def _policy_id(public_id: str) -> UUID | None:
+    try:
+        return from_public(Prefix.POLICY, public_id)
+    except NotFound:
+        return None
+
+
 def policies_naming(organization_id: UUID, names: Sequence[str]) -> tuple[PolicyInForce, ...]:
     """Return the published policies with a rule that names one of these public ids and identifiers of a payee."""
     return tuple(

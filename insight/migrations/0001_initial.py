@@ -101,6 +101,8 @@ class Migration(migrations.Migration):
                 ('counterparty_id', models.UUIDField(null=True)),
                 ('category', models.CharField(max_length=200, null=True)),
                 ('rail', models.CharField(max_length=20, null=True)),
+                ('policies', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=40), default=list, size=None)),
+                ('policies_key', models.CharField(max_length=32)),
                 ('spent', models.DecimalField(decimal_places=6, max_digits=30)),
                 ('returned', models.DecimalField(decimal_places=6, max_digits=30)),
                 ('payments', models.BigIntegerField()),
@@ -110,7 +112,7 @@ class Migration(migrations.Migration):
                 ('organization', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='people.organization')),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('organization', 'day', 'currency', 'agent', 'counterparty_id', 'category', 'rail'), name='spend_day_is_one_per_group', nulls_distinct=False)],
+                'constraints': [models.UniqueConstraint(fields=('organization', 'day', 'currency', 'agent', 'counterparty_id', 'category', 'rail', 'policies_key'), name='spend_day_is_one_per_group', nulls_distinct=False)],
             },
         ),
     ]

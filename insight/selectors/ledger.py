@@ -36,6 +36,7 @@ class Dimension(StrEnum):
     CATEGORY = "category"
     RAIL = "rail"
     LABEL = "label"
+    POLICY = "policy"
 
 
 KEYS: Final = {
@@ -44,6 +45,7 @@ KEYS: Final = {
     Dimension.CATEGORY: "coalesce(s.category, '')",
     Dimension.RAIL: "coalesce(s.rail, '')",
     Dimension.LABEL: "coalesce(label, '')",
+    Dimension.POLICY: "coalesce(policy, '')",
 }
 PRESENT: Final = """
 left join spend_counterparty merged on merged.id = s.counterparty_id and merged.merged_into_id is not null
@@ -55,7 +57,17 @@ left join lateral unnest(labelled.labels) as label on true
 """
 """The labels an agent has now, whenever it spent; an agent with two of them stands in two groups."""
 
-JOINS: Final = {Dimension.COUNTERPARTY: PRESENT, Dimension.LABEL: LABELS}
+EACH_POLICY: Final = "left join lateral unnest(s.policies) as policy on true"
+JOINS: Final = {Dimension.COUNTERPARTY: PRESENT, Dimension.LABEL: LABELS, Dimension.POLICY: EACH_POLICY}
+OVERLAPPING: Final = frozenset({Dimension.LABEL, Dimension.POLICY})
+"""What one payment may have several of: it stands under each, and the groups together are more than was spent."""
+POLICIES: Final = """
+array(select distinct said->>'policy'
+    from approvals_authorization a, jsonb_array_elements(coalesce(a.redecision, a.decision)->'checks') said
+    where a.id = r.authorization_id and said->>'mode' = 'enforced' and said->>'outcome' <> 'not_applicable'
+    order by 1)::varchar[]
+"""
+"""The policies that had a say in what record `r` was paid on: enforced, a rule of theirs applied, the last decision."""
 
 LABELLED: Final = "s.agent_id = any(array(select id from agents_agent where organization_id = %(organization)s and"
 FILTERS: Final = {
@@ -64,12 +76,13 @@ FILTERS: Final = {
     Dimension.CATEGORY: ("s.category = %(category)s", "s.category is null"),
     Dimension.RAIL: ("s.rail = %(rail)s", "s.rail is null"),
     Dimension.LABEL: (f"{LABELLED} labels @> array[%(label)s]::varchar[]))", f"{LABELLED} labels = '{{}}'))"),
+    Dimension.POLICY: ("s.policies @> array[%(policy)s]::varchar[]", "s.policies = '{}'"),
 }
 """What lets one value through, and what lets through only those that have none."""
 
 DAYS: Final = """
-select d.day, d.currency, d.agent_id, d.counterparty_id, d.category, d.rail, d.spent, d.returned, d.payments,
-    d.unauthorized, d.unauthorized_payments
+select d.day, d.currency, d.agent_id, d.counterparty_id, d.category, d.rail, d.policies, d.spent, d.returned,
+    d.payments, d.unauthorized, d.unauthorized_payments
 from insight_spendday d
 where d.organization_id = %(organization)s and d.day >= %(first)s and d.day <= %(last)s
 """
@@ -78,6 +91,7 @@ select d.day, d.currency, case d.by when 'agent' then d.key::uuid end,
     case d.by when 'counterparty' then nullif(d.key, '')::uuid end,
     case d.by when 'category' then nullif(d.key, '') end,
     case d.by when 'rail' then nullif(d.key, '') end,
+    case when d.by = 'policy' and d.key <> '' then array[d.key] else '{}' end::varchar[],
     d.spent, d.returned, d.payments, d.unauthorized, d.unauthorized_payments
 from insight_groupday d
 where d.organization_id = %(organization)s and d.by = %(one_thing)s and d.day >= %(first)s and d.day <= %(last)s
@@ -85,15 +99,18 @@ where d.organization_id = %(organization)s and d.by = %(one_thing)s and d.day >=
 """The rows of one dimension, where a question looks at no other: they are far fewer."""
 TAIL: Final = """
 select (r.recorded_at at time zone %(zone)s)::date, r.currency, r.agent_id, r.counterparty_id, h.category, h.rail,
+    {policies},
     case r.kind when 'payment' then r.amount else 0 end, case r.kind when 'refund' then r.amount else 0 end,
     case r.kind when 'payment' then 1 else 0 end,
     case when r.kind = 'payment' and r.flags @> '{unauthorized}' then r.amount else 0 end,
     case when r.kind = 'payment' and r.flags @> '{unauthorized}' then 1 else 0 end
 from spend_spendrecord r join spend_hold h on h.id = r.hold_id
 where r.organization_id = %(organization)s and r.recorded_at >= %(since)s and r.recorded_at < %(until)s
-"""
-COLUMNS: Final = "day, currency, agent_id, counterparty_id, category, rail, spent, returned, payments, unauthorized,\
+""".replace("{policies}", POLICIES)
+COLUMNS: Final = (
+    "day, currency, agent_id, counterparty_id, category, rail, policies, spent, returned, payments, unauthorized,\
  unauthorized_payments"
+)
 SUMS: Final = "coalesce(sum(s.spent), 0), coalesce(sum(s.returned), 0), coalesce(sum(s.payments), 0)::bigint,\
  coalesce(sum(s.unauthorized), 0), coalesce(sum(s.unauthorized_payments), 0)::bigint"
 
@@ -123,6 +140,7 @@ class Chosen:
     category: str | None = None
     rail: str | None = None
     label: str | None = None
+    policy: str | None = None
     currency: str | None = None
 
 

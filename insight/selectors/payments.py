@@ -11,7 +11,7 @@ from agents.selectors import agent_names
 from core.db import rows
 from core.ids import Prefix, to_public
 from core.paging import DEFAULT_PAGE, LARGEST_PAGE, decode_cursor, encode_cursor
-from insight.selectors.ledger import Chosen, conditions_of
+from insight.selectors.ledger import POLICIES, Chosen, conditions_of
 from insight.selectors.periods import Period
 from spend.selectors.counterparties import counterparty_names
 
@@ -19,7 +19,7 @@ PAYMENTS: Final = """
 select s.id, s.agent_id, s.authorization_id, s.kind, s.amount, s.currency, s.counterparty_id, s.payee_name, s.category,
     s.rail, s.reference, s.flags, s.recorded_at
 from (
-    select r.*, r.payee->>'name' as payee_name, h.category, h.rail
+    select r.*, r.payee->>'name' as payee_name, h.category, h.rail, {policies} as policies
     from spend_spendrecord r join spend_hold h on h.id = r.hold_id
 ) s
 where s.organization_id = %(organization)s and s.recorded_at >= %(since)s and s.recorded_at < %(until)s
@@ -86,7 +86,7 @@ def payments_page(wanted: Wanted, *, cursor: str = "", limit: int = DEFAULT_PAGE
         "behind_id": behind_id,
         "limit": limit + 1,
     }
-    found = cast(list[Line], rows(PAYMENTS.format(chosen=" and ".join(conditions)), params | values))
+    found = cast(list[Line], rows(PAYMENTS.format(chosen=" and ".join(conditions), policies=POLICIES), params | values))
     shown = found[:limit]
     more = encode_cursor(shown[-1][-1], shown[-1][0]) if len(found) > limit else ""
     return PaymentPage(_named(wanted.organization_id, shown), more)

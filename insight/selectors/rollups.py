@@ -8,13 +8,13 @@ from people.models import Organization
 
 QUESTIONS: Final[dict[str, str]] = {
     "day of spend differs from its records": """
-        select organization_id, day, currency, agent_id, counterparty_id, category, rail from (
-            select organization_id, day, currency, agent_id, counterparty_id, category, rail, spent, returned, payments,
-                unauthorized, unauthorized_payments
+        select organization_id, day, currency, agent_id, counterparty_id, category, rail, policies from (
+            select organization_id, day, currency, agent_id, counterparty_id, category, rail, policies, spent, returned,
+                payments, unauthorized, unauthorized_payments
             from insight_spendday
             union all
             select r.organization_id, date(timezone(k.time_zone, r.recorded_at)), r.currency, r.agent_id,
-                r.counterparty_id, h.category, h.rail,
+                r.counterparty_id, h.category, h.rail, said.policies,
                 case r.kind when 'payment' then -r.amount else 0 end,
                 case r.kind when 'refund' then -r.amount else 0 end,
                 case r.kind when 'payment' then -1 else 0 end,
@@ -23,8 +23,15 @@ QUESTIONS: Final[dict[str, str]] = {
             from insight_rollup k
             join spend_spendrecord r on r.organization_id = k.organization_id and r.recorded_at < k.until
             join spend_hold h on h.id = r.hold_id
+            cross join lateral (
+                select coalesce(array_agg(distinct c.policy order by c.policy), '{}')::varchar[] as policies
+                from approvals_authorization a,
+                    jsonb_to_recordset(coalesce(a.redecision, a.decision)->'checks')
+                        as c(policy text, mode text, outcome text)
+                where a.id = r.authorization_id and c.mode = 'enforced' and c.outcome <> 'not_applicable'
+            ) said
         ) both_sides
-        group by organization_id, day, currency, agent_id, counterparty_id, category, rail
+        group by organization_id, day, currency, agent_id, counterparty_id, category, rail, policies
         having (sum(spent), sum(returned), sum(payments)) <> (0, 0, 0)
             or (sum(unauthorized), sum(unauthorized_payments)) <> (0, 0)
     """,
@@ -37,8 +44,12 @@ QUESTIONS: Final[dict[str, str]] = {
             select d.organization_id, g.by, d.day, d.currency, g.key, -d.spent, -d.returned, -d.payments,
                 -d.unauthorized, -d.unauthorized_payments
             from insight_spendday d
-            cross join unnest(array['agent', 'counterparty', 'category', 'rail'], array[d.agent_id::text,
-                coalesce(d.counterparty_id::text, ''), coalesce(d.category, ''), coalesce(d.rail, '')]) as g (by, key)
+            cross join lateral (
+                select * from unnest(array['agent', 'counterparty', 'category', 'rail'], array[d.agent_id::text,
+                    coalesce(d.counterparty_id::text, ''), coalesce(d.category, ''), coalesce(d.rail, '')])
+                union all
+                select 'policy', coalesce(policy, '') from (select 1) once left join unnest(d.policies) policy on true
+            ) as g (by, key)
         ) both_sides
         group by organization_id, by, day, currency, key
         having (sum(spent), sum(returned), sum(payments)) <> (0, 0, 0)

@@ -15,6 +15,7 @@ from insight.selectors.ledger import (
     NONE,
     NOTHING,
     OTHERS,
+    OVERLAPPING,
     Chosen,
     Dimension,
     Ledger,
@@ -26,6 +27,7 @@ from insight.selectors.ledger import (
 )
 from insight.selectors.periods import DAY, Period, Step
 from people.models import Organization
+from policies.selectors import policy_names
 from spend.selectors.counterparties import counterparty_names
 
 SERIES: Final = 7
@@ -42,6 +44,7 @@ NAMELESS: Final = {
     Dimension.CATEGORY: "No category",
     Dimension.RAIL: "No rail",
     Dimension.LABEL: "No label",
+    Dimension.POLICY: "No policy",
 }
 PREFIXES: Final = {Dimension.AGENT: Prefix.AGENT, Dimension.COUNTERPARTY: Prefix.COUNTERPARTY}
 
@@ -63,7 +66,7 @@ FIGURES: Final[Mapping[Figure, Callable[[Sums], Decimal | int]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """One agent, counterparty, category, rail or label: what was recorded, and what in the time before.
+    """One agent, counterparty, category, rail, label or policy: what was recorded, and what in the time before.
 
     `key` is the text of a UUID, a word, or `NONE`; `public` is its public id or the word.
     """
@@ -123,7 +126,7 @@ class Spending:
         return self.number_of_groups - len(self.groups)
 
     def by_step(self) -> list[Sums]:
-        """Return everything on each step, the oldest first; an agent with two labels counts twice here."""
+        """Return everything on each step, the oldest first; what has two labels or policies counts twice here."""
         return [total(steps.get(step, NOTHING) for steps in self.by_key.values()) for step in self.period.steps()]
 
     def by_day(self) -> list[Decimal]:
@@ -158,8 +161,8 @@ def spending(
     keys = [group.key for group in groups[:SERIES]]
     by_key = _by_key(period, sums_by_day(ledger, period, by, chosen, keys=keys))
     beside = _beside(ledger, period, is_compared_with, by, chosen) if is_compared_with else ()
-    if by is Dimension.LABEL:
-        # Who has two labels stands in two groups.
+    if by in OVERLAPPING:
+        # What has two labels or policies stands in two groups.
         whole = sums_by_currency(ledger, period, chosen).get(chosen.currency, NOTHING)
     else:
         whole = total(sums for steps in by_key.values() for sums in steps.values())
@@ -254,7 +257,8 @@ def public_key(by: Dimension, key: str) -> str:
 def names_of(organization_id: UUID, by: Dimension, keys: Iterable[str]) -> Mapping[str, str]:
     """Return what groups are called, by key."""
     if by not in PREFIXES:
-        return {key: key for key in keys if key != NONE}
+        known = [key for key in keys if key != NONE]
+        return policy_names(organization_id, known) if by is Dimension.POLICY else {key: key for key in known}
     find = agent_names if by is Dimension.AGENT else counterparty_names
     return {str(one): name for one, name in find(organization_id, [UUID(key) for key in keys if key != NONE]).items()}
 
@@ -270,8 +274,8 @@ def _by_key(period: Period, found: Iterable[tuple[date, str, Sums]]) -> Mapping[
 
 def _beside(ledger: Ledger, period: Period, before: Period, by: Dimension, chosen: Chosen) -> list[Sums]:
     """Return what was recorded before, laid under the steps of the present: the tenth day under the tenth day."""
-    # An agent with two labels is still one agent.
-    once = Dimension.AGENT if by is Dimension.LABEL else by
+    # What has two labels or policies was still paid once.
+    once = Dimension.AGENT if by in OVERLAPPING else by
     found = {day: sums for day, _, sums in sums_by_day(ledger, before, once, chosen, keys=[])}
     line: list[Sums] = []
     for step in period.steps():

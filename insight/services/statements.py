@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from insight.selectors.ledger import POLICIES
+
 FIRST: Final = """
 select least(
     (select min(recorded_at) from spend_spendrecord where organization_id = %(organization)s),
@@ -17,22 +19,23 @@ where datname = current_database() and backend_type = 'client backend' and pid <
 
 SPEND: Final = """
 insert into insight_spendday as kept (organization_id, day, currency, agent_id, counterparty_id, category, rail,
-    spent, returned, payments, unauthorized, unauthorized_payments)
+    policies, policies_key, spent, returned, payments, unauthorized, unauthorized_payments)
 select r.organization_id, (r.recorded_at at time zone %(zone)s)::date, r.currency, r.agent_id, r.counterparty_id,
-    h.category, h.rail,
+    h.category, h.rail, said.policies, md5(array_to_string(said.policies, ',')),
     coalesce(sum(r.amount) filter (where r.kind = 'payment'), 0),
     coalesce(sum(r.amount) filter (where r.kind = 'refund'), 0),
     count(*) filter (where r.kind = 'payment'),
     coalesce(sum(r.amount) filter (where r.kind = 'payment' and r.flags @> '{unauthorized}'), 0),
     count(*) filter (where r.kind = 'payment' and r.flags @> '{unauthorized}')
 from spend_spendrecord r join spend_hold h on h.id = r.hold_id
+cross join lateral (select {policies} as policies) said
 where r.organization_id = %(organization)s and r.recorded_at >= %(since)s and r.recorded_at < %(until)s
-group by 1, 2, 3, 4, 5, 6, 7
-on conflict (organization_id, day, currency, agent_id, counterparty_id, category, rail) do update set
+group by 1, 2, 3, 4, 5, 6, 7, 8
+on conflict (organization_id, day, currency, agent_id, counterparty_id, category, rail, policies_key) do update set
     spent = kept.spent + excluded.spent, returned = kept.returned + excluded.returned,
     payments = kept.payments + excluded.payments, unauthorized = kept.unauthorized + excluded.unauthorized,
     unauthorized_payments = kept.unauthorized_payments + excluded.unauthorized_payments
-"""
+""".replace("{policies}", POLICIES)
 
 GROUPS: Final = """
 insert into insight_groupday as kept (organization_id, by, day, currency, key, spent, returned, payments, unauthorized,
@@ -44,15 +47,20 @@ select r.organization_id, g.by, (r.recorded_at at time zone %(zone)s)::date, r.c
     coalesce(sum(r.amount) filter (where r.kind = 'payment' and r.flags @> '{unauthorized}'), 0),
     count(*) filter (where r.kind = 'payment' and r.flags @> '{unauthorized}')
 from spend_spendrecord r join spend_hold h on h.id = r.hold_id
-cross join lateral (values ('agent', r.agent_id::text), ('counterparty', coalesce(r.counterparty_id::text, '')),
-    ('category', coalesce(h.category, '')), ('rail', coalesce(h.rail, ''))) as g (by, key)
+cross join lateral (select {policies} as policies) said
+cross join lateral (
+    values ('agent', r.agent_id::text), ('counterparty', coalesce(r.counterparty_id::text, '')),
+        ('category', coalesce(h.category, '')), ('rail', coalesce(h.rail, ''))
+    union all
+    select 'policy', unnest(case said.policies when '{}' then array[''] else said.policies end)
+) as g (by, key)
 where r.organization_id = %(organization)s and r.recorded_at >= %(since)s and r.recorded_at < %(until)s
 group by 1, 2, 3, 4, 5
 on conflict (organization_id, by, day, currency, key) do update set
     spent = kept.spent + excluded.spent, returned = kept.returned + excluded.returned,
     payments = kept.payments + excluded.payments, unauthorized = kept.unauthorized + excluded.unauthorized,
     unauthorized_payments = kept.unauthorized_payments + excluded.unauthorized_payments
-"""
+""".replace("{policies}", POLICIES)
 
 ASKS: Final = """
 insert into insight_askday as kept (organization_id, day, currency, agent_id, said, reason, asks, amount)

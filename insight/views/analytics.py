@@ -1,4 +1,4 @@
-"""Analytics: what was spent, over time, by agent, counterparty, category, rail or label."""
+"""Analytics: what was spent, over time, by agent, counterparty, category, rail, label or policy."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

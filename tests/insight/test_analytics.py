@@ -77,13 +77,14 @@ def test_groups_add_up_to_a_direct_sum(world: World) -> None:
     pay(other, "99", currency="EUR")
     report(other, Report(Decimal(5), "USD", payee=PayeeClaim("Cash", ())), None)
 
-    agents, payees, categories, rails, labels = (nets(spent(world, by)) for by in Dimension)
+    agents, payees, categories, rails, labels, policies = (nets(spent(world, by)) for by in Dimension)
 
     assert agents == {"Research": Decimal("30.50"), "Buyer": Decimal(12)}
     assert categories == {"ai": Decimal("30.50"), "books": Decimal(7), NAMELESS[Dimension.CATEGORY]: Decimal(5)}
     assert payees == {"OpenAI": Decimal(17), "GitHub": Decimal("20.50"), NAMELESS[Dimension.COUNTERPARTY]: Decimal(5)}
     assert rails == {NAMELESS[Dimension.RAIL]: Decimal("42.50")}
     assert labels == {NAMELESS[Dimension.LABEL]: Decimal("42.50")}
+    assert policies == {"Research agents": Decimal("37.50"), NAMELESS[Dimension.POLICY]: Decimal(5)}
     ((direct,),) = rows("select sum(amount) from spend_spendrecord where currency = 'USD'")
     assert spent(world).net == sum(agents.values()) == sum(categories.values()) == sum(payees.values()) == direct
     assert nets(spent(world, currency="EUR")) == {"Buyer": Decimal(99)}

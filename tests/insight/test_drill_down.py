@@ -19,7 +19,7 @@ from insight.selectors.spending import chart_of, spending
 from insight.services import roll
 from people.models import Organization
 from spend.payee import PayeeClaim
-from tests.approvals.world import OPENAI, World, add_agent, ask, click_no, make_world, say_no, stored
+from tests.approvals.world import OPENAI, World, add_agent, ask, click_no, make_world, put_policy, say_no, stored
 from tests.factories import NOW
 from tests.insight.test_analytics import GITHUB, LIMIT, MONTH, PEOPLE, organization, page, pay, report
 
@@ -47,6 +47,8 @@ where r.organization_id = %(organization)s and r.currency = 'USD' and r.recorded
 @pytest.mark.parametrize("rolled_days_ago", [None, 9, 0], ids=["never rolled", "partly rolled", "rolled"])
 def test_every_group_of_random_spend_is_what_a_direct_sum_says(world: World, rolled_days_ago: int | None) -> None:
     other, chance = add_agent(world.cast, "Buyer", labels=["eu", "books"]), Random(11)
+    per_payment = {"key": "ai", "type": "SPEND_LIMIT", "per_transaction": {"USD": "900"}}
+    put_policy(world.cast, "AI", [{**per_payment, "when": {"categories": ["ai"]}}])
     for _ in range(60):
         payer, moment = chance.choice([world, other]), NOW - timedelta(minutes=chance.randrange(60 * 24 * 20))
         said: dict[str, Any] = {"category": chance.choice([None, "ai", "books"]), "rail": chance.choice([None, "card"])}
@@ -65,6 +67,7 @@ def test_every_group_of_random_spend_is_what_a_direct_sum_says(world: World, rol
     columns = {
         Dimension.AGENT: "r.agent_id::text", Dimension.COUNTERPARTY: "r.counterparty_id::text",
         Dimension.CATEGORY: "coalesce(h.category, '')", Dimension.RAIL: "coalesce(h.rail, '')",
+        Dimension.POLICY: f"case when exists ({HAD_A_SAY}) then %(key)s else '-' end",
         Dimension.LABEL: "case when a.labels = '{{}}' then '' when %(key)s = any(a.labels) then %(key)s else '-' end",
     }  # fmt: skip
     for by in Dimension:
@@ -81,6 +84,12 @@ def test_every_group_of_random_spend_is_what_a_direct_sum_says(world: World, rol
     some = Chosen(currency="USD", category="ai", agent=str(other.agent.id))
     condition = "h.category = 'ai' and r.agent_id = %(agent)s"
     assert spending(ledger, period, by=Dimension.LABEL, chosen=some).net == direct(condition, agent=other.agent.id)
+
+
+HAD_A_SAY = """
+select from approvals_authorization z, jsonb_array_elements(z.decision->'checks') c where z.id = r.authorization_id
+    and c->>'policy' = %(key)s and c->>'mode' = 'enforced' and c->>'outcome' <> 'not_applicable'
+"""
 
 
 def test_the_time_before_stands_beside(world: World) -> None:

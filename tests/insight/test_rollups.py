@@ -171,12 +171,14 @@ PLANTED: Final[dict[str, tuple[str, ...]]] = {
         "update insight_spendday set spent = spent + 0.000001",
         "update insight_spendday set category = 'other'",
         "update insight_spendday set unauthorized = 1",
+        "update insight_spendday set policies = '{}'",
         "delete from insight_spendday",
         "update insight_rollup set until = until + interval '1 year'",
     ),
     "day of a group differs from its records": (
         "update insight_groupday set spent = spent + 1 where by = 'rail'",
         "delete from insight_groupday where by = 'agent'",
+        "update insight_groupday set key = '' where by = 'policy'",
     ),
     "day of asks differs from its authorizations": (
         "update insight_askday set asks = asks + 1",
@@ -234,9 +236,9 @@ ONE_MORE: Final = {
         select organization_id, by, day, currency, key, 1, 0, 1, 0, 0 from insight_groupday
     """,
     "spend_day_is_one_per_group": """
-        insert into insight_spendday (organization_id, day, currency, agent_id, spent, returned, payments, unauthorized,
-            unauthorized_payments)
-        select organization_id, day, currency, agent_id, 1, 0, 1, 0, 0 from insight_spendday
+        insert into insight_spendday (organization_id, day, currency, agent_id, policies, policies_key, spent, returned,
+            payments, unauthorized, unauthorized_payments)
+        select organization_id, day, currency, agent_id, policies, policies_key, 1, 0, 1, 0, 0 from insight_spendday
     """,
     "ask_day_is_one_per_answer": """
         insert into insight_askday (organization_id, day, currency, agent_id, said, reason, asks, amount)
