@@ -9,6 +9,7 @@ from django.db.models import F, Q
 from agents.models import Agent, AgentKey, SealedCredential
 from approvals.lifecycle import NEVER_GIVEN, ReviewEnd, Status
 from people.models import Member, Organization, Person
+from policies.models import Policy
 from spend.models import RAILS, Counterparty
 
 TEXT_LENGTH = 200
@@ -18,6 +19,7 @@ DIGEST_LENGTH = 64
 REASON_LENGTH = 1000
 FILTER_NAME_LENGTH = 60
 FILTER_LENGTH = 2000
+UNFINISHED = ("waiting", "running")
 
 
 class Authorization(models.Model):
@@ -273,3 +275,81 @@ class SavedFilter(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class Backtest(models.Model):
+    """A draft asked of history: what it and the other current policies would have answered.
+
+    A worker that has taken it says so at `seen_at`; once it is silent for long, another one begins anew, and `attempts`
+    counts it. `targets` is to whom the draft would apply, `result` what came out.
+    """
+
+    id = models.UUIDField(primary_key=True)
+    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
+    policy = models.ForeignKey(Policy, on_delete=models.PROTECT, related_name="+")
+    document = models.JSONField()
+    digest = models.CharField(max_length=DIGEST_LENGTH)
+    targets = models.JSONField()
+    agent = models.ForeignKey(Agent, on_delete=models.PROTECT, null=True, related_name="+")
+    since = models.DateTimeField()
+    until = models.DateTimeField()
+    status = models.CharField(max_length=10)
+    why = models.CharField(max_length=TEXT_LENGTH, blank=True)
+    asked_by_id = models.CharField(max_length=60)
+    asked_by_name = models.CharField(max_length=TEXT_LENGTH)
+    created_at = models.DateTimeField()
+    started_at = models.DateTimeField(null=True)
+    seen_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    total = models.PositiveIntegerField(default=0)
+    done = models.PositiveIntegerField(default=0)
+    result = models.JSONField(null=True)
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(fields=["organization", "-created_at"], name="backtest_newest_first"),
+            models.Index(fields=["policy", "-created_at"], name="backtest_of_policy"),
+        ]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["organization"], condition=Q(status__in=UNFINISHED), name="backtest_is_one_at_a_time"
+            ),
+            models.CheckConstraint(
+                condition=Q(status__in=["waiting", "running", "done", "cancelled", "failed"]),
+                name="backtest_status_is_known",
+            ),
+            models.CheckConstraint(
+                condition=Q(status__in=UNFINISHED, ended_at__isnull=True)
+                | (~Q(status__in=UNFINISHED) & Q(ended_at__isnull=False)),
+                name="backtest_ends_at_a_moment",
+            ),
+            models.CheckConstraint(
+                condition=Q(status="done", result__isnull=False) | (~Q(status="done") & Q(result__isnull=True)),
+                name="backtest_has_a_result_once_done",
+            ),
+            models.CheckConstraint(condition=Q(until__gt=F("since")), name="backtest_has_a_period"),
+        ]
+
+    def __str__(self) -> str:
+        return f"backtest {self.status}"
+
+
+class BacktestChange(models.Model):
+    """One payment that a backtest answers otherwise than history did, with its checks; some are kept of each kind."""
+
+    backtest = models.ForeignKey(Backtest, on_delete=models.PROTECT, related_name="changes")
+    number = models.PositiveIntegerField()
+    authorization = models.ForeignKey(Authorization, on_delete=models.PROTECT, related_name="+", db_index=False)
+    before = models.CharField(max_length=10)
+    after = models.CharField(max_length=10)
+    decision = models.JSONField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["backtest", "number"], name="change_is_numbered_once"),
+            models.CheckConstraint(condition=~Q(before=F("after")), name="change_changes_the_outcome"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.before} to {self.after}"

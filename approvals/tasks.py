@@ -2,6 +2,7 @@
 
 from celery import shared_task
 
+from approvals.services.backtests import run_backtests
 from approvals.services.expire import expire_due
 from approvals.services.finalise import finalise_reviews
 from core.clock import now as clock_now
@@ -17,3 +18,9 @@ def expire_due_authorizations() -> int:
 def finalise_due_reviews() -> int:
     """Let reviews that nobody took back take effect."""
     return finalise_reviews(now=clock_now())
+
+
+@shared_task(name="approvals.run_backtests", ignore_result=True)  # type: ignore[untyped-decorator]
+def run_waiting_backtests() -> int:
+    """Ask history what drafts would have answered."""
+    return run_backtests(clock=clock_now)

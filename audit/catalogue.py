@@ -53,6 +53,8 @@ class Action(StrEnum):
     POLICY_ASSIGNED = "policy.assigned"
     POLICY_UNASSIGNED = "policy.unassigned"
     POLICY_RETIRED = "policy.retired"
+    BACKTEST_STARTED = "backtest.started"
+    BACKTEST_CANCELLED = "backtest.cancelled"
 
     ORGANIZATION_CREATED = "organization.created"
     ORGANIZATION_CHANGED = "organization.changed"
@@ -120,6 +122,8 @@ SENTENCES: Final[dict[Action, str]] = {
     Action.POLICY_ASSIGNED: "{actor} assigned policy {subject}",
     Action.POLICY_UNASSIGNED: "{actor} took back an assignment of policy {subject}",
     Action.POLICY_RETIRED: "{actor} retired policy {subject}",
+    Action.BACKTEST_STARTED: "{actor} asked history with a draft of policy {subject}",
+    Action.BACKTEST_CANCELLED: "{actor} cancelled a backtest of policy {subject}",
     Action.ORGANIZATION_CREATED: "{actor} created organization {subject}",
     Action.ORGANIZATION_CHANGED: "{actor} changed the settings of {subject}",
     Action.ORGANIZATION_FROZEN: "{actor} froze the whole organization {subject}",

@@ -1,6 +1,6 @@
 """`python3 run.py bench`.
 
-Measure the limit, the ask, the race, the growth, the cost of viewers and the pages in one run, and write
+Measure the limit, the ask, the race, the growth, the cost of viewers, the pages and a backtest in one run, and write
 docs/performance.md.
 """
 
@@ -24,7 +24,8 @@ def main() -> None:
     )
     parser.add_argument("--rounds", type=int, default=100, help="of the race, per number of processes")
     parser.add_argument("--viewers", type=int, default=200, help="who keep a page open")
-    parts = ["ask", "race", "growth", "viewers", "pages"]
+    parser.add_argument("--followed", type=int, default=100_000, help="authorizations that a backtest follows")
+    parts = ["ask", "race", "growth", "viewers", "pages", "backtests"]
     parser.add_argument("--only", choices=parts, help="one part alone; writes nothing")
     options = parser.parse_args()
     embedded.throw_away(FOLDER)

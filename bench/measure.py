@@ -25,6 +25,7 @@ django.setup()
 
 from approvals.selectors.books import faults
 from bench import limit, viewers, world
+from bench.backtests import backtests
 from bench.pages import pages
 from bench.report import Report
 from core.db import rows
@@ -80,6 +81,8 @@ def measure(options: argparse.Namespace, page: Path) -> int:
         watched(report, options)
     if options.only in (None, "pages"):
         pages(report, options.past)
+    if options.only in (None, "backtests"):
+        backtests(report, options.followed)
     found = [*faults(), *rollups.faults()] if options.only != "ask" else []
     report.demand(not found, f"the books have {len(found)} faults")
     report.say("")

@@ -21,6 +21,7 @@ app.autodiscover_tasks()
 app.conf.beat_schedule = {
     "expire-due-authorizations": {"task": "approvals.expire_due", "schedule": 5.0, "options": {"expires": 5.0}},
     "finalise-reviews": {"task": "approvals.finalise_reviews", "schedule": 1.0, "options": {"expires": 1.0}},
+    "run-backtests": {"task": "approvals.run_backtests", "schedule": 2.0, "options": {"expires": 2.0}},
     "seal-audit": {"task": "audit.seal", "schedule": 1.0, "options": {"expires": 1.0}},
     "roll-ledgers": {"task": "insight.roll", "schedule": 60.0, "options": {"expires": 60.0}},
     "verify-audit": {"task": "audit.verify", "schedule": crontab(hour="3", minute="17")},

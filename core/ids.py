@@ -36,6 +36,7 @@ class Prefix(StrEnum):
     INVITATION = "inv"
     KEY = "key"
     CREDENTIAL = "crd"
+    BACKTEST = "bkt"
 
 
 def new_id(now: datetime) -> UUID:

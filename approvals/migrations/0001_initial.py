@@ -12,6 +12,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ("agents", "0001_initial"),
         ("people", "0001_initial"),
+        ("policies", "0002_guards"),
         ("spend", "0002_guards"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
@@ -113,6 +114,72 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
+            name="Backtest",
+            fields=[
+                ("id", models.UUIDField(primary_key=True, serialize=False)),
+                ("document", models.JSONField()),
+                ("digest", models.CharField(max_length=64)),
+                ("targets", models.JSONField()),
+                ("since", models.DateTimeField()),
+                ("until", models.DateTimeField()),
+                ("status", models.CharField(max_length=10)),
+                ("why", models.CharField(blank=True, max_length=200)),
+                ("asked_by_id", models.CharField(max_length=60)),
+                ("asked_by_name", models.CharField(max_length=200)),
+                ("created_at", models.DateTimeField()),
+                ("started_at", models.DateTimeField(null=True)),
+                ("seen_at", models.DateTimeField(null=True)),
+                ("ended_at", models.DateTimeField(null=True)),
+                ("attempts", models.PositiveSmallIntegerField(default=0)),
+                ("total", models.PositiveIntegerField(default=0)),
+                ("done", models.PositiveIntegerField(default=0)),
+                ("result", models.JSONField(null=True)),
+                (
+                    "agent",
+                    models.ForeignKey(
+                        null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to="agents.agent"
+                    ),
+                ),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="people.organization"
+                    ),
+                ),
+                (
+                    "policy",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="policies.policy"
+                    ),
+                ),
+            ],
+        ),
+        migrations.CreateModel(
+            name="BacktestChange",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("number", models.PositiveIntegerField()),
+                ("before", models.CharField(max_length=10)),
+                ("after", models.CharField(max_length=10)),
+                ("decision", models.JSONField()),
+                (
+                    "authorization",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="approvals.authorization",
+                    ),
+                ),
+                (
+                    "backtest",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="changes", to="approvals.backtest"
+                    ),
+                ),
+            ],
+        ),
+        migrations.CreateModel(
             name="Review",
             fields=[
                 ("id", models.UUIDField(primary_key=True, serialize=False)),
@@ -146,6 +213,21 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
+            name="SavedFilter",
+            fields=[
+                ("id", models.UUIDField(primary_key=True, serialize=False)),
+                ("name", models.CharField(max_length=60)),
+                ("query", models.CharField(max_length=2000)),
+                ("saved_at", models.DateTimeField()),
+                (
+                    "member",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="people.member"
+                    ),
+                ),
+            ],
+        ),
+        migrations.CreateModel(
             name="CredentialRelease",
             fields=[
                 (
@@ -174,25 +256,6 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
-        ),
-        migrations.CreateModel(
-            name="SavedFilter",
-            fields=[
-                ("id", models.UUIDField(primary_key=True, serialize=False)),
-                ("name", models.CharField(max_length=60)),
-                ("query", models.CharField(max_length=2000)),
-                ("saved_at", models.DateTimeField()),
-                (
-                    "member",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="people.member"
-                    ),
-                ),
-            ],
-        ),
-        migrations.AddConstraint(
-            model_name="savedfilter",
-            constraint=models.UniqueConstraint(fields=("member", "name"), name="saved_filter_name_is_one_per_member"),
         ),
         migrations.AddIndex(
             model_name="authorization",
@@ -343,8 +406,77 @@ class Migration(migrations.Migration):
             ),
         ),
         migrations.AddIndex(
+            model_name="backtest",
+            index=models.Index(fields=["organization", "-created_at"], name="backtest_newest_first"),
+        ),
+        migrations.AddIndex(
+            model_name="backtest",
+            index=models.Index(fields=["policy", "-created_at"], name="backtest_of_policy"),
+        ),
+        migrations.AddConstraint(
+            model_name="backtest",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("status__in", ("waiting", "running"))),
+                fields=("organization",),
+                name="backtest_is_one_at_a_time",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="backtest",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("status__in", ["waiting", "running", "done", "cancelled", "failed"])),
+                name="backtest_status_is_known",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="backtest",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("ended_at__isnull", True), ("status__in", ("waiting", "running"))),
+                    models.Q(
+                        models.Q(("status__in", ("waiting", "running")), _negated=True), ("ended_at__isnull", False)
+                    ),
+                    _connector="OR",
+                ),
+                name="backtest_ends_at_a_moment",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="backtest",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("result__isnull", False), ("status", "done")),
+                    models.Q(models.Q(("status", "done"), _negated=True), ("result__isnull", True)),
+                    _connector="OR",
+                ),
+                name="backtest_has_a_result_once_done",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="backtest",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("until__gt", models.F("since"))), name="backtest_has_a_period"
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="backtestchange",
+            constraint=models.UniqueConstraint(fields=("backtest", "number"), name="change_is_numbered_once"),
+        ),
+        migrations.AddConstraint(
+            model_name="backtestchange",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("before", models.F("after")), _negated=True), name="change_changes_the_outcome"
+            ),
+        ),
+        migrations.AddIndex(
             model_name="review",
             index=models.Index(fields=["organization", "closed_at"], name="review_in_time"),
+        ),
+        migrations.AddIndex(
+            model_name="review",
+            index=models.Index(
+                condition=models.Q(("closed_at__isnull", True)), fields=["effective_at", "id"], name="review_due"
+            ),
         ),
         migrations.AddConstraint(
             model_name="review",
@@ -352,12 +484,6 @@ class Migration(migrations.Migration):
                 condition=models.Q(("closed_as__in", ("withdrawn", "set_aside")), _negated=True),
                 fields=("request", "person"),
                 name="review_is_one_per_person",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="review",
-            index=models.Index(
-                condition=models.Q(("closed_at__isnull", True)), fields=["effective_at", "id"], name="review_due"
             ),
         ),
         migrations.AddConstraint(
@@ -413,5 +539,9 @@ class Migration(migrations.Migration):
             constraint=models.CheckConstraint(
                 condition=models.Q(("reason", ""), ("verdict", "reject"), _negated=True), name="rejection_has_a_reason"
             ),
+        ),
+        migrations.AddConstraint(
+            model_name="savedfilter",
+            constraint=models.UniqueConstraint(fields=("member", "name"), name="saved_filter_name_is_one_per_member"),
         ),
     ]

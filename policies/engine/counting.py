@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Final
+from functools import lru_cache
+from typing import Any, Final
 
 from core.span import CounterKey, Measure, Span, Subject
 from policies.engine.reasons import Reason
@@ -24,6 +25,8 @@ from policies.engine.rules import (
 from policies.engine.types import Outcome, Payment
 from policies.engine.windows import CalendarPeriod, calendar_span
 
+KEYS_KEPT: Final = 8_192
+"""Keys kept per process: an agent's are the same all day, and a decision names each of them twice."""
 ONE: Final = Decimal(1)
 FOREVER: Final = Span(None, None)
 NO_CURRENCY: Final = ""
@@ -100,15 +103,18 @@ def _budget_look(rule: BudgetAllocation, policy: str, payment: Payment, time_zon
     if span is None:
         return Blind(Reason.BUDGET_CLOSED)
     pot = f"{policy}/{rule.key}"
-    key = CounterKey(
-        organization=payment.organization,
-        measure=Measure.AMOUNT,
-        subject=Subject.POT,
-        currency=payment.counting_currency,
-        session=payment.session if is_per_session else None,
-        pot=pot if rule.shared else f"{pot}/{payment.agent}",
-        condition=rule.when,
-        span=span,
+    key = _shared_key(
+        payment.organization,
+        Measure.AMOUNT,
+        Subject.POT,
+        payment.counting_currency,
+        None,
+        None,
+        payment.session if is_per_session else None,
+        pot if rule.shared else f"{pot}/{payment.agent}",
+        rule.when,
+        span,
+        None,
     )
     return Look(Reason.BUDGET, key, cap, payment.amount, rule.on_breach.outcome, rule.warn_at)
 
@@ -150,15 +156,22 @@ def _key(
         subject, counterparty = Subject.AGENT_COUNTERPARTY, payment.counterparty or UNKNOWN_COUNTERPARTY
     elif per is Per.SESSION:
         subject, session = Subject.AGENT_SESSION, payment.session
-    return CounterKey(
-        organization=payment.organization,
-        measure=measure,
-        subject=subject,
-        currency=payment.counting_currency if measure is Measure.AMOUNT else NO_CURRENCY,
-        agent=payment.agent,
-        counterparty=counterparty,
-        session=session,
-        condition=rule.when,
-        span=span,
-        rolling_seconds=rolling_seconds,
+    return _shared_key(
+        payment.organization,
+        measure,
+        subject,
+        payment.counting_currency if measure is Measure.AMOUNT else NO_CURRENCY,
+        payment.agent,
+        counterparty,
+        session,
+        None,
+        rule.when,
+        span,
+        rolling_seconds,
     )
+
+
+@lru_cache(maxsize=KEYS_KEPT)
+def _shared_key(*fields: Any) -> CounterKey:
+    """Return the key with these fields, in the order of `CounterKey`; it keeps the digest, which costs most."""
+    return CounterKey(*fields)
