@@ -5,7 +5,9 @@ import os
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from django.core.signals import request_finished, request_started
 from django.core.wsgi import get_wsgi_application
+from django.db import DEFAULT_DB_ALIAS, close_old_connections, connections, reset_queries
 
 from conto_admin.api_render import LARGEST_BODY_BYTES
 from conto_admin.checks import refuse_unsafe
@@ -14,6 +16,17 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "conto_admin.settings")
 
 django = get_wsgi_application()
 refuse_unsafe()
+
+
+def renew_connection(**_: Any) -> None:
+    """Give up the connection where it is broken or too old, as Django does for every database it might have."""
+    connections[DEFAULT_DB_ALIAS].close_if_unusable_or_obsolete()
+
+
+request_started.disconnect(reset_queries)
+for signal in (request_started, request_finished):
+    signal.disconnect(close_old_connections)
+    signal.connect(renew_connection)
 
 
 def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:

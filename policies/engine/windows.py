@@ -27,6 +27,9 @@ SPANS_KEPT: Final = 4096
 """Calendar spans kept in memory: a few windows in a few zones over a few days; a day's span costs 20 µs to find."""
 
 
+_last_found: Final[dict[tuple["CalendarPeriod", str], Span]] = {}
+
+
 class CalendarPeriod(StrEnum):
     """A stretch of the calendar, from its first instant on the clock of a zone to the first of the next."""
 
@@ -42,8 +45,16 @@ class CalendarPeriod(StrEnum):
 def calendar_span(period: CalendarPeriod, moment: datetime, time_zone: str) -> Span:
     """Return the calendar window of `time_zone` in which `moment` (aware) lies, in UTC; weeks are ISO weeks.
 
-    The spans of one period and zone never overlap and leave no gap, whatever the clocks do.
+    The spans of one period and zone never overlap and leave no gap, whatever the clocks do: the one that was found last
+    is right for every moment in it.
     """
+    last = _last_found.get((period, time_zone))
+    if last is None or last.start is None or last.end is None or not last.start <= moment < last.end:
+        last = _last_found[period, time_zone] = _calendar_span(period, moment, time_zone)
+    return last
+
+
+def _calendar_span(period: CalendarPeriod, moment: datetime, time_zone: str) -> Span:
     if period is CalendarPeriod.MINUTE:
         return _short_span(moment, timedelta(minutes=1), time_zone)
     if period is CalendarPeriod.HOUR:
