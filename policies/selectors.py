@@ -317,6 +317,43 @@ def agent_ids(organization_id: UUID, ids: tuple[UUID, ...], references: tuple[st
     return found
 
 
+def agents_of_targets(policy: Policy) -> tuple[Agent, ...]:
+    """Return the agents that a policy applies to and that are not retired."""
+    assigned = tuple(Assignment.objects.filter(policy=policy))
+    agents = Agent.objects.filter(organization_id=policy.organization_id, retired_at=None).order_by("name", "id")
+    if not any(one.label is None and one.agent_id is None for one in assigned):
+        labels = [one.label for one in assigned if one.label is not None]
+        agents = agents.filter(Q(labels__overlap=labels) | Q(pk__in=[one.agent_id for one in assigned]))
+    return tuple(agents[:LARGEST_LIST])
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """Another policy that is enforced for some of the same agents."""
+
+    name: str
+    rules: tuple[Rule, ...]
+
+
+def policies_beside(policy: Policy) -> tuple[Beside, ...]:
+    """Return the other enforced policies of the agents that this one applies to."""
+    agents = [(agent.pk, tuple(agent.labels)) for agent in agents_of_targets(policy)]
+    others = [one for one in _in_force(policy.organization_id) if one.policy_id != policy.pk]
+    return tuple(
+        Beside(one.name, one.compiled().rules)
+        for one in others
+        if one.mode is Mode.ENFORCED and any(one.is_for(agent, labels) for agent, labels in agents)
+    )
+
+
+def agents_without_policy(organization_id: UUID) -> tuple[str, ...]:
+    """Return the names of the agents to whom no enforced policy applies: they can spend nothing."""
+    enforced = [one for one in _in_force(organization_id) if one.mode is Mode.ENFORCED]
+    agents = Agent.objects.filter(organization_id=organization_id, retired_at=None).order_by("name", "id")
+    found = agents.values_list("id", "labels", "name")[:LARGEST_LIST]
+    return tuple(name for agent, labels, name in found if not any(one.is_for(agent, tuple(labels)) for one in enforced))
+
+
 def reviewers(organization_id: UUID) -> tuple[Member, ...]:
     """Return the present members who may review, by name."""
     members = Member.objects.filter(organization_id=organization_id, removed_at=None, roles__overlap=reviewing_roles())

@@ -17,6 +17,7 @@ from people.authentication import OrganizationAuthentication, OrganizationCaller
 from people.roles import Scope
 from policies import selectors, services
 from policies.api import shapes
+from policies.engine.document import parse
 from policies.engine.types import Mode
 from policies.models import Policy
 
@@ -73,6 +74,7 @@ class Policies(APIView):
             mode=Mode(sent["mode"]),
             targets=shapes.targets_in(caller.organization_id, sent["assigned_to"]) if "assigned_to" in sent else None,
             note=sent["note"],
+            acknowledged=services.seen(sent["acknowledge"]),
             actor=actor_of(request),
             now=clock_now(),
         )
@@ -110,9 +112,12 @@ class PolicyByReference(APIView):
         tags=TAG,
         operation_id="policies_sync",
         request=shapes.SyncIn,
-        responses={200: shapes.PolicyOut, CREATED: shapes.PolicyOut},
+        responses={200: shapes.SyncedOut, CREATED: shapes.SyncedOut},
         summary="Sync a policy",
-        description="Bring the policy of this reference to exactly this state. The same call twice changes nothing.",
+        description=(
+            "Bring the policy of this reference to exactly this state. The same call twice changes nothing. What lint "
+            "calls an error is refused; what it warns of stands in `warnings` and stops nothing."
+        ),
     )
     def put(self, request: Request, external_ref: str) -> Response:
         """Create the policy, or change what differs."""
@@ -130,7 +135,9 @@ class PolicyByReference(APIView):
             actor=actor_of(request),
             now=clock_now(),
         )
-        return answer(caller, to_public(Prefix.POLICY, synced.policy_id), status=CREATED if synced.is_created else 200)
+        policy = selectors.policy_of(caller.organization_id, to_public(Prefix.POLICY, synced.policy_id))
+        body = {**described(policy), "warnings": warnings_of(policy, sent["document"])}
+        return Response(body, status=CREATED if synced.is_created else 200)
 
 
 class Versions(APIView):
@@ -167,6 +174,7 @@ class Versions(APIView):
             document=sent["document"],
             mode=Mode(sent["mode"]),
             note=sent["note"],
+            acknowledged=services.seen(sent["acknowledge"]),
             actor=actor_of(request),
             now=clock_now(),
         )
@@ -253,6 +261,11 @@ def answer(caller: OrganizationCaller, policy_id: str, *, status: int = 200) -> 
 def described(policy: Policy) -> dict[str, object]:
     """Return one policy as the API shows it."""
     return shapes.policy_out(policy, selectors.targets_of((policy,))[policy.pk])
+
+
+def warnings_of(policy: Policy, document: object) -> list[dict[str, str]]:
+    """Return what lint warns of in a document that was published."""
+    return [services.finding_facts(one) for one in services.findings_of(policy, parse(document))]
 
 
 def cursor_in(request: Request) -> str | None:

@@ -9,6 +9,7 @@ from rest_framework import serializers
 from agents.api.shapes import FlagField, TextField
 from core.errors import Invalid, NotFound
 from core.ids import Prefix, from_public, to_public
+from policies.engine.lint import Level
 from policies.engine.types import Mode
 from policies.models import LABEL_LENGTH, NAME_LENGTH, NOTE_LENGTH, REFERENCE_LENGTH, Policy, PolicyVersion
 from policies.selectors import Targets, agent_ids
@@ -17,6 +18,8 @@ from policies.services import AssignTo
 MODES: Final = [mode.value for mode in Mode]
 DOCUMENT_SCHEMA: Final = {"$ref": "#/components/schemas/PolicyDocument"}
 """Long: it stands in the API's description once (`conto_admin/openapi.py`)."""
+MOST_CODES: Final = 50
+"""More codes than lint knows."""
 AGENT_SCHEMA: Final = {
     "oneOf": [
         {"type": "string", "pattern": f"^{Prefix.AGENT.value}_", "description": "The id of an agent."},
@@ -102,15 +105,25 @@ class SyncIn(Strict):
     note = TextField(max_length=NOTE_LENGTH, default="", allow_blank=True, help_text="Why, for the history.")
 
 
+class AcknowledgeField(serializers.ListField):
+    """The codes of warnings that were seen and are meant."""
+
+    def __init__(self, **more: Any) -> None:
+        more.setdefault("help_text", "Codes of warnings that are meant; a version with others is not published.")
+        super().__init__(child=TextField(max_length=LABEL_LENGTH), default=list, max_length=MOST_CODES, **more)
+
+
 class PolicyIn(SyncIn):
     """A new policy."""
 
+    acknowledge = AcknowledgeField()
     external_ref = TextField(max_length=REFERENCE_LENGTH, required=False, help_text="The app's own name for it.")
 
 
 class VersionIn(Strict):
     """A document to publish."""
 
+    acknowledge = AcknowledgeField()
     document = DocumentField()
     mode = serializers.ChoiceField(MODES, default=Mode.ENFORCED.value)
     note = TextField(max_length=NOTE_LENGTH, default="", allow_blank=True, help_text="Why, for the history.")
@@ -178,6 +191,22 @@ class PolicyOut(serializers.Serializer[Any]):
     has_draft = serializers.BooleanField()
     created_at = serializers.DateTimeField()
     retired_at = serializers.DateTimeField(allow_null=True)
+
+
+class FindingOut(serializers.Serializer[Any]):
+    """One thing that lint found."""
+
+    level = serializers.ChoiceField([level.value for level in Level])
+    code = serializers.CharField()
+    path = serializers.CharField(help_text="The field of the document that it is about.")
+    detail = serializers.CharField()
+    remedy = serializers.CharField(help_text="What to do about it.")
+
+
+class SyncedOut(PolicyOut):
+    """A policy as it was synced, with what lint warns of: a warning stops no sync."""
+
+    warnings = FindingOut(many=True)
 
 
 class PoliciesOut(serializers.Serializer[Any]):

@@ -189,7 +189,7 @@ def _is_condition_wider(old: Rule, new: Rule) -> bool:
 
 
 def _is_review_stricter(old: Rule, new: Rule) -> bool:
-    if not (_may_review(old) and _may_review(new)):
+    if not (may_review(old) and may_review(new)):
         return True
     return (
         new.review.approvals >= old.review.approvals
@@ -198,7 +198,8 @@ def _is_review_stricter(old: Rule, new: Rule) -> bool:
     )
 
 
-def _may_review(rule: Rule) -> bool:
+def may_review(rule: Rule) -> bool:
+    """Say whether the rule can ever ask people."""
     if isinstance(rule, CounterpartyRule) and Outcome.REVIEW in (rule.unknown, rule.first_payment):
         return True
     if isinstance(rule, ApprovalThreshold):

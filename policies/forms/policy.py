@@ -1,6 +1,6 @@
 """Forms of the policy itself: created, described, assigned, published."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -112,6 +112,18 @@ class PublishForm(forms.Form):
     mode = forms.ChoiceField(choices=MODES, widget=forms.RadioSelect, initial=Mode.ENFORCED.value)
     note = forms.CharField(max_length=NOTE_LENGTH, required=False, help_text="Why, for those who read the history.")
     shown = forms.CharField(widget=forms.HiddenInput)
+    warnings = forms.CharField(widget=forms.HiddenInput, required=False)
+    is_seen = forms.BooleanField(label="I have looked at the warnings, and mean it as it is", required=False)
+
+    def offer(self, codes: Iterable[str]) -> None:
+        """Ask about the warnings of these codes; where there are none, ask nothing."""
+        self.initial["warnings"] = " ".join(dict.fromkeys(codes))
+        if not self.initial["warnings"]:
+            del self.fields["warnings"], self.fields["is_seen"]
+
+    def seen(self) -> list[str]:
+        """Return the codes of the warnings that the person was shown and has ticked."""
+        return self.cleaned_data["warnings"].split() if self.cleaned_data["is_seen"] else []
 
 
 def agent_of(text: str) -> UUID:

@@ -14,6 +14,7 @@ from policies.models import Policy
 from policies.selectors import policy_by_reference
 from policies.services.assignments import AssignTo, change_targets
 from policies.services.drafts import store_draft
+from policies.services.findings import ALL_TOLD, Acknowledged
 from policies.services.publishing import in_force_facts, put_in_force
 from policies.services.steps import checked_reference, describe, locked_policy, new_policy, tell
 
@@ -53,6 +54,7 @@ def create_published_policy(
     external_ref: str | None = None,
     targets: AssignTo | None = None,
     note: str = "",
+    acknowledged: Acknowledged = ALL_TOLD,
     actor: Actor,
     now: datetime,
 ) -> UUID:
@@ -63,9 +65,9 @@ def create_published_policy(
     read = parse(document)
     hold_gate_exclusively(organization_id)
     policy = _new(organization_id, name=name, description=description, external_ref=external_ref, actor=actor, now=now)
-    put_in_force(policy, read, mode=mode, note=note, actor=actor, now=now)
     if targets is not None:
         change_targets(policy, targets, actor=actor, now=now)
+    put_in_force(policy, read, mode=mode, note=note, acknowledged=acknowledged, actor=actor, now=now)
     raise_epoch(organization_id)
     return policy.pk
 

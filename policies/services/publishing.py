@@ -12,10 +12,12 @@ from core.errors import Conflict, Invalid
 from core.ids import Prefix, new_id, to_public
 from people.services import raise_epoch
 from policies.engine.document import Document, parse, to_plain
+from policies.engine.lint import lint
 from policies.engine.types import Mode
 from policies.models import NOTE_LENGTH, Policy, PolicyVersion
 from policies.selectors import latest_version, reviewers, rules_of
 from policies.services.calendars import with_holidays
+from policies.services.findings import ALL_TOLD, Acknowledged, findings_of, refuse_faulty
 from policies.services.steps import checked_text, draft_facts, locked_policy, tell
 
 
@@ -30,23 +32,40 @@ class Published:
 
 @use_case
 def publish(
-    *, organization_id: UUID, policy_id: UUID, document: object, mode: Mode, note: str = "", actor: Actor, now: datetime
+    *,
+    organization_id: UUID,
+    policy_id: UUID,
+    document: object,
+    mode: Mode,
+    note: str = "",
+    acknowledged: Acknowledged = ALL_TOLD,
+    actor: Actor,
+    now: datetime,
 ) -> Published:
     """Publish a document: from the commit on it counts (enforced) or is shown beside what counts (shadow).
 
     Publishing what is in force already changes nothing. A shadow version that is published as enforced is promoted
     under its own number. Raises what the parser says, `Invalid` (`rules_missing`, `reviewer_unknown`,
-    `holidays_unknown`) and `Conflict` (`policy_retired`, `version_is_enforced`).
+    `holidays_unknown`, what lint calls an error, `warnings_not_acknowledged`) and `Conflict` (`policy_retired`,
+    `version_is_enforced`).
     """
     read = parse(document)
     hold_gate_exclusively(organization_id)
     policy = locked_policy(organization_id, policy_id)
-    return _in_own_epoch(policy, read, mode=mode, note=note, actor=actor, now=now)
+    return _in_own_epoch(policy, read, mode=mode, note=note, acknowledged=acknowledged, actor=actor, now=now)
 
 
 @use_case
 def publish_draft(
-    *, organization_id: UUID, policy_id: UUID, shown: str, mode: Mode, note: str = "", actor: Actor, now: datetime
+    *,
+    organization_id: UUID,
+    policy_id: UUID,
+    shown: str,
+    mode: Mode,
+    note: str = "",
+    acknowledged: Acknowledged = ALL_TOLD,
+    actor: Actor,
+    now: datetime,
 ) -> Published:
     """Publish the draft as `publish` does, and clear it; `shown` is the `state_digest` of what the person looked at.
 
@@ -58,7 +77,8 @@ def publish_draft(
         raise Conflict("draft_missing", "There is no draft of this policy any more.")
     if state_digest(policy) != shown:
         raise Conflict("changed_meanwhile", "Somebody changed this policy meanwhile. Look at the changes again.")
-    published = _in_own_epoch(policy, parse(policy.draft), mode=mode, note=note, actor=actor, now=now)
+    draft = parse(policy.draft)
+    published = _in_own_epoch(policy, draft, mode=mode, note=note, acknowledged=acknowledged, actor=actor, now=now)
     before = draft_facts(policy.draft)
     policy.draft, policy.draft_changed_at = None, None
     policy.save(update_fields=["draft", "draft_changed_at"])
@@ -74,16 +94,30 @@ def state_digest(policy: Policy) -> str:
 
 
 def _in_own_epoch(
-    policy: Policy, document: Document, *, mode: Mode, note: str, actor: Actor, now: datetime
+    policy: Policy,
+    document: Document,
+    *,
+    mode: Mode,
+    note: str,
+    acknowledged: Acknowledged,
+    actor: Actor,
+    now: datetime,
 ) -> Published:
-    published = put_in_force(policy, document, mode=mode, note=note, actor=actor, now=now)
+    published = put_in_force(policy, document, mode=mode, note=note, acknowledged=acknowledged, actor=actor, now=now)
     if published.is_changed:
         raise_epoch(policy.organization_id)
     return published
 
 
 def put_in_force(
-    policy: Policy, document: Document, *, mode: Mode, note: str, actor: Actor, now: datetime
+    policy: Policy,
+    document: Document,
+    *,
+    mode: Mode,
+    note: str,
+    acknowledged: Acknowledged = ALL_TOLD,
+    actor: Actor,
+    now: datetime,
 ) -> Published:
     """Store a version of a locked policy, where it is a new one, put it in force and tell it; a step."""
     must_be_in_transaction()
@@ -92,7 +126,7 @@ def put_in_force(
     present = version_in_force(policy, mode)
     if present is not None and present.digest == document_digest(resolved):
         return Published(present.pk, present.number, is_changed=False)
-    _refuse_unusable(policy, resolved, mode)
+    _refuse_unusable(policy, resolved, mode, acknowledged)
     before = in_force_facts(policy)
     version = _shadow_to_promote(policy, resolved, mode) or _new_version(
         policy, resolved, note=note, actor=actor, now=now
@@ -128,7 +162,7 @@ def in_force_facts(policy: Policy) -> dict[str, object]:
     }
 
 
-def _refuse_unusable(policy: Policy, document: Document, mode: Mode) -> None:
+def _refuse_unusable(policy: Policy, document: Document, mode: Mode, acknowledged: Acknowledged) -> None:
     if not document.rules:
         raise Invalid(
             "rules_missing", "A policy has at least one rule. To take it out of force, retire it.", field="rules"
@@ -140,6 +174,8 @@ def _refuse_unusable(policy: Policy, document: Document, mode: Mode) -> None:
         if strangers := [person for person in rule.review.people if person not in known]:
             detail = f"{strangers[0]} is no present member who may review."
             raise Invalid("reviewer_unknown", detail, field=f"rules[{index}].review.people")
+    # Whoever tells the warnings afterwards is stopped by errors alone, and those stand in the document.
+    refuse_faulty(lint(document) if acknowledged.everything else findings_of(policy, document), acknowledged)
 
 
 def _shadow_to_promote(policy: Policy, document: Document, mode: Mode) -> PolicyVersion | None:

@@ -15,8 +15,9 @@ from core.ids import Prefix, to_public
 from people.permissions import MemberRequest, actor_of, needs
 from people.roles import Right
 from policies import selectors, services
-from policies.engine.document import SCHEMA_VERSION, rule_to_plain
+from policies.engine.document import SCHEMA_VERSION, Document, rule_to_plain
 from policies.engine.explain import rule_sentence
+from policies.engine.lint import Finding, Level
 from policies.engine.rules import Rule, RuleType
 from policies.engine.types import Mode
 from policies.forms import RULE_FORMS, PublishForm, RuleForm, Surroundings
@@ -121,6 +122,7 @@ def publish(request: MemberRequest, policy_id: str) -> HttpResponse:
             shown=form.cleaned_data["shown"],
             mode=Mode(form.cleaned_data["mode"]),
             note=form.cleaned_data["note"],
+            acknowledged=services.seen(form.seen()),
             actor=actor_of(request),
             now=clock_now(),
         )
@@ -242,11 +244,12 @@ def publish_page(request: MemberRequest, policy: Policy, form: PublishForm, *, s
     """Return the page that shows what publishing changes."""
     rules = selectors.rules_of(policy.draft)
     in_force = policy.enforced or policy.shadow
+    findings = services.findings_of(policy, Document(rules))
+    form.offer(warning_codes(findings))
     context = {
         "form": form,
         "changes": shown.changes(selectors.rules_of(in_force.document) if in_force else (), rules),
-        "rules": shown.rule_lines(rules, shown.reviewer_names(policy.organization_id)),
-        "findings": shown.findings_of_whole(rules),
+        "findings": shown.finding_lines(rules, findings),
         "in_force": in_force,
         "targets": shown.targets_in_words(selectors.targets_of((policy,))[policy.pk]),
         **named(policy),
@@ -266,10 +269,20 @@ def publish_again(request: MemberRequest, policy: Policy, error: Invalid | Confl
     if fresh.draft is None:
         messages.error(request, error.detail)
         return redirect("policies:detail", to_public(Prefix.POLICY, policy.pk))
-    typed = {"mode": request.POST.get("mode", ""), "note": request.POST.get("note", ""), "shown": state_digest(fresh)}
-    form = PublishForm(typed)
-    form.add_error(None, error.detail)
+    codes = warning_codes(services.findings_of(fresh, Document(selectors.rules_of(fresh.draft))))
+    typed = {name: request.POST.get(name, "") for name in ("mode", "note")}
+    form = PublishForm({**typed, "shown": state_digest(fresh), "warnings": " ".join(codes)})
+    faults = error.errors if isinstance(error, InvalidMany) else [(error.field, error.code, error.detail)]
+    for _path, code, detail in faults:
+        is_about_warnings = code == "warnings_not_acknowledged"
+        words = "Look at the warnings, and tick that you have." if is_about_warnings else detail
+        form.add_error("is_seen" if is_about_warnings else None, words)
     return publish_page(request, fresh, form, status=CONFLICT if isinstance(error, Conflict) else UNPROCESSABLE)
+
+
+def warning_codes(findings: Sequence[Finding]) -> list[str]:
+    """Return the codes of the warnings, each once."""
+    return list(dict.fromkeys(one.code for one in findings if one.level is Level.WARNING))
 
 
 def told(published: services.Published, mode: Mode) -> str:

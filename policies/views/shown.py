@@ -95,6 +95,12 @@ def findings_of_whole(rules: Sequence[Rule]) -> list[Finding]:
     return [finding for finding in lint(Document(tuple(rules))) if not finding.path.startswith("rules[")]
 
 
+def finding_lines(rules: Sequence[Rule], findings: Sequence[Finding]) -> list[tuple[str, Finding]]:
+    """Return findings, each with the title and the key of the rule that it is about, if it is about one."""
+    titles = {f"rules[{place}]": f"{RULE_FORMS[rule.type].title}: {rule.key}" for place, rule in enumerate(rules)}
+    return [(titles.get(one.path.partition(".")[0], ""), one) for one in findings]
+
+
 def changes(old: Sequence[Rule], new: Sequence[Rule]) -> list[Change]:
     """Return what differs between two sets of rules; their order means nothing."""
     before = {rule.key: rule_without_dates(rule) for rule in old}

@@ -62,6 +62,40 @@ def test_a_policy_is_created_with_its_first_version_in_force(app: Backend, peopl
     assert app.send("POST", "policies", SYNC | {"external_ref": "ours"})[1]["code"] == "reference_taken"
 
 
+NOBODY_LISTED = {"key": "list", "type": "WHITELIST", "allowed": []}
+
+
+def test_warnings_are_acknowledged_to_publish_and_told_by_a_sync(app: Backend) -> None:
+    doubtful = SYNC | {"document": document(daily_limit("20"), NOBODY_LISTED)}
+    for path, body in (("policies", doubtful), (None, {"document": doubtful["document"]})):
+        at = path or f"policies/{app.send('PUT', 'policies/by-ref/ours', SYNC)[1]['id']}/versions"
+        status, refused = app.send("POST", at, body)
+        assert (status, refused["code"]) == (422, "warnings_not_acknowledged")
+        assert refused["warnings"] == [
+            {
+                "level": "warning",
+                "code": "whitelist_empty",
+                "path": "rules[1].allowed",
+                "detail": "An empty list denies everybody.",
+                "remedy": "Name those who may be paid, or say that nobody may.",
+            }
+        ]
+        assert app.send("POST", at, {**body, "acknowledge": ["whitelist_empty"]})[0] == 201
+    status, synced = app.send("PUT", "policies/by-ref/theirs", doubtful)
+    assert status == 201
+    assert [one["code"] for one in synced["warnings"]] == ["whitelist_empty"]
+    assert app.send("PUT", "policies/by-ref/theirs", doubtful) == (200, synced)
+
+
+def test_errors_are_refused_with_their_path_and_a_remedy(app: Backend) -> None:
+    never = {"key": "hours", "type": "TIME_WINDOW", "windows": [{"from": "09:00", "to": "09:00"}], "time_zone": "UTC"}
+    for method, path in (("POST", "policies"), ("PUT", "policies/by-ref/ours")):
+        status, refused = app.send(method, path, SYNC | {"document": document(daily_limit("20"), never)})
+        assert (status, refused["code"]) == (422, "hours_empty")
+        assert [one["field"] for one in refused["errors"]] == ["rules[1].windows[0]"]
+    assert app.send("GET", "policies")[1]["data"] == []
+
+
 def test_syncing_twice_changes_nothing(app: Backend, people: Cast) -> None:
     status, made = app.send("PUT", "policies/by-ref/user/7", SYNC)
     before = epoch(people.organization)

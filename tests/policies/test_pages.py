@@ -238,6 +238,41 @@ def test_one_more_row_is_asked_for_without_judging_or_losing_anything(people: Ca
     assert (resent["daily-0-amount"], resent["daily-1-amount"], resent["daily-1-currency"]) == ("nonsense", "", "USD")
 
 
+def test_warnings_are_shown_with_a_remedy_and_ticked_before_the_draft_is_published(people: Cast) -> None:
+    policy, olu = make_policy(people.organization, actor_for(people.olu)), signed_in(people.olu)
+    common = {"organization_id": people.organization.pk, "policy_id": policy.pk, "now": NOW}
+    nobody = {"key": "list", "type": "WHITELIST", "allowed": []}
+    draft = document(daily_limit(), nobody)
+    save_draft(document=draft, actor=actor_for(people.olu), **common)  # type: ignore[arg-type]
+    at = f"/policies/{public(policy)}/draft/publish/"
+    page = olu.get(at).content.decode()
+    assert "An empty list denies everybody." in text_of(page.encode())
+    assert "Name those who may be paid, or say that nobody may." in text_of(page.encode())
+    refused = olu.post(at, Controls(page).sent)
+    assert refused.status_code == 422
+    assert "Look at the warnings, and tick that you have." in text_of(refused.content)
+    ticked = Controls(refused.content.decode()).sent | {"is_seen": "on"}
+    assert olu.post(at, ticked).status_code == 302
+    enforced = reload(policy.pk).enforced
+    assert enforced is not None
+    assert enforced.number == 2
+
+
+def test_errors_of_a_draft_are_shown_and_keep_it_from_being_published(people: Cast) -> None:
+    policy, olu = make_policy(people.organization, actor_for(people.olu)), signed_in(people.olu)
+    common = {"organization_id": people.organization.pk, "policy_id": policy.pk, "now": NOW}
+    never = {"key": "hours", "type": "TIME_WINDOW", "windows": [{"from": "09:00", "to": "09:00"}], "time_zone": "UTC"}
+    draft = document(daily_limit(), never)
+    save_draft(document=draft, actor=actor_for(people.olu), **common)  # type: ignore[arg-type]
+    at = f"/policies/{public(policy)}/draft/publish/"
+    refused = olu.post(at, Controls(olu.get(at).content.decode()).sent)
+    assert refused.status_code == 422
+    assert "it never opens" in text_of(refused.content)
+    enforced = reload(policy.pk).enforced
+    assert enforced is not None
+    assert enforced.number == 1
+
+
 def test_publishing_what_somebody_changed_meanwhile_shows_the_changes_again(people: Cast) -> None:
     policy, olu = make_policy(people.organization, actor_for(people.olu)), signed_in(people.olu)
     common = {

@@ -1,0 +1,126 @@
+"""What lint says with an eye on the organization (reviewers, currency, other policies), and what that stops."""
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+from core.errors import Invalid, InvalidMany
+from core.ids import Prefix, to_public
+from people.models import Member
+from policies.engine.contradictions import contradiction, currencies, money_maps
+from policies.engine.document import Document
+from policies.engine.lint import Finding, Level, in_order, lint
+from policies.engine.rules import Rule
+from policies.engine.strictness import may_review
+from policies.models import Policy
+from policies.selectors import Beside, agents_of_targets, policies_beside, reviewers
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledged:
+    """The codes of warnings that somebody has seen; `everything` where they are told after the fact."""
+
+    codes: frozenset[str] = frozenset()
+    everything: bool = False
+
+    def covers(self, finding: Finding) -> bool:
+        """Say whether the finding was seen."""
+        return self.everything or finding.code in self.codes
+
+
+ALL_TOLD: Final = Acknowledged(everything=True)
+"""For callers that return warnings with their answer, so that a sync is never stopped by one."""
+
+
+def seen(codes: Collection[str]) -> Acknowledged:
+    """Return the warnings of these codes as seen."""
+    return Acknowledged(frozenset(codes))
+
+
+def findings_of(policy: Policy, document: Document) -> tuple[Finding, ...]:
+    """Return all that lint says of a document as the next version of the policy, errors first; a few reads."""
+    beside = policies_beside(policy)
+    people = reviewers(policy.organization_id)
+    owners = owners_of(policy, document)
+    found: list[Finding] = [*lint(document)]
+    for place, rule in enumerate(document.rules):
+        path = f"rules[{place}]"
+        found += _about_reviewers(rule, path, people, owners)
+        found += _about_currency(rule, path, policy.organization.currency)
+        found += _about_others(rule, path, beside)
+    return in_order(found)
+
+
+def refuse_faulty(findings: Sequence[Finding], acknowledged: Acknowledged) -> None:
+    """Raise what keeps a version from being published.
+
+    `InvalidMany` with each error's code and path, else `Invalid` (`warnings_not_acknowledged`) with the warnings that
+    nobody has seen.
+    """
+    errors = [one for one in findings if one.level is Level.ERROR]
+    if errors:
+        raise InvalidMany([(one.path, one.code, f"{one.detail} {one.remedy}") for one in errors])
+    unseen = [one for one in findings if not acknowledged.covers(one)]
+    if unseen:
+        codes = ", ".join(dict.fromkeys(one.code for one in unseen))
+        detail = f"Look at what lint says and send the codes that are meant: {codes}."
+        raise Invalid("warnings_not_acknowledged", detail, field="acknowledge", warnings=[*map(finding_facts, unseen)])
+
+
+def finding_facts(finding: Finding) -> dict[str, str]:
+    """Return a finding as the API shows it."""
+    return {
+        "level": finding.level.value,
+        "code": finding.code,
+        "path": finding.path,
+        "detail": finding.detail,
+        "remedy": finding.remedy,
+    }
+
+
+def owners_of(policy: Policy, document: Document) -> frozenset[UUID]:
+    """Return who owns an agent that the policy is for, where any rule asks people at all."""
+    if not any(map(may_review, document.rules)):
+        return frozenset()
+    return frozenset(one.owner_id for one in agents_of_targets(policy) if one.owner_id is not None)
+
+
+def _about_reviewers(rule: Rule, path: str, people: Sequence[Member], owners: frozenset[UUID]) -> Iterator[Finding]:
+    if not may_review(rule):
+        return
+    able = {one.person_id for one in people if _is_asked(rule, one)}
+    needed = rule.review.approvals
+    if len(able) < needed:
+        detail = f"{_count(needed, 'approval')} needed, and {_count(len(able), 'present member')} may give one."
+        # No error: an app may sync its policies before people are invited. Payments wait, and expire.
+        yield Finding(Level.WARNING, "reviewers_too_few", f"{path}.review", detail)
+    elif able & owners and len(able) - 1 < needed:
+        detail = "Somebody who must approve owns an agent of this policy, and nobody reviews for an agent they own."
+        yield Finding(Level.WARNING, "reviewers_too_few_for_owner", f"{path}.review", detail)
+
+
+def _is_asked(rule: Rule, member: Member) -> bool:
+    asked = rule.review
+    if not asked.roles and not asked.people:
+        return True
+    return to_public(Prefix.PERSON, member.person_id) in asked.people or not set(asked.roles).isdisjoint(member.roles)
+
+
+def _about_currency(rule: Rule, path: str, currency: str) -> Iterator[Finding]:
+    is_judged = not rule.when.currencies or currency in rule.when.currencies
+    if is_judged and money_maps(rule) and currency not in (currencies(rule) or ()):
+        detail = f"It names no amount in {currency}, the organization's currency: such payments are denied."
+        yield Finding(Level.WARNING, "currency_uncovered", path, detail)
+
+
+def _about_others(rule: Rule, path: str, beside: Sequence[Beside]) -> Iterator[Finding]:
+    for other in beside:
+        for theirs in other.rules:
+            if why := contradiction(rule, theirs):
+                detail = f"With the rule {theirs.key} of the policy {other.name} nothing can ever pass: {why}."
+                yield Finding(Level.WARNING, "contradicts_policy", path, detail)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
