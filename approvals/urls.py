@@ -24,6 +24,7 @@ urlpatterns = [
     path("authorizations/<str:public_id>/", views.authorization, name="authorization"),
     path("authorizations/<str:public_id>/void/", views.void, name="void"),
     path("counterparties/<str:public_id>/merge/", views.merge, name="merge"),
+    path("policies/<str:policy_id>/shadow/", views.shadow, name="shadow"),
     path("agents/<str:public_id>/limits/", views.agent_limits, name="agent_limits"),
     path("agents/<str:public_id>/authorizations/", views.agent_authorizations, name="agent_authorizations"),
 ]

@@ -200,6 +200,29 @@ def versions_of(policy: Policy) -> tuple[PolicyVersion, ...]:
     return tuple(PolicyVersion.objects.filter(policy=policy).order_by("-number")[:LARGEST_LIST])
 
 
+@dataclass(frozen=True, slots=True)
+class VersionsPage:
+    """Some versions without their documents, the newest first; `older` begins the next page, if there is one."""
+
+    versions: tuple[PolicyVersion, ...]
+    older: int | None
+
+
+def versions_page(policy: Policy, *, before: int | None = None, limit: int = DEFAULT_PAGE) -> VersionsPage:
+    """Return the versions numbered below `before`."""
+    found = PolicyVersion.objects.filter(policy=policy).defer("document").order_by("-number")
+    if before is not None:
+        found = found.filter(number__lt=before)
+    some = tuple(found[: limit + 1])
+    return VersionsPage(some[:limit], some[limit - 1].number if len(some) > limit else None)
+
+
+def version_numbers(policy: Policy) -> tuple[int, ...]:
+    """Return the numbers of the versions, the newest first."""
+    found = PolicyVersion.objects.filter(policy=policy).order_by("-number").values_list("number", flat=True)
+    return tuple(found[:LARGEST_LIST])
+
+
 def version_of(policy: Policy, number: int) -> PolicyVersion:
     """Return one published version; raises `NotFound`."""
     found = PolicyVersion.objects.filter(policy=policy, number=number).first()
@@ -240,6 +263,17 @@ def policies_page(organization_id: UUID, *, after: str | None = None, limit: int
     if after is not None:
         found = found.filter(pk__gt=from_public(Prefix.POLICY, after))
     return tuple(found[:limit])
+
+
+def every_policy(organization_id: UUID) -> tuple[Policy, ...]:
+    """Return all policies with their versions in force, retired ones included, oldest first."""
+    return tuple(_policies(organization_id).order_by("id"))
+
+
+def published_policies(organization_id: UUID) -> tuple[Policy, ...]:
+    """Return the current policies with a version in force, by name."""
+    found = _policies(organization_id).filter(retired_at=None).exclude(enforced=None, shadow=None)
+    return tuple(found.order_by("name", "id"))
 
 
 def listed_policies(organization_id: UUID, *, words: str = "", show: str = "current") -> tuple[Policy, ...]:

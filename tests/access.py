@@ -65,6 +65,7 @@ PAGES: Final = (
         get(one)
         for one in ("authorizations/", "authorizations/export/", "authorizations/<str:public_id>/", "policies/", POLICY)
     ),
+    *(get(one) for one in (f"{POLICY}versions/", f"{POLICY}compare/", f"{POLICY}shadow/")),
     *(get(one) for one in (f"{POLICY}versions/<int:number>/", f"{POLICY}draft/", "counterparties/")),
     *(get(one) for one in ("counterparties/export/", "counterparties/pegs/", PAYEE, f"{PAYEE}activity/")),
     *(get(one) for one in ("audit/", "audit/seal/", "audit/export/", "audit/table/", "audit/verifier/")),

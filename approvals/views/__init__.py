@@ -6,6 +6,7 @@ from approvals.views.authorizations import authorization, authorizations, export
 from approvals.views.bulk import bulk, undo_bulk
 from approvals.views.inbox import inbox, left, queue_now, request, waiting_count
 from approvals.views.merge import merge
+from approvals.views.shadow import shadow
 
 __all__ = [
     "agent_authorizations",
@@ -23,6 +24,7 @@ __all__ = [
     "reject",
     "request",
     "save_filter",
+    "shadow",
     "undo",
     "undo_bulk",
     "void",

@@ -9,15 +9,15 @@ from policies.views.pages import (
     end_shadow,
     policies,
     promote_shadow,
-    restore,
     retire,
-    version,
 )
+from policies.views.versions import compare, restore, version, versions
 
 __all__ = [
     "add_rule",
     "assignments",
     "change_rule",
+    "compare",
     "create",
     "describe",
     "detail",
@@ -32,4 +32,5 @@ __all__ = [
     "restore",
     "retire",
     "version",
+    "versions",
 ]

@@ -21,6 +21,8 @@ from policies.services.drafts import draft_rules
 from policies.views import shown
 
 UNPROCESSABLE: Final = 422
+VERSIONS_ON_POLICY: Final = 8
+"""The page of a policy shows the last ones; all of them have a page of their own."""
 SHOWS: Final = (("current", "Current"), ("retired", "Retired"), ("all", "All"))
 
 
@@ -182,47 +184,6 @@ def end_shadow(request: MemberRequest, policy_id: str) -> HttpResponse:
     return redirect("policies:detail", policy_id)
 
 
-@require_safe
-@needs(Right.READ)
-def version(request: MemberRequest, policy_id: str, number: int) -> HttpResponse:
-    """Show one published version: what it says, and what it changed."""
-    policy = selectors.policy_of(request.member.organization_id, policy_id)
-    one = selectors.version_of(policy, number)
-    rules = selectors.rules_of(one.document)
-    before = selectors.version_of(policy, number - 1) if number > 1 else None
-    context = {
-        "version": one,
-        "text": shown.document_text(one),
-        "rules": shown.rule_lines(rules, shown.names_in(request, rules)),
-        "changes": shown.changes(selectors.rules_of(before.document), rules) if before else [],
-        "before": before,
-        "mode": "enforced"
-        if one.pk == policy.enforced_id
-        else "shadow"
-        if one.pk == policy.shadow_id
-        else "superseded",
-        **named(policy),
-        **rights(request),
-    }
-    return render(request, "policies/version.html", context)
-
-
-@require_POST
-@needs(Right.MANAGE_POLICIES)
-def restore(request: MemberRequest, policy_id: str, number: int) -> HttpResponse:
-    """Make a published version the draft."""
-    policy = selectors.policy_of(request.member.organization_id, policy_id)
-    services.restore_version(
-        organization_id=policy.organization_id,
-        policy_id=policy.pk,
-        number=number,
-        actor=actor_of(request),
-        now=clock_now(),
-    )
-    messages.success(request, f"The draft is version {number} again. Publish it to put it in force.")
-    return redirect("policies:draft", policy_id)
-
-
 # --- What pages share -------------------------------------------------------------------------------------------------
 
 
@@ -236,7 +197,8 @@ def detail_context(request: MemberRequest, policy: Policy) -> dict[str, Any]:
         "shadow": version_context(policy.shadow, people),
         "changeable": [rule["key"] for rule in draft_rules(policy)],
         "targets": shown.targets_in_words(selectors.targets_of((policy,))[policy.pk]),
-        "versions": selectors.versions_of(policy),
+        "versions": (page := selectors.versions_page(policy, limit=VERSIONS_ON_POLICY)).versions,
+        "has_more_versions": page.older is not None,
         **named(policy),
         **rights(request),
     }

@@ -128,6 +128,7 @@ def examples(viewer: Member, invitation: str) -> Examples:
         "insight:counterparty_activity:public_id": payee,
         "people:public_id": {"": to_public(Prefix.MEMBER, viewer.id)},
         "people:secret": {"open": invitation, "gone": "nobody-knows"},
+        "approvals:shadow:policy_id": {"": to_public(Prefix.POLICY, policy.id)},
         "policies:policy_id": {"": to_public(Prefix.POLICY, policy.id)},
         "policies:number": {"": "1"},
         "policies:type_name": {kind.lower(): kind for kind in RuleType},

@@ -7,13 +7,15 @@ from playwright.sync_api import Browser, expect
 
 from core.clock import now as clock_now
 from core.ids import Prefix, to_public
+from policies.engine.types import Mode
 from policies.models import Policy
+from tests.approvals.world import ask, make_world, republish
 from tests.examples.server import LiveConto
 from tests.factories import Cast, actor_for, make_cast
 from tests.journeys.browser import Window, open_window
 from tests.journeys.conftest import WITH_SCRIPTS, OpenFor
 from tests.journeys.test_every_page import AXE, faults_of, must_be_well
-from tests.policies.samples import make_policy, reload
+from tests.policies.samples import daily_limit, make_policy, reload
 from tests.spend.samples import a_counterparty
 
 pytestmark = pytest.mark.journey
@@ -120,3 +122,24 @@ def test_a_form_with_chips_faults_and_a_week_shuts_nobody_out(window: Window) ->
     page.locator("#id_hours-0-to").fill("06:00")
     expect(page.locator(".week-closed").first).to_be_visible()
     must_be_well([*found, *faults_of(window, "rule-with-week"), *window.faults])
+
+
+def test_a_shadow_beside_live_decisions_and_two_versions_shut_nobody_out(window: Window) -> None:
+    world = make_world(daily_limit("1000"), now=clock_now())
+    policy = Policy.objects.get(organization_id=world.organization_id)
+    republish(world.cast, policy.pk, [daily_limit("20")], mode=Mode.SHADOW, now=clock_now())
+    for amount in ("5", "30", "40"):
+        ask(world, amount, now=clock_now())
+    window.sign_in_as(world.cast.olu)
+    page, at = window.page, f"/policies/{to_public(Prefix.POLICY, policy.pk)}/"
+
+    window.open(at)
+    said = page.locator("#shadow-said")
+    expect(said).to_contain_text("Of 3 live decisions since version 2 is in shadow, 2 would have been answered")
+    said.locator("summary").click()
+    expect(said.get_by_text("The payment would take the day's spend above its limit.").first).to_be_visible()
+    found = faults_of(window, "policy-with-shadow")
+    window.open(f"{at}versions/")
+    window.press("Compare")
+    expect(page.locator("h1")).to_have_text("Version 1 → Version 2")
+    must_be_well([*found, *faults_of(window, "compared"), *window.faults])
