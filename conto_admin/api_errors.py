@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import orjson
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
-from django.db import InterfaceError, OperationalError
+from django.db import DatabaseError, InterfaceError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.module_loading import import_string
 from rest_framework import exceptions
@@ -15,6 +15,7 @@ from rest_framework.response import Response
 
 from conto_admin.api_render import plain
 from core.clock import now
+from core.db import is_unavailable
 from core.errors import ContoError, InvalidMany, Malformed, NotAllowed, NotAuthenticated, NotFound, TooMany, Unavailable
 from core.http import request_id_of
 
@@ -75,8 +76,10 @@ def unmet(request: HttpRequest) -> ContoError:
             caller = import_string(path)(header, now())
         except NotAuthenticated as error:
             return error
-        except (OperationalError, InterfaceError):
-            return Unavailable()
+        except (DatabaseError, InterfaceError) as error:
+            if is_unavailable(error):
+                return Unavailable()
+            raise
         if caller is not None:
             # It is no failure of the address, yet counts for the key (`limits.RateHeaders`).
             request.refused_key_id = caller.key_id  # type: ignore[attr-defined]
@@ -89,7 +92,7 @@ def as_ours(exception: Exception) -> ContoError | None:
     match exception:
         case ContoError():
             return exception
-        case OperationalError() | InterfaceError():
+        case _ if is_unavailable(exception):
             return Unavailable()
         case Http404() | exceptions.NotFound():
             return NotFound()

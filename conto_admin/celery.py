@@ -7,10 +7,11 @@ from typing import Any
 
 from celery import Celery
 from celery.schedules import crontab
-from celery.signals import worker_init, worker_ready
+from celery.signals import celeryd_init, worker_init, worker_ready
 from django.core.exceptions import ImproperlyConfigured
 
 from conto_admin import checks
+from core.db import limit_connections
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "conto_admin.settings")
 
@@ -26,6 +27,12 @@ app.conf.beat_schedule = {
     "roll-ledgers": {"task": "insight.roll", "schedule": 60.0, "options": {"expires": 60.0}},
     "verify-audit": {"task": "audit.verify", "schedule": crontab(hour="3", minute="17")},
 }
+
+
+@celeryd_init.connect  # type: ignore[untyped-decorator]
+def give_up_in_time(**_: Any) -> None:
+    """Keep nobody at a gate for long; a task may sum a whole history. Sent for the command, not for tests' workers."""
+    limit_connections()
 
 
 @worker_init.connect  # type: ignore[untyped-decorator]

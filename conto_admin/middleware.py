@@ -9,7 +9,6 @@ from typing import Any, Final
 from django.conf import settings
 from django.core.handlers.base import BaseHandler
 from django.core.handlers.exception import convert_exception_to_response
-from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import ResolverMatch, get_resolver
 from django.utils.module_loading import import_string
@@ -17,6 +16,7 @@ from django_structlog.middlewares.request import RequestMiddleware
 from structlog.contextvars import bound_contextvars, get_contextvars
 
 from conto_admin import api_errors, logs
+from core.db import is_unavailable
 from core.errors import ContoError, Unavailable
 from insight.selectors.directory import Directory
 
@@ -154,6 +154,6 @@ class ApiProblems:
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         """Word the errors that plain views raise; others go on to Django, which logs them."""
-        if isinstance(exception, (OperationalError, InterfaceError)):
+        if is_unavailable(exception):
             exception = Unavailable()
         return api_errors.of_conto(request, exception) if isinstance(exception, ContoError) else None

@@ -8,7 +8,7 @@ from typing import Final
 import orjson
 from csp.middleware import CSPMiddleware
 from django.conf import settings
-from django.db import DatabaseError, InterfaceError, OperationalError, connection
+from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
@@ -19,6 +19,7 @@ from django.views.decorators.http import condition, require_safe
 
 from agents.selectors import unfit_keks
 from conto_admin import api_errors
+from core.db import is_unavailable
 from core.http import page_of, request_id_of
 from core.sealing import keyring_problems
 
@@ -133,7 +134,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
     """Answer after an accident; that the database is away is said as such."""
     if is_api(request):
         return api_errors.of_django(request, 500)
-    if isinstance(sys.exception(), (OperationalError, InterfaceError)):
+    if is_unavailable(sys.exception()):
         return _without_database(request, 503, "503.html", back_url=page_of(request))
     return _without_database(request, 500, "500.html")
 

@@ -11,11 +11,13 @@ from django.db import DEFAULT_DB_ALIAS, close_old_connections, connections, rese
 
 from conto_admin.api_render import LARGEST_BODY_BYTES
 from conto_admin.checks import refuse_unsafe
+from core.db import LONGEST_REQUEST_STATEMENT_SECONDS, limit_connections
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "conto_admin.settings")
 
 django = get_wsgi_application()
 refuse_unsafe()
+limit_connections(LONGEST_REQUEST_STATEMENT_SECONDS)
 
 
 def renew_connection(**_: Any) -> None:

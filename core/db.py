@@ -28,9 +28,32 @@ ONE: Final = False
 """What Django calls `many` when it hands a statement to wrappers."""
 FETCHED: Final = 500
 """Rows that a stream holds at a time."""
+MOST_IDLE_SECONDS: Final = 5
+"""A transaction that does nothing for so long belongs to a process that is stuck; others wait at its gates."""
+LONGEST_WAIT_SECONDS: Final = 10
+"""At a gate or for a row; longer than the above, so that who waits for somebody stuck gets through after all."""
+LONGEST_REQUEST_STATEMENT_SECONDS: Final = 30
+"""Who sent the request has given up by then."""
+ENDED_WHILE_IDLE: Final = "25P03"
+"""SQLSTATE of a connection that the server closed because its transaction did nothing for too long."""
 SHARE_GATES: Final = (
     "select pg_advisory_xact_lock_shared(%(organization)s::bigint), pg_advisory_xact_lock_shared(%(agent)s::bigint)"
 )
+
+
+def limit_connections(statement_seconds: int = 0) -> None:
+    """Let the server end what hangs on connections that this process opens from now on; 0 is no limit.
+
+    For what serves: a command may migrate, seed or sum for an hour. What DATABASE_URL sets itself is left as it is, for
+    it comes behind.
+    """
+    limits = {
+        "idle_in_transaction_session_timeout": MOST_IDLE_SECONDS,
+        "lock_timeout": LONGEST_WAIT_SECONDS,
+        "statement_timeout": statement_seconds,
+    }
+    options = connections[DEFAULT_DB_ALIAS].settings_dict["OPTIONS"]
+    options["options"] = " ".join([f"-c {name}={seconds}s" for name, seconds in limits.items()] + [options["options"]])
 
 
 def use_case(function: Callable[P, R]) -> Callable[P, R]:
@@ -44,8 +67,10 @@ def use_case(function: Callable[P, R]) -> Callable[P, R]:
         try:
             with transaction.atomic(durable=True):
                 return function(*args, **kwargs)
-        except (OperationalError, InterfaceError) as error:
-            raise Unavailable() from error
+        except (DatabaseError, InterfaceError) as error:
+            if is_unavailable(error):
+                raise Unavailable() from error
+            raise
 
     return run
 
@@ -149,6 +174,14 @@ def commit_together(*statements: tuple[str, dict[str, object]]) -> None:
 
         for sql, params in statements:
             _watched(here, execute, sql, params)
+
+
+def is_unavailable(error: BaseException | None) -> bool:
+    """Say whether the database gave up instead of refusing: a deadlock, a time-out, a lost connection."""
+    if isinstance(error, OperationalError | InterfaceError):
+        return True
+    # psycopg files this one under the server's internal errors.
+    return isinstance(error, DatabaseError) and sqlstate_of(error) == ENDED_WHILE_IDLE
 
 
 def sqlstate_of(error: DatabaseError) -> str:

@@ -8,7 +8,7 @@ from typing import Any, Final
 from uuid import UUID
 
 import orjson
-from django.db import DatabaseError, InterfaceError, OperationalError
+from django.db import DatabaseError
 
 from approvals.lifecycle import Status
 from approvals.routing import review_deadline
@@ -22,6 +22,7 @@ from core.canonical import plain, plain_json
 from core.db import (
     commit_together,
     hold_gate_exclusively,
+    is_unavailable,
     prepared_rows,
     shared_gates_statement,
     sqlstate_of,
@@ -211,7 +212,7 @@ def refusal_of(error: DatabaseError) -> Exception:
             return _Moved()
         case "CT002":
             return _Twin()
-    return Unavailable() if isinstance(error, OperationalError | InterfaceError) else error
+    return Unavailable() if is_unavailable(error) else error
 
 
 def breached_counters(decision: Decision, situation: Situation) -> dict[str, int]:

@@ -27,6 +27,8 @@ KILLED: Final = "killed at boundary"
 """What a process says on standard error before it ends."""
 KILLED_AT: Final = "X-Test-Killed-At"
 """The header by which a request tells `mortal` the boundary."""
+HANGS_AT: Final = "X-Test-Hangs-At"
+"""The same for a process that is to do nothing from there on, until its database has had enough."""
 
 
 class Fuse:

@@ -1,4 +1,4 @@
-"""A web server that a request may kill: the one of `conto_admin/programs.py`, for tests alone.
+"""A web server that a request may kill, or let hang: the one of `conto_admin/programs.py`, for tests alone.
 
 `python -m tests.races.mortal` takes the arguments of granian and starts it again whenever it has ended, as the manager
 of services of a real machine does. The product is imported once and its processes are forked from there, so that a
@@ -7,19 +7,19 @@ life begins in a moment. A request that carries `KILLED_AT` ends the server at t
 
 import multiprocessing
 import os
+import select
 import signal
 import sys
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
-from django.db import connections
+from django.db import connection, connections
 from django.test import Client
 from granian.cli import cli
 
 from conto_admin import wsgi
-from tests.races.killing import KILLED_AT, Fuse, armed
-
-ENVIRON_NAME: Final = f"HTTP_{KILLED_AT.upper().replace('-', '_')}"
+from tests.races.arena import PATIENCE
+from tests.races.killing import HANGS_AT, KILLED_AT, Fuse, armed
 
 
 class ServersFuse(Fuse):
@@ -30,11 +30,22 @@ class ServersFuse(Fuse):
         super().end()
 
 
+class HangingFuse(Fuse):
+    """Does nothing at its boundary until the database closes the connection."""
+
+    def end(self) -> None:
+        select.select([connection.connection.pgconn.socket], [], [], PATIENCE)
+
+
+FUSES: Final[dict[str, type[Fuse]]] = {KILLED_AT: ServersFuse, HANGS_AT: HangingFuse}
+
+
 def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-    """Answer a request, or end on the way."""
-    if boundary := environ.pop(ENVIRON_NAME, None):
-        with armed(ServersFuse(int(boundary))):
-            return wsgi.application(environ, start_response)
+    """Answer a request, or end or hang on the way."""
+    for header, fuse in FUSES.items():
+        if boundary := environ.pop(f"HTTP_{header.upper().replace('-', '_')}", None):
+            with armed(fuse(int(boundary))):
+                return wsgi.application(environ, start_response)
     return wsgi.application(environ, start_response)
 
 

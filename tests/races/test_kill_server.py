@@ -4,15 +4,9 @@ The real server over real HTTP, by the real clock. What is repeated in front of 
 sends the same body under the same key or reference, the reviewer presses the same button.
 """
 
-import http.client
 import json
-import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
-from pathlib import Path
-from threading import Event
-from time import monotonic
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -23,16 +17,14 @@ from django.test import Client
 from approvals.models import Authorization, Review
 from approvals.selectors.books import faults
 from approvals.selectors.evidence import present_evidence
-from conto_admin.programs import web
 from core.clock import now as clock_now
 from core.ids import Prefix, to_public
 from people.models import Member
 from spend.models import Hold, Identifier, SpendRecord
-from tests.approvals.world import World, ask, make_world, stored
-from tests.examples.server import HOST, LiveConto
+from tests.approvals.world import World, ask, stored
 from tests.races.acts import events_of, path_of
-from tests.races.arena import PATIENCE
-from tests.races.killing import KILLED, KILLED_AT, Round, lives
+from tests.races.killing import Round, lives
+from tests.races.served import Answer, MortalConto, Request, by_app, world_of
 
 pytestmark = [pytest.mark.race, pytest.mark.process, pytest.mark.django_db(transaction=True)]
 
@@ -40,77 +32,6 @@ DAILY: Final = {"key": "daily", "type": "SPEND_LIMIT", "daily": {"USD": "100000"
 POT: Final = {"key": "pot", "type": "BUDGET_ALLOCATION", "amount": {"USD": "15"}, "period": "session"}
 ONCE: Final = {"key": "once", "type": "DUPLICATE", "minutes": 5}
 PEOPLE: Final[dict[str, Any]] = {"key": "people", "type": "APPROVAL_THRESHOLD", "above": {"USD": "50"}}
-PAUSE: Final = 0.01
-NOT_SERVED: Final = (http.client.HTTPException, ConnectionError)
-"""What a client meets whose server ends."""
-
-
-class MortalConto(LiveConto):
-    """The web server with its own settings, which is started again when it has ended."""
-
-    def command(self) -> Sequence[str | Path]:
-        command = list(web(HOST, self.port, 1, {}).command)
-        granian, application = command.index("granian"), "tests.races.mortal:application"
-        return [sys.executable, "-m", "tests.races.mortal", *command[granian + 1 : -1], application]
-
-    def deaths(self) -> list[int]:
-        """At which boundaries it was killed, in order."""
-        lines = self.log.read_text().splitlines()
-        return [int(line.rpartition(" ")[2]) for line in lines if line.startswith(KILLED)]
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What a client was answered."""
-
-    status: int
-    body: bytes
-
-
-@dataclass(frozen=True)
-class Request:
-    """A request that can be sent again as it is."""
-
-    path: str
-    body: bytes
-    headers: Mapping[str, str] = field(default_factory=dict)
-
-    def sent_to(self, conto: LiveConto, killed_at: int | None = None) -> Answer | None:
-        """Send it; None where the server ended on the way. Who names no boundary sends it until it is answered."""
-        deadline = monotonic() + PATIENCE
-        while True:
-            try:
-                return self.answered_by(conto, killed_at)
-            except NOT_SERVED:
-                if killed_at is not None:
-                    return None
-            assert monotonic() < deadline, "hung: nobody serves"
-            Event().wait(PAUSE)
-
-    def answered_by(self, conto: LiveConto, killed_at: int | None) -> Answer:
-        connection = http.client.HTTPConnection(HOST, conto.port, timeout=PATIENCE)
-        doom = {} if killed_at is None else {KILLED_AT: str(killed_at)}
-        try:
-            connection.request("POST", self.path, self.body, {**self.headers, **doom})
-            answer = connection.getresponse()
-            return Answer(answer.status, answer.read())
-        finally:
-            connection.close()
-
-
-@pytest.fixture(scope="module")
-def mortal(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[MortalConto]:
-    """One server for all tests here, which dies often."""
-    conto = MortalConto(tmp_path_factory.mktemp("mortal") / "web.log")
-    conto.start()
-    yield conto
-    conto.kill()
-
-
-@pytest.fixture
-def conto(mortal: MortalConto, transactional_db: None) -> MortalConto:
-    """The server, on an empty database whose rows are committed."""
-    return mortal
 
 
 def requests(conto: MortalConto, make: Callable[[Round], Request]) -> Iterator[tuple[Round, Answer]]:
@@ -124,11 +45,6 @@ def requests(conto: MortalConto, make: Callable[[Round], Request]) -> Iterator[t
     for this, answer in lives(life):
         yield this, answer
     assert conto.deaths()[before:] == list(range(1, this.boundary))
-
-
-def by_app(world: World, path: str, body: Mapping[str, Any], **headers: str) -> Request:
-    sent = {"Authorization": f"Bearer {world.secret}", "Content-Type": "application/json", **headers}
-    return Request(f"/api/v1/{path}", json.dumps(body).encode(), sent)
 
 
 def domain(this: Round) -> str:
@@ -147,11 +63,6 @@ def by_person(member: Member, path: str, form: Mapping[str, str]) -> Request:
     cookies = f"{settings.SESSION_COOKIE_NAME}={session}; {settings.CSRF_COOKIE_NAME}={token}"
     headers = {"Cookie": cookies, "Content-Type": "application/x-www-form-urlencoded"}
     return Request(path, urlencode({**form, "csrfmiddlewaretoken": token}).encode(), headers)
-
-
-def world_of(*rules: Mapping[str, Any]) -> World:
-    """A world that is some days old."""
-    return make_world(*rules, now=clock_now() - timedelta(days=3))
 
 
 def approved(world: World, this: Round, amount: str = "10", *, age: timedelta = timedelta()) -> Authorization:
