@@ -14,7 +14,7 @@ from agents.selectors import STATES, AgentFilter
 from agents.services import AgentChange, CredentialChange, NewCredential
 from agents.services.credentials import LONGEST_SECRET
 from agents.services.fields import DESCRIPTION_LENGTH
-from core.errors import NotFound
+from core.errors import Invalid, NotFound
 from core.ids import Prefix, from_public, to_public
 from core.templatetags.statuses import status_of
 from people.models import Member
@@ -66,9 +66,14 @@ class AgentFilterForm(forms.Form):
         for name in ("state", "label", "owner", "sort"):
             self.fields[name].widget.attrs["class"] = "form-select"
 
+    def faults(self) -> list[str]:
+        """Return what makes no sense, in words."""
+        return [f"{self.fields[name].label or name.capitalize()}: {said[0]}" for name, said in self.errors.items()]
+
     def chosen(self) -> AgentFilter:
-        """Return the filter; a part that makes no sense is left out."""
-        self.is_valid()
+        """Return the filter; raises `Invalid` (`filter_invalid`) where it makes no sense."""
+        if not self.is_valid():
+            raise Invalid("filter_invalid", " ".join(self.faults()), field=next(iter(self.errors)))
         typed = self.cleaned_data
         owner = typed.get("owner")
         return AgentFilter(

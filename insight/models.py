@@ -20,6 +20,21 @@ SAID = ("allow", "review", "deny", "approved", "rejected", "redecided", "voided"
 """How an ask was answered, and how a question to people was closed."""
 
 
+class BooksCheck(models.Model):
+    """One run of `check_books` over everything there is: who ran it, how many questions it asked, what it found."""
+
+    checked_at = models.DateTimeField()
+    by = models.CharField(max_length=TEXT_LENGTH)
+    questions = models.PositiveIntegerField()
+    faults = models.PositiveIntegerField()
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["-checked_at"], name="books_check_newest_first")]
+
+    def __str__(self) -> str:
+        return f"{self.checked_at}: {self.faults} faults"
+
+
 class Rollup(models.Model):
     """How far an organization's ledger is added up, and in which zone its days are cut.
 

@@ -15,6 +15,7 @@ urlpatterns = [
     path("analytics/decisions/", views.shown_decisions, name="decisions"),
     path("analytics/decisions/export/", views.export_decisions, name="export_decisions"),
     path("analytics/review-times/", views.review_times, name="review_times"),
+    path("analytics/review-times/export/", views.export_review_times, name="export_review_times"),
     path("budgets/", views.budgets, name="budgets"),
     path("budgets/export/", views.export_budgets, name="export_budgets"),
     path("budgets/<str:policy_id>/<str:key>/", views.budget, name="budget"),

@@ -56,14 +56,24 @@ PAGES: Final = (
     *(get(one) for one in ("", "analytics/", "analytics/export/", "analytics/flagged/", "analytics/flagged/export/")),
     get("find/"),
     *(get(f"analytics/{one}") for one in ("payments/", "payments/export/", "decisions/", "decisions/export/")),
-    *(get(one) for one in ("analytics/review-times/", "budgets/", "budgets/export/", BUDGET)),
+    *(
+        get(one)
+        for one in ("analytics/review-times/", "analytics/review-times/export/", "budgets/", "budgets/export/", BUDGET)
+    ),
     *(get(one) for one in ("agents/", "agents/export/", AGENT, f"{AGENT}limits/", f"{AGENT}authorizations/")),
     *(get(f"{AGENT}{one}/") for one in ("integration", "runtime")),
     *(get(one) for one in ("approvals/", "approvals/waiting/", "approvals/<str:public_id>/")),
     *(get(one) for one in ("approvals/queue/", "approvals/left/")),
     *(
         get(one)
-        for one in ("authorizations/", "authorizations/export/", "authorizations/<str:public_id>/", "policies/", POLICY)
+        for one in (
+            "authorizations/",
+            "authorizations/export/",
+            "authorizations/<str:public_id>/",
+            "policies/",
+            "policies/export/",
+            POLICY,
+        )
     ),
     *(get(one) for one in (f"{POLICY}versions/", f"{POLICY}compare/", f"{POLICY}shadow/")),
     *(get(one) for one in (f"{POLICY}versions/<int:number>/", f"{POLICY}draft/", "counterparties/")),

@@ -27,6 +27,19 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
+            name='BooksCheck',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('checked_at', models.DateTimeField()),
+                ('by', models.CharField(max_length=200)),
+                ('questions', models.PositiveIntegerField()),
+                ('faults', models.PositiveIntegerField()),
+            ],
+            options={
+                'indexes': [models.Index(fields=['-checked_at'], name='books_check_newest_first')],
+            },
+        ),
+        migrations.CreateModel(
             name='AskDay',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),

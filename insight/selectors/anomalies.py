@@ -9,7 +9,7 @@ from uuid import UUID
 from audit.selectors import SealState, seal_state
 from core.db import rows
 from core.ids import Prefix, to_public
-from insight.models import Rollup
+from insight.models import BooksCheck, Rollup
 from spend.selectors.counterparties import unknown_since
 
 DENIED_WITHIN: Final = timedelta(hours=24)
@@ -46,12 +46,16 @@ class Anomalies:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """Whether the worker does its part: seals the log, ends what is due, adds up the ledger."""
+    """Whether the worker does its part: seals the log, ends what is due, adds up the ledger.
+
+    The books are checked for the whole installation at once, by command: it recomputes everything there is.
+    """
 
     seal: SealState
     overdue: int
     rolled_at: datetime | None
     is_worker_late: bool
+    books: BooksCheck | None
 
 
 def anomalies_of(organization_id: UUID, *, now: datetime) -> Anomalies:
@@ -75,4 +79,5 @@ def health_of(organization_id: UUID, *, overdue: int, now: datetime) -> Health:
     rolled_at = Rollup.objects.filter(organization_id=organization_id).values_list("rolled_at", flat=True).first()
     waits_since = seal.oldest_unsealed_at
     is_late = overdue > 0 or (waits_since is not None and waits_since < now - LATE_AFTER)
-    return Health(seal, overdue, rolled_at, is_late)
+    books = BooksCheck.objects.order_by("-checked_at", "-pk").first()
+    return Health(seal, overdue, rolled_at, is_late, books)

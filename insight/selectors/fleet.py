@@ -28,6 +28,8 @@ from spend.selectors.by_agent import Held, Spent, flags_by_agent, held_by_agent,
 
 LOOKED_AT: Final = timedelta(days=1)
 HOURS: Final = 24
+BACK: Final = "back."
+"""Begins a cursor that reads towards the beginning of the list."""
 ROWS: Final = 50
 """Agents on one page: what a page costs does not grow with the fleet."""
 MANY_DENIED: Final = 3
@@ -86,12 +88,13 @@ class FleetRow:
 
 @dataclass(frozen=True, slots=True)
 class FleetPage:
-    """One page of agents, where the next one begins, how many there are in all and how many need a look."""
+    """One page of agents, the cursors of those beside it, how many there are in all and how many need a look."""
 
-    rows: tuple[FleetRow, ...]
-    next_cursor: str | None
-    number: int
-    bad: int
+    rows: tuple[FleetRow, ...] = ()
+    next_cursor: str | None = None
+    number: int = 0
+    bad: int = 0
+    previous_cursor: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,12 +129,12 @@ def fleet_page(organization_id: UUID, chosen: AgentFilter, *, cursor: str, now: 
     signs = _signs(organization_id, now)
     found = agents_like(organization_id, chosen, now=now)
     ids = [one.id for one in _ordered(found, chosen.sort, signs, now)]
-    start = _behind(ids, cursor)
-    shown = agent_rows(organization_id, ids[start : start + ROWS], now=now)
-    has_more = len(ids) > start + ROWS
+    start, end = _part_of(ids, cursor)
+    shown = agent_rows(organization_id, ids[start:end], now=now)
     return FleetPage(
         rows=_fleet_rows(organization_id, shown, signs, now),
-        next_cursor=to_public(Prefix.AGENT, ids[start + ROWS - 1]) if has_more else None,
+        next_cursor=to_public(Prefix.AGENT, ids[end - 1]) if end < len(ids) else None,
+        previous_cursor=f"{BACK}{to_public(Prefix.AGENT, ids[start])}" if start else None,
         number=len(ids),
         bad=sum(_rank(one, signs, now)[0] <= Kind.KEY_EXPIRED for one in found),
     )
@@ -222,12 +225,14 @@ def _troubles(row: AgentRow, signs: _Signs, now: datetime) -> tuple[Trouble, ...
     return tuple(sorted(found, key=lambda one: one.kind))
 
 
-def _behind(ids: list[UUID], cursor: str) -> int:
-    """Return where the page behind an agent starts; at the top where it is no longer among them."""
+def _part_of(ids: list[UUID], cursor: str) -> tuple[int, int]:
+    """Return where the page behind an agent, or before it, begins and ends; the first where it is not among them."""
     try:
-        return ids.index(from_public(Prefix.AGENT, cursor)) + 1 if cursor else 0
+        place = ids.index(from_public(Prefix.AGENT, cursor.removeprefix(BACK))) if cursor else -1
     except (NotFound, ValueError):
-        return 0
+        place, cursor = -1, ""
+    start = max(0, place - ROWS) if cursor.startswith(BACK) else place + 1
+    return start, min(len(ids), start + ROWS)
 
 
 def _fleet_rows(

@@ -3,7 +3,7 @@
 from insight.views.analytics import analytics, export
 from insight.views.budgets import budget, budgets, export_budgets
 from insight.views.counterparty import counterparty_activity
-from insight.views.decisions import export_decisions, review_times, shown_decisions
+from insight.views.decisions import export_decisions, export_review_times, review_times, shown_decisions
 from insight.views.find import find_anything
 from insight.views.flagged import export_flagged, flagged
 from insight.views.fleet import fleet
@@ -24,6 +24,7 @@ __all__ = [
     "export_decisions",
     "export_flagged",
     "export_payments",
+    "export_review_times",
     "find_anything",
     "flagged",
     "fleet",

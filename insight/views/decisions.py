@@ -14,13 +14,17 @@ from core.money import amount_text
 from core.tables import csv_answer
 from insight.forms import AnalyticsForm
 from insight.selectors.decisions import Decisions, Declined, currencies_asked_in, decisions, held_chart, outcomes_chart
-from insight.selectors.latency import latency, latency_chart
+from insight.selectors.latency import Waits, latency, latency_chart
 from insight.selectors.ledger import ZERO, ledger_of
 from insight.views.asked import Asked, frame
 from insight.views.shown import authorizations_url, with_query
 from people.permissions import MemberRequest, needs
 from people.roles import Right
 
+REVIEW_COLUMNS: Final = (
+    "from", "to", "reviewer id", "reviewer", "approved", "rejected", "median seconds", "nine in ten seconds",
+    "longest seconds",
+)  # fmt: skip
 COLUMNS: Final = ("from", "to", "answer", "asks", "amount", "currency")
 
 
@@ -76,7 +80,29 @@ def review_times(request: MemberRequest) -> HttpResponse:
         shown = latency(asked.ledger, asked.period)
         context = frame(request, asked, "insight:review_times")
     context |= {"shown": shown, "chart": latency_chart(shown), "currencies": ()}
+    context["export_url"] = f"{reverse('insight:export_review_times')}{with_query(request)}"
     return render(request, "insight/review_times.html", context)
+
+
+@require_safe
+@needs(Right.READ)
+def export_review_times(request: MemberRequest) -> StreamingHttpResponse:
+    """Send what the page of review times shows as CSV: everybody by step, then each reviewer over the whole period."""
+    with one_snapshot():
+        asked = _asked(request)
+        shown = latency(asked.ledger, asked.period)
+    period = asked.period
+    by_step = ((step.first, step.last, "", "everybody", waits) for step, waits in shown.by_step.items())
+    by_person = ((period.first, period.last, one.public_id, one.name, one.waits) for one in shown.reviewers)
+    cells = (
+        (first.isoformat(), last.isoformat(), person, name, *map(str, _numbers(waits)))
+        for first, last, person, name, waits in (*by_step, *by_person)
+    )
+    return csv_answer(f"review-times-{period.first}-{period.last}.csv", REVIEW_COLUMNS, cells)
+
+
+def _numbers(waits: Waits) -> tuple[int, ...]:
+    return waits.approved, waits.rejected, waits.median, waits.nine_in_ten, waits.longest
 
 
 def _decisions(request: MemberRequest) -> tuple[Asked, Decisions]:

@@ -18,7 +18,7 @@ from core.chips import Chip, chips_of
 from core.clock import now as clock_now
 from core.paging import text_in
 from core.templatetags.statuses import status_of
-from insight.selectors.fleet import FleetRow, fleet_of, fleet_page
+from insight.selectors.fleet import FleetPage, FleetRow, fleet_of, fleet_page
 from insight.views.live import answer, part_of
 from insight.views.troubles import Wrong, wrong_of
 from people.permissions import MemberRequest, needs
@@ -69,12 +69,15 @@ def _form(request: MemberRequest) -> AgentFilterForm:
 
 
 def _context(request: MemberRequest, form: AgentFilterForm, now: datetime) -> dict[str, Any]:
-    organization_id, chosen = request.member.organization_id, form.chosen()
-    page = fleet_page(organization_id, chosen, cursor=text_in(request.GET, "cursor"), now=now)
+    organization_id, page = request.member.organization_id, FleetPage()
+    # What cannot be understood shows nothing: everything would pass for what was asked for.
+    if form.is_valid():
+        page = fleet_page(organization_id, form.chosen(), cursor=text_in(request.GET, "cursor"), now=now)
     counted = fleet_of(organization_id, now=now)
     may_freeze = request.member.may(Right.FREEZE)
     return {
         "page": page,
+        "form": form,
         "lines": [_line(one, request, may_freeze=may_freeze) for one in page.rows],
         "counted": counted,
         "tiles": [
@@ -82,7 +85,7 @@ def _context(request: MemberRequest, form: AgentFilterForm, now: datetime) -> di
                 "state": state,
                 "number": getattr(counted, state),
                 "url": _query(request.GET, state=state),
-                "is_chosen": chosen.state == state,
+                "is_chosen": form.cleaned_data.get("state") == state,
             }
             for state in STATES
             if getattr(counted, state) or state in ("active", "silent", "frozen")

@@ -1,13 +1,13 @@
 """Pages of policies: the list, one policy, its drafts and rules, its versions."""
 
 from policies.views.drafts import add_rule, change_rule, discard, draft, duplicate_rule, publish, remove_rule
+from policies.views.list import export, policies
 from policies.views.pages import (
     assignments,
     create,
     describe,
     detail,
     end_shadow,
-    policies,
     promote_shadow,
     retire,
 )
@@ -25,6 +25,7 @@ __all__ = [
     "draft",
     "duplicate_rule",
     "end_shadow",
+    "export",
     "policies",
     "promote_shadow",
     "publish",

@@ -1,4 +1,4 @@
-"""The list of policies, the page of one, and what is done there."""
+"""The page of one policy, and what is done there."""
 
 from typing import Any, Final
 
@@ -23,31 +23,6 @@ from policies.views import shown
 UNPROCESSABLE: Final = 422
 VERSIONS_ON_POLICY: Final = 8
 """The page of a policy shows the last ones; all of them have a page of their own."""
-SHOWS: Final = (("current", "Current"), ("retired", "Retired"), ("all", "All"))
-
-
-@require_safe
-@needs(Right.READ)
-def policies(request: MemberRequest) -> HttpResponse:
-    """Show every policy: what it is about, whom it binds, how it is in force."""
-    words = "".join(filter(str.isprintable, request.GET.get("q", ""))).strip()
-    show = request.GET.get("show", "current")
-    show = show if show in dict(SHOWS) else "current"
-    found = selectors.listed_policies(request.member.organization_id, words=words, show=show)
-    targets, changed = selectors.targets_of(found), selectors.last_changes(found)
-    lines = [
-        {
-            "policy": policy,
-            "id": to_public(Prefix.POLICY, policy.pk),
-            "status": shown.status_of(policy),
-            "chips": shown.type_chips(selectors.shown_rules(policy)),
-            "targets": shown.targets_in_words(targets[policy.pk]),
-            "changed": changed.get(policy.pk),
-        }
-        for policy in found
-    ]
-    context = {"lines": lines, "q": words, "show": show, "shows": SHOWS, "starters": STARTERS[1:]}
-    return render(request, "policies/list.html", context | rights(request))
 
 
 @require_http_methods(["GET", "POST"])

@@ -16,6 +16,7 @@ from approvals.services.record import record_spend, record_unauthorized
 from core.actor import Actor, ActorKind
 from core.db import rows
 from core.ids import new_id
+from insight.models import BooksCheck
 from people.models import Organization
 from spend.models import Counterparty, Identifier, Posting
 from tests.approvals.world import World, add_agent, ask, click_no, make_world, put_policy, say_yes, stored
@@ -180,13 +181,15 @@ def test_the_command_says_that_the_books_are_right_and_fails_where_they_are_not(
     set_up()
     out, err = StringIO(), StringIO()
 
-    call_command("check_books", stdout=out)
+    call_command("check_books", "--by", " olu ", stdout=out)
     assert out.getvalue().startswith("The books are right: ")
     rows("update spend_counter set used = used + 1 where subject = 'pot'")
 
     with pytest.raises(CommandError, match="2 faults in the books") as failed:
         call_command("check_books", stderr=err)
     assert failed.value.returncode != 0
+    noted = BooksCheck.objects.order_by("pk").values_list("by", "faults")
+    assert list(noted) == [("olu", 0), ("command line", 2)]
     assert {line.partition(":")[0] for line in err.getvalue().splitlines()} == {"counter differs from its postings"}
 
 

@@ -154,6 +154,10 @@ def test_how_long_people_took_is_told_by_reviewer(world: World) -> None:
         assert (shown.all_of_them.median, shown.all_of_them.longest, shown.all_of_them.rejected) == (120, 1800, 3)
         assert [(one.name, one.waits.number) for one in shown.reviewers] == [("Rui", 3)]
     assert "2 min" in page(world.cast.vera, "/analytics/review-times/").content.decode()
+    text = page(world.cast.vera, "/analytics/review-times/export/").getvalue().decode()
+    lines = [line.split(",")[2:] for line in text.splitlines()[1:]]
+    rui = to_public(Prefix.PERSON, world.cast.rui.person_id)
+    assert lines == [["", "everybody", "0", "3", "120", "1800", "1800"], [rui, "Rui", "0", "3", "120", "1800", "1800"]]
 
 
 def test_new_counterparties_are_those_nobody_had_asked_for_before(world: World) -> None:

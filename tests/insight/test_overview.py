@@ -13,8 +13,10 @@ from approvals.services.record import record_unauthorized
 from approvals.services.void import mark_in_doubt
 from audit.services.sealing import seal
 from core.ids import Prefix, to_public
+from insight.models import BooksCheck
 from insight.selectors.anomalies import MANY_DENIALS, anomalies_of, health_of
 from insight.selectors.overview import beginning_of, most_used_limits, needs_of
+from insight.services import checks, note_books_check
 from people.models import Member
 from policies.engine.types import Mode
 from policies.services import AssignTo
@@ -236,3 +238,25 @@ def test_nobody_of_another_organization_sees_anything() -> None:
 
     assert "OpenAI" not in page(world.cast.mallory).content.decode()
     assert Client().get("/").status_code == 302
+
+
+def test_the_health_says_who_checked_the_books_when_and_what_was_found(
+    client: Client, time_machine: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    time_machine.move_to(NOW, tick=False)
+    world = make_world(DAILY)
+    ask(world, "10")
+    client.force_login(world.cast.vera.person)
+
+    def health() -> str:
+        return client.get("/").content.decode().split('id="health"')[1].split("</section>")[0]
+
+    assert "not checked yet" in health()
+    monkeypatch.setattr(checks, "CHECKS_KEPT", 2)
+    for hours, faults in ((3, 5), (2, 0), (1, 4)):
+        note_books_check(by="the night shift", questions=9, faults=faults, now=NOW - timedelta(hours=hours))
+    assert "4 faults found" in health()
+    assert "by the night shift" in health()
+    assert BooksCheck.objects.count() == 2
+    note_books_check(by="olu", questions=9, faults=0, now=NOW)
+    assert "every sum is right" in health()

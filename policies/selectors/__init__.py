@@ -30,7 +30,7 @@ ORGANIZATIONS_KEPT: Final = 500
 VERSIONS_KEPT: Final = 2_000
 """Compiled versions kept per process; one with fifty rules takes some 50 KB."""
 LARGEST_LIST: Final = 500
-"""Policies on one page of the console, or targets offered for an assignment."""
+"""Versions of one policy, or targets offered for an assignment."""
 
 IN_FORCE: Final = """
     select p.id, p.name, v.id, v.number, v.id = p.enforced_id, v.document::text,
@@ -93,16 +93,9 @@ def current_policies(organization_id: UUID) -> tuple[PolicyInForce, ...]:
 
 def policy_names(organization_id: UUID, policy_ids: Iterable[str]) -> dict[str, str]:
     """Return the names of policies by public id; foreign ones and what is no id are missing."""
-    wanted = [one for one in map(_policy_id, policy_ids) if one is not None]
-    found = Policy.objects.filter(organization_id=organization_id, pk__in=wanted)
-    return {to_public(Prefix.POLICY, key): name for key, name in found.values_list("pk", "name")}
-
-
-def _policy_id(public_id: str) -> UUID | None:
-    try:
-        return from_public(Prefix.POLICY, public_id)
-    except NotFound:
-        return None
+    wanted, own = set(policy_ids), Policy.objects.filter(organization_id=organization_id)
+    named = ((to_public(Prefix.POLICY, key), name) for key, name in own.values_list("pk", "name"))
+    return {public_id: name for public_id, name in named if public_id in wanted}
 
 
 def policies_naming(organization_id: UUID, names: Sequence[str]) -> tuple[PolicyInForce, ...]:
@@ -274,16 +267,6 @@ def published_policies(organization_id: UUID) -> tuple[Policy, ...]:
     """Return the current policies with a version in force, by name."""
     found = _policies(organization_id).filter(retired_at=None).exclude(enforced=None, shadow=None)
     return tuple(found.order_by("name", "id"))
-
-
-def listed_policies(organization_id: UUID, *, words: str = "", show: str = "current") -> tuple[Policy, ...]:
-    """Return the policies of the list page by name; `show` is `current`, `retired` or `all`."""
-    found = _policies(organization_id)
-    if show != "all":
-        found = found.filter(retired_at__isnull=show != "retired")
-    if words:
-        found = found.filter(Q(name__icontains=words) | Q(description__icontains=words) | Q(external_ref=words))
-    return tuple(found.order_by("name", "id")[:LARGEST_LIST])
 
 
 def targets_of(policies: tuple[Policy, ...]) -> dict[UUID, Targets]:
