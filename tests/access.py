@@ -218,6 +218,7 @@ OWN: Final = "own"
 READ, PROVISION, POLICIES, RELEASE = (frozenset({one}) for one in ("read", "provision", "policies", "release"))
 PAYMENT: Final = {"amount": "1", "currency": "USD", "counterparty": {"domain": "vendor.example"}}
 RULES: Final = {"schema": 1, "rules": [{"key": "daily", "type": "SPEND_LIMIT", "daily": {"USD": "7"}}]}
+NO_POLICIES: Final = {"schema": 1, "policies": []}
 
 
 @dataclass(frozen=True)
@@ -318,6 +319,9 @@ CALLS: Final = (
     Call("GET", "policies", READ | POLICIES),
     Call("POST", "policies", POLICIES, status=201, body={"name": "New", "document": RULES}),
     Call("GET", POLICY_ID, READ | POLICIES),
+    Call("GET", "policies/export", READ | POLICIES),
+    Call("POST", "policies/plan", POLICIES, body={"file": NO_POLICIES}),
+    Call("POST", "policies/apply", POLICIES, status=409, body={"file": NO_POLICIES, "digest": "another"}),
     Call("GET", f"policies/{BY_REF}", READ | POLICIES),
     Call("PUT", f"policies/{BY_REF}", POLICIES, body={"name": "Synced", "document": RULES}, foreign=201),
     Call("GET", f"{POLICY_ID}/versions", READ | POLICIES),

@@ -1,5 +1,16 @@
-"""The API of policies, for back ends with an organization key: read, publish, sync by reference, assign, retire."""
+"""The API of policies, for back ends with an organization key: read, publish, sync by reference, as code, retire."""
 
 from policies.api.calls import Assignments, OnePolicy, Policies, PolicyByReference, Retirement, Versions
+from policies.api.code import ApplyFile, Export, PlanFile
 
-__all__ = ["Assignments", "OnePolicy", "Policies", "PolicyByReference", "Retirement", "Versions"]
+__all__ = [
+    "ApplyFile",
+    "Assignments",
+    "Export",
+    "OnePolicy",
+    "PlanFile",
+    "Policies",
+    "PolicyByReference",
+    "Retirement",
+    "Versions",
+]

@@ -20,6 +20,7 @@ from policies.api import shapes
 from policies.engine.document import parse
 from policies.engine.types import Mode
 from policies.models import Policy
+from policies.selectors.versions import version_of, versions_of
 
 TAG = ["Policies"]
 CREATED = 201
@@ -154,7 +155,7 @@ class Versions(APIView):
     def get(self, request: Request, policy_id: str) -> Response:
         """Return every published version, the newest first."""
         policy = selectors.policy_of(demanded(request, Scope.READ).organization_id, policy_id)
-        return Response({"data": [shapes.version_out(policy, version) for version in selectors.versions_of(policy)]})
+        return Response({"data": [shapes.version_out(policy, version) for version in versions_of(policy)]})
 
     @extend_schema(
         tags=TAG,
@@ -179,7 +180,7 @@ class Versions(APIView):
             now=clock_now(),
         )
         policy = selectors.policy_of(caller.organization_id, policy_id)
-        version = selectors.version_of(policy, published.number)
+        version = version_of(policy, published.number)
         return Response(shapes.version_out(policy, version), status=CREATED if published.is_changed else 200)
 
 

@@ -32,7 +32,7 @@ def parse(value: object) -> Document:
     schema = value.get("schema")
     if isinstance(schema, bool) or schema != SCHEMA_VERSION:
         faults.add("schema", "schema_unknown", f"Must be {SCHEMA_VERSION}.")
-    rules = faults.read(_read_rules, value.get("rules"), "rules")
+    rules = faults.read(read_rules, value.get("rules"), "rules")
     faults.raise_if_any()
     return Document(rules)
 
@@ -64,7 +64,8 @@ def json_schema() -> dict[str, object]:
     }
 
 
-def _read_rules(value: object, path: str) -> tuple[Rule, ...]:
+def read_rules(value: object, path: str) -> tuple[Rule, ...]:
+    """Return the rules in a list; raises `Invalid` or `InvalidMany` with paths below `path`."""
     if not isinstance(value, list):
         raise Invalid("type_wrong", "Must be a list of rules.", field=path)
     if len(value) > MAX_RULES:

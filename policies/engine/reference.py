@@ -1,4 +1,7 @@
-"""The reference of rules, made from what the engine goes by: `python -m policies.engine.reference [schema]`."""
+"""The reference of rules, made from what the engine goes by: `python -m policies.engine.reference`.
+
+With `schema` or `file-schema`, the JSON schema of a rule document or of a file of policies.
+"""
 
 import json
 import sys
@@ -6,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, fields
 from typing import Any, Final, cast
 
-from policies.engine import document, explain
+from policies.engine import document, explain, written
 from policies.engine.reasons import SENTENCES, Reason
 from policies.engine.rule_shapes import SHAPES
 from policies.engine.rules import RuleType
@@ -133,6 +136,11 @@ def schema() -> str:
     return json.dumps(document.json_schema(), indent=1, ensure_ascii=False) + "\n"
 
 
+def file_schema() -> str:
+    """Return the JSON schema of a file of policies, as it is kept beside the page."""
+    return json.dumps(written.file_schema(), indent=1, ensure_ascii=False) + "\n"
+
+
 def _page() -> Iterator[str]:
     yield INTRODUCTION
     yield from _whole()
@@ -216,4 +224,4 @@ def _json(value: object) -> str:
 
 
 if __name__ == "__main__":
-    print(schema() if "schema" in sys.argv else reference(), end="")
+    print(file_schema() if "file-schema" in sys.argv else schema() if "schema" in sys.argv else reference(), end="")

@@ -22,6 +22,7 @@ from policies.engine.judging import is_listed
 from policies.engine.rules import ApprovalThreshold, CounterpartyRule, PolicyInForce, Rule, Whitelist
 from policies.engine.types import Mode
 from policies.models import REFERENCE_LENGTH, Assignment, Policy, PolicyVersion
+from policies.selectors.versions import LARGEST_LIST
 
 SITUATIONS_KEPT: Final = 20_000
 """Answers of `policies_for` kept per process: one per agent, labels and epoch; a tuple of a few references each."""
@@ -29,8 +30,6 @@ ORGANIZATIONS_KEPT: Final = 500
 """Epochs of organizations whose policies in force are kept per process, each read at once."""
 VERSIONS_KEPT: Final = 2_000
 """Compiled versions kept per process; one with fifty rules takes some 50 KB."""
-LARGEST_LIST: Final = 500
-"""Versions of one policy, or targets offered for an assignment."""
 
 IN_FORCE: Final = """
     select p.id, p.name, v.id, v.number, v.id = p.enforced_id, v.document::text,
@@ -186,47 +185,6 @@ def synced_policies(organization_id: UUID, policy_ids: Iterable[str]) -> tuple[P
     wanted = [from_public(Prefix.POLICY, one) for one in policy_ids]
     found = Policy.objects.filter(organization_id=organization_id, pk__in=wanted, external_ref__isnull=False)
     return tuple(found.select_related("enforced").order_by("name", "pk"))
-
-
-def versions_of(policy: Policy) -> tuple[PolicyVersion, ...]:
-    """Return the published versions, the newest first, with their documents."""
-    return tuple(PolicyVersion.objects.filter(policy=policy).order_by("-number")[:LARGEST_LIST])
-
-
-@dataclass(frozen=True, slots=True)
-class VersionsPage:
-    """Some versions without their documents, the newest first; `older` begins the next page, if there is one."""
-
-    versions: tuple[PolicyVersion, ...]
-    older: int | None
-
-
-def versions_page(policy: Policy, *, before: int | None = None, limit: int = DEFAULT_PAGE) -> VersionsPage:
-    """Return the versions numbered below `before`."""
-    found = PolicyVersion.objects.filter(policy=policy).defer("document").order_by("-number")
-    if before is not None:
-        found = found.filter(number__lt=before)
-    some = tuple(found[: limit + 1])
-    return VersionsPage(some[:limit], some[limit - 1].number if len(some) > limit else None)
-
-
-def version_numbers(policy: Policy) -> tuple[int, ...]:
-    """Return the numbers of the versions, the newest first."""
-    found = PolicyVersion.objects.filter(policy=policy).order_by("-number").values_list("number", flat=True)
-    return tuple(found[:LARGEST_LIST])
-
-
-def version_of(policy: Policy, number: int) -> PolicyVersion:
-    """Return one published version; raises `NotFound`."""
-    found = PolicyVersion.objects.filter(policy=policy, number=number).first()
-    if found is None:
-        raise NotFound()
-    return found
-
-
-def latest_version(policy: Policy) -> PolicyVersion | None:
-    """Return the version that was published last, in force or not."""
-    return PolicyVersion.objects.filter(policy=policy).order_by("-number").first()
 
 
 def _policies(organization_id: UUID) -> QuerySet[Policy]:

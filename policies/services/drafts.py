@@ -11,7 +11,7 @@ from core.db import must_be_in_transaction, use_case
 from core.errors import NotFound
 from policies.engine.document import SCHEMA_VERSION, Document, parse, to_plain
 from policies.models import Policy
-from policies.selectors import latest_version, version_of
+from policies.selectors.versions import latest_version, version_of
 from policies.services.calendars import without_dates
 from policies.services.steps import draft_facts, locked_policy, tell
 

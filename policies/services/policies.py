@@ -5,7 +5,7 @@ from uuid import UUID
 
 from audit.catalogue import Action
 from core.actor import Actor
-from core.db import hold_gate_exclusively, use_case
+from core.db import hold_gate_exclusively, must_be_in_transaction, use_case
 from core.errors import Conflict
 from people.services import raise_epoch
 from policies.engine.document import parse
@@ -101,14 +101,20 @@ def describe_policy(
 def end_shadow(*, organization_id: UUID, policy_id: UUID, actor: Actor, now: datetime) -> None:
     """Stop showing what the shadow version would say; what is enforced stays. Nothing happens where there is none."""
     hold_gate_exclusively(organization_id)
-    policy = locked_policy(organization_id, policy_id)
+    if leave_shadow(locked_policy(organization_id, policy_id), actor=actor, now=now):
+        raise_epoch(organization_id)
+
+
+def leave_shadow(policy: Policy, *, actor: Actor, now: datetime) -> bool:
+    """Take the shadow version of a locked policy out and tell it; a step. Returns whether there was one."""
+    must_be_in_transaction()
     if policy.shadow is None:
-        return
+        return False
     before = in_force_facts(policy)
     policy.shadow = None
     policy.save(update_fields=["shadow"])
-    raise_epoch(organization_id)
     tell(policy, Action.POLICY_CHANGED, before=before, after=in_force_facts(policy), actor=actor, now=now)
+    return True
 
 
 @use_case
@@ -120,12 +126,17 @@ def retire(*, organization_id: UUID, policy_id: UUID, actor: Actor, now: datetim
     hold_gate_exclusively(organization_id)
     if Policy.objects.filter(organization_id=organization_id, pk=policy_id, retired_at__isnull=False).exists():
         return
-    policy = locked_policy(organization_id, policy_id)
+    leave_force(locked_policy(organization_id, policy_id), actor=actor, now=now)
+    raise_epoch(organization_id)
+
+
+def leave_force(policy: Policy, *, actor: Actor, now: datetime) -> None:
+    """Retire a locked policy and tell it; a step."""
+    must_be_in_transaction()
     before = {"retired": False, **in_force_facts(policy)}
     policy.retired_at, policy.enforced, policy.shadow = now, None, None
     policy.draft, policy.draft_changed_at = None, None
     policy.save(update_fields=["retired_at", "enforced", "shadow", "draft", "draft_changed_at"])
-    raise_epoch(organization_id)
     tell(
         policy,
         Action.POLICY_RETIRED,

@@ -15,7 +15,8 @@ from policies.engine.document import Document, parse, to_plain
 from policies.engine.lint import lint
 from policies.engine.types import Mode
 from policies.models import NOTE_LENGTH, Policy, PolicyVersion
-from policies.selectors import latest_version, reviewers, rules_of
+from policies.selectors import reviewers, rules_of
+from policies.selectors.versions import latest_version
 from policies.services.calendars import with_holidays
 from policies.services.findings import ALL_TOLD, Acknowledged, findings_of, refuse_faulty
 from policies.services.steps import checked_text, draft_facts, locked_policy, tell

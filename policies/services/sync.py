@@ -58,7 +58,7 @@ def upsert_policy_by_ref(
         policy = new_policy(
             organization_id, name=name, description=description or "", external_ref=reference, actor=actor, now=now
         )
-    has_come_back = _bring_back(policy, actor=actor, now=now)
+    has_come_back = bring_back(policy, actor=actor, now=now)
     text = policy.description if description is None else description
     is_described = describe(policy, name=name, description=text, actor=actor, now=now)
     is_published = put_in_force(policy, read, mode=mode, note=note, actor=actor, now=now).is_changed
@@ -95,7 +95,8 @@ def _locked_by_reference(organization_id: UUID, external_ref: str) -> Policy | N
     return locked.filter(organization_id=organization_id, external_ref=external_ref).first()
 
 
-def _bring_back(policy: Policy, *, actor: Actor, now: datetime) -> bool:
+def bring_back(policy: Policy, *, actor: Actor, now: datetime) -> bool:
+    """Take a locked policy out of retirement and tell it; a step. Returns whether it was retired."""
     if policy.retired_at is None:
         return False
     policy.retired_at = None

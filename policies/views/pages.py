@@ -17,6 +17,7 @@ from policies.engine.types import Mode
 from policies.forms import AssignmentForm, NewPolicyForm, PolicyForm
 from policies.forms.starters import STARTERS, starter
 from policies.models import Policy, PolicyVersion
+from policies.selectors.versions import versions_page
 from policies.services.drafts import draft_rules
 from policies.views import shown
 
@@ -172,7 +173,7 @@ def detail_context(request: MemberRequest, policy: Policy) -> dict[str, Any]:
         "shadow": version_context(policy.shadow, people),
         "changeable": [rule["key"] for rule in draft_rules(policy)],
         "targets": shown.targets_in_words(selectors.targets_of((policy,))[policy.pk]),
-        "versions": (page := selectors.versions_page(policy, limit=VERSIONS_ON_POLICY)).versions,
+        "versions": (page := versions_page(policy, limit=VERSIONS_ON_POLICY)).versions,
         "has_more_versions": page.older is not None,
         **named(policy),
         **rights(request),

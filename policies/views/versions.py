@@ -20,6 +20,7 @@ from policies.engine.changes import Loosening, RuleChange, loosenings, rule_chan
 from policies.engine.rules import Rule, RuleType
 from policies.forms import RULE_FORMS
 from policies.models import Policy, PolicyVersion
+from policies.selectors.versions import latest_version, version_numbers, version_of, versions_page
 from policies.services.calendars import rule_without_dates
 from policies.views import shown
 from policies.views.pages import named, rights
@@ -36,7 +37,7 @@ LONGEST_NUMBER: Final = 9
 def versions(request: MemberRequest, policy_id: str) -> HttpResponse:
     """List every version, the newest first; two of them can be compared."""
     policy = selectors.policy_of(request.member.organization_id, policy_id)
-    page = selectors.versions_page(policy, before=number_in(request.GET.get("before", "")))
+    page = versions_page(policy, before=number_in(request.GET.get("before", "")))
     context = {"versions": page.versions, "older": page.older, **named(policy), **rights(request)}
     return render(request, "policies/all_versions.html", context)
 
@@ -46,8 +47,8 @@ def versions(request: MemberRequest, policy_id: str) -> HttpResponse:
 def version(request: MemberRequest, policy_id: str, number: int) -> HttpResponse:
     """Show one published version: what it says, and what it changed."""
     policy = selectors.policy_of(request.member.organization_id, policy_id)
-    one = selectors.version_of(policy, number)
-    before = selectors.version_of(policy, number - 1) if number > 1 else None
+    one = version_of(policy, number)
+    before = version_of(policy, number - 1) if number > 1 else None
     rules = selectors.rules_of(one.document)
     old = selectors.rules_of(before.document) if before else ()
     names = shown.names_in(request, rules, old)
@@ -69,7 +70,7 @@ def version(request: MemberRequest, policy_id: str, number: int) -> HttpResponse
 def compare(request: MemberRequest, policy_id: str) -> HttpResponse:
     """Show two versions side by side: what differs in words, and line by line in their documents."""
     policy = selectors.policy_of(request.member.organization_id, policy_id)
-    latest = selectors.latest_version(policy)
+    latest = latest_version(policy)
     newest = str(latest.number) if latest else DRAFT
     right = side_of(policy, request.GET.get("to") or newest)
     left = side_of(policy, request.GET.get("from") or str(max(1, latest.number - 1) if latest else DRAFT))
@@ -80,7 +81,7 @@ def compare(request: MemberRequest, policy_id: str) -> HttpResponse:
         "differences": differences(left.rules, right.rules, names),
         "loosenings": [named_loosening(one, names) for one in loosenings(left.rules, right.rules)],
         "lines": list(side_by_side(left.lines, right.lines)),
-        "sides": [*selectors.version_numbers(policy)],
+        "sides": [*version_numbers(policy)],
         **named(policy),
         **rights(request),
     }
@@ -121,7 +122,7 @@ def side_of(policy: Policy, asked: str) -> Side:
     """Return the version of this number, or the draft; raises `NotFound`."""
     number = number_in(asked)
     if number is not None:
-        one = selectors.version_of(policy, number)
+        one = version_of(policy, number)
         return Side(asked, f"Version {number}", one, selectors.rules_of(one.document), lines_of(one.document))
     if asked != DRAFT or policy.draft is None:
         raise NotFound()

@@ -58,13 +58,16 @@ PAYEE: Final = {"name": "OpenAI", "domain": "api.openai.com"}
 PAYMENT: Final = {"amount": "12.50", "currency": "USD", "counterparty": PAYEE}
 DOCUMENT: Final = {"schema": 1, "rules": list(RULES)}
 POLICY: Final = {"name": "Research", "document": DOCUMENT, "assigned_to": {"organization": True}}
+FILE: Final = {"schema": 1, "policies": [{"ref": "research", "name": "Research", "rules": list(RULES)}]}
 GOOD: Final[dict[str, dict[str, Any]]] = {
     "authorizations_ask": PAYMENT,
     "authorizations_record": PAYMENT,
     "authorizations_simulate": PAYMENT,
     "counterparties_add_identifier": {"identifier": "domain:api.anthropic.com"},
     "counterparties_create": {"name": "Anthropic", "identifiers": ["domain:anthropic.example"], "country": "US"},
+    "policies_apply": {"file": FILE, "digest": "0" * 64},
     "policies_create": POLICY,
+    "policies_plan": {"file": FILE},
     "policies_publish": {"document": DOCUMENT},
     "policies_sync": POLICY,
     "sealed_credentials_create": {"name": "Card", "secret": "s3cr3t-of-the-provider", "rails": ["card"]},

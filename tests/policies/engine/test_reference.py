@@ -9,7 +9,7 @@ from policies.engine.document import parse, rule_to_plain
 from policies.engine.evaluate import PolicyInForce, evaluate
 from policies.engine.lint import Level, lint
 from policies.engine.reasons import Reason
-from policies.engine.reference import EXAMPLES, REASONS_OF, reference, schema
+from policies.engine.reference import EXAMPLES, REASONS_OF, file_schema, reference, schema
 from policies.engine.rule_shapes import SHAPES
 from policies.engine.rules import RuleType
 from policies.engine.types import Facts, Payment
@@ -37,6 +37,11 @@ def test_the_reference_is_up_to_date() -> None:
 def test_the_schema_is_up_to_date() -> None:
     kept = (DOCS / "policies.schema.json").read_text()
     assert kept == schema(), "run python -m policies.engine.reference schema > docs/policies.schema.json"
+
+
+def test_the_schema_of_a_file_is_up_to_date() -> None:
+    kept = (DOCS / "policies.file.schema.json").read_text()
+    assert kept == file_schema(), "run python -m policies.engine.reference file-schema > docs/policies.file.schema.json"
 
 
 def test_the_stories_are_up_to_date() -> None:

@@ -1,0 +1,1 @@
+"""Commands of what it adds up to."""

@@ -1,0 +1,52 @@
+"""Questions about the published versions of one policy."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from core.errors import NotFound
+from core.paging import DEFAULT_PAGE
+from policies.models import Policy, PolicyVersion
+
+LARGEST_LIST: Final = 500
+"""Versions of one policy, or targets offered for an assignment."""
+
+
+def versions_of(policy: Policy) -> tuple[PolicyVersion, ...]:
+    """Return the published versions, the newest first, with their documents."""
+    return tuple(PolicyVersion.objects.filter(policy=policy).order_by("-number")[:LARGEST_LIST])
+
+
+@dataclass(frozen=True, slots=True)
+class VersionsPage:
+    """Some versions without their documents, the newest first; `older` begins the next page, if there is one."""
+
+    versions: tuple[PolicyVersion, ...]
+    older: int | None
+
+
+def versions_page(policy: Policy, *, before: int | None = None, limit: int = DEFAULT_PAGE) -> VersionsPage:
+    """Return the versions numbered below `before`."""
+    found = PolicyVersion.objects.filter(policy=policy).defer("document").order_by("-number")
+    if before is not None:
+        found = found.filter(number__lt=before)
+    some = tuple(found[: limit + 1])
+    return VersionsPage(some[:limit], some[limit - 1].number if len(some) > limit else None)
+
+
+def version_numbers(policy: Policy) -> tuple[int, ...]:
+    """Return the numbers of the versions, the newest first."""
+    found = PolicyVersion.objects.filter(policy=policy).order_by("-number").values_list("number", flat=True)
+    return tuple(found[:LARGEST_LIST])
+
+
+def version_of(policy: Policy, number: int) -> PolicyVersion:
+    """Return one published version; raises `NotFound`."""
+    found = PolicyVersion.objects.filter(policy=policy, number=number).first()
+    if found is None:
+        raise NotFound()
+    return found
+
+
+def latest_version(policy: Policy) -> PolicyVersion | None:
+    """Return the version that was published last, in force or not."""
+    return PolicyVersion.objects.filter(policy=policy).order_by("-number").first()

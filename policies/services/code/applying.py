@@ -1,0 +1,100 @@
+"""Bringing the stored policies to what a file says: all of it in one transaction behind the gate, or nothing."""
+
+from datetime import datetime
+from uuid import UUID
+
+from core.actor import Actor
+from core.db import hold_gate_exclusively, use_case
+from core.errors import Conflict, Invalid, InvalidMany
+from people.models import Organization
+from people.services import raise_epoch
+from policies.engine.document import Document
+from policies.engine.types import Mode
+from policies.engine.written import PolicyFile
+from policies.models import Policy
+from policies.services.assignments import change_targets
+from policies.services.code.planning import Plan, Wanted, below_path, compare
+from policies.services.policies import leave_force, leave_shadow
+from policies.services.publishing import put_in_force
+from policies.services.steps import describe, locked_policy, new_policy
+from policies.services.sync import bring_back
+
+
+@use_case
+def apply_file(
+    *,
+    organization_id: UUID,
+    file: PolicyFile,
+    planned: str,
+    retires_others: bool,
+    note: str = "",
+    actor: Actor,
+    now: datetime,
+) -> Plan:
+    """Bring the policies to the file as it was planned; `planned` is the digest of the plan that somebody saw.
+
+    What is so already changes nothing: no version, no event, no epoch. Raises `Conflict` (`plan_outdated` where the
+    file or what is stored is not what was planned, `four_eyes_needed`), and with the path in the file what lint calls
+    an error and what the steps refuse; then nothing is stored.
+    """
+    hold_gate_exclusively(organization_id)
+    found = compare(organization_id, file, retires_others=retires_others, now=now)
+    if found.plan.digest != planned:
+        raise Conflict("plan_outdated", "The file or the policies are not what was planned. Plan again.")
+    if not found.plan.has_changes:
+        return found.plan
+    _refuse_errors(found.plan)
+    _refuse_alone(organization_id, found.plan)
+    # From here on policies change.
+    for one in found.wanted:
+        _bring(organization_id, one, note=note, actor=actor, now=now)
+    for policy in found.to_retire:
+        leave_force(locked_policy(organization_id, policy.pk), actor=actor, now=now)
+    raise_epoch(organization_id)
+    return found.plan
+
+
+def _refuse_errors(plan: Plan) -> None:
+    if plan.errors:
+        raise InvalidMany([(one.path, one.code, one.detail) for one in plan.errors])
+
+
+def _refuse_alone(organization_id: UUID, plan: Plan) -> None:
+    """Raise where the organization wants a second person for what loosens: a file has one author only."""
+    if plan.loosens and Organization.objects.get(pk=organization_id).needs_four_eyes:
+        detail = f"Loosening needs a second person; make this change in the console: {plan.loosens[0]}"
+        raise Conflict("four_eyes_needed", detail)
+
+
+def _bring(organization_id: UUID, one: Wanted, *, note: str, actor: Actor, now: datetime) -> None:
+    """Bring one policy to what the file says; each step leaves what is so already as it is."""
+    written = one.written
+    try:
+        policy = _policy(organization_id, one, actor=actor, now=now)
+        describe(policy, name=written.name, description=written.description, actor=actor, now=now)
+        if one.targets is not None:
+            change_targets(policy, one.targets, actor=actor, now=now)
+        if written.rules:
+            put_in_force(policy, Document(written.rules), mode=Mode.ENFORCED, note=note, actor=actor, now=now)
+        if written.shadow:
+            put_in_force(policy, Document(written.shadow), mode=Mode.SHADOW, note=note, actor=actor, now=now)
+        else:
+            leave_shadow(policy, actor=actor, now=now)
+    except Invalid as error:
+        raise below_path(one.path, error) from error
+
+
+def _policy(organization_id: UUID, one: Wanted, *, actor: Actor, now: datetime) -> Policy:
+    written = one.written
+    if one.policy is None:
+        return new_policy(
+            organization_id,
+            name=written.name,
+            description=written.description,
+            external_ref=written.ref,
+            actor=actor,
+            now=now,
+        )
+    if one.policy.retired_at is not None:
+        bring_back(one.policy, actor=actor, now=now)
+    return locked_policy(organization_id, one.policy.pk)
