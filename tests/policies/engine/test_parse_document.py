@@ -29,6 +29,7 @@ from policies.engine.rules import (
     Whitelist,
 )
 from spend.payee import normal_identifier
+from tests.policies.engine.machine import machine_in
 from tests.policies.engine.strategies import law
 from tests.policies.engine.writing import CPT, USD, document, faults, limit, parsed, rule
 
@@ -214,6 +215,11 @@ def test_moments_are_kept_in_utc(text: str, moment: datetime, written: str) -> N
     assert values.write_moment(read) == written
 
 
+def test_a_moment_is_written_in_utc_whatever_the_machine_is_set_to() -> None:
+    with machine_in("Asia/Kathmandu"):
+        assert values.write_moment(datetime(2026, 11, 18, 12, tzinfo=UTC)) == "2026-11-18T12:00:00Z"
+
+
 @pytest.mark.parametrize(
     ("sent", "read"),
     [
@@ -223,7 +229,10 @@ def test_moments_are_kept_in_utc(text: str, moment: datetime, written: str) -> N
         ("domain:xn--mnchen-3ya.de", "domain:xn--mnchen-3ya.de"),
         ("address:0xABCDEF0000000000000000000000000000000001", "address:0xabcdef0000000000000000000000000000000001"),
         ("address:1BvBMSEYstWetqTFn5Au4m4GFg7xJaNVN2", "address:1BvBMSEYstWetqTFn5Au4m4GFg7xJaNVN2"),
+        ("domain:SHOP.XXX", "domain:shop.xxx"),
         ("account:de89 3704 0044 0532 0130 00", "account:DE89370400440532013000"),
+        ("account:ach:021000021/7", "account:ACH:021000021/7"),
+        ("account:a" + " " * 290 + "b", "account:AB"),
         (CPT, CPT),
     ],
 )
@@ -262,6 +271,11 @@ def test_what_is_no_identifier(sent: str) -> None:
 )
 def test_what_is_no_identifier_at_all(sent: object, code: str) -> None:
     assert faults(document(rule("WHITELIST", allowed=[sent]))) == [("rules[0].allowed[0]", code)]
+
+
+def test_of_an_id_that_is_none_it_is_said_whose_it_had_to_be() -> None:
+    with pytest.raises(Invalid, match=r"^Must be the id of a counterparty, such as cpt_….$"):
+        values.read_identifier("cpt_x", "allowed")
 
 
 @law

@@ -17,6 +17,7 @@ from policies.engine.windows import (
     local_date,
     rolling_span,
 )
+from tests.policies.engine.machine import machine_in
 from tests.policies.engine.strategies import law
 
 ZONES = [
@@ -121,6 +122,24 @@ def test_calendar_window(period: str, moment: str, zone: str, expected: Span) ->
 )
 def test_days_on_which_the_clocks_change(period: str, moment: str, zone: str, expected: Span) -> None:
     assert calendar_span(CalendarPeriod(period), utc(moment), zone) == expected
+
+
+@pytest.mark.parametrize(
+    ("period", "moment", "zone", "start", "end"),
+    [
+        ("hour", "2031-11-18T12:20", "Asia/Kathmandu", "2031-11-18T12:15:00+00:00", "2031-11-18T13:15:00+00:00"),
+        ("day", "2031-11-18T12:20", "Asia/Kathmandu", "2031-11-17T18:15:00+00:00", "2031-11-18T18:15:00+00:00"),
+        ("hour", "2031-04-05T15:10", "Australia/Lord_Howe", "2031-04-05T15:00:00+00:00", "2031-04-05T15:30:00+00:00"),
+        ("hour", "2031-04-05T15:40", "Australia/Lord_Howe", "2031-04-05T15:30:00+00:00", "2031-04-05T16:30:00+00:00"),
+    ],
+)
+def test_windows_are_told_in_utc_whatever_the_machine_is_set_to(
+    period: str, moment: str, zone: str, start: str, end: str
+) -> None:
+    # In a year of its own: what was found once is kept.
+    with machine_in("Asia/Kathmandu"):
+        found = calendar_span(CalendarPeriod(period), utc(moment), zone)
+    assert [one.isoformat() for one in (found.start, found.end) if one] == [start, end]
 
 
 @pytest.mark.parametrize("moment", ["2000-10-29T02:31:00", "2000-10-29T02:31:30", "2000-10-29T02:59:59"])
