@@ -1,7 +1,7 @@
 """Lists of authorizations: filtered, newest or largest first, paged by cursor in both directions."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
@@ -19,6 +19,14 @@ from core.paging import DEFAULT_PAGE, LARGEST_PAGE, decode_cursor, decode_place,
 from policies.selectors import agents_to_assign
 from spend.selectors.families import family_of
 
+SEARCHED: Final = 50_000
+"""Asks that a page looks through for what no index finds.
+
+Each index on these fields would be paid for by every ask, for a search that people make now and then: the page searches
+the newest ones and says so; dates lead further back, and the CSV, which streams, has everything.
+"""
+SCANNED: Final = ("outcome", "reason", "category", "rail", "session", "currency", "label", "at_least", "at_most")
+"""Filters that no index serves in the order of time."""
 NEWEST: Final = "newest"
 LARGEST: Final = "largest"
 SORTS: Final = {NEWEST: "asked_at", LARGEST: "amount"}
@@ -90,6 +98,35 @@ def authorizations_page(chosen: Chosen, *, now: datetime, cursor: str = "", limi
         next_cursor=last_row if has_more or is_back else "",
         previous_cursor=BACK + first if (has_more if is_back else cursor) else "",
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Searched:
+    """How far a page has searched: this many asks, back to this moment."""
+
+    number: int
+    since: datetime
+
+
+def bounded(chosen: Chosen) -> tuple[Chosen, Searched | None]:
+    """Return the filter for a page that costs the same however long history is, and how far it searches.
+
+    None where it searches everything: what an index finds, and a history of no more than `SEARCHED` asks. Of one agent,
+    and of the time before `until`, so many asks are searched again.
+    """
+    if chosen.authorization_id is not None or not any(getattr(chosen, name) not in (None, "") for name in SCANNED):
+        return chosen, None
+    within = {"agent_id": chosen.agent_id, "asked_at__lt": chosen.until}
+    asked = Authorization.objects.filter(
+        organization_id=chosen.organization_id, **{name: value for name, value in within.items() if value is not None}
+    )
+    behind = asked.order_by("-asked_at", "-id").values_list("asked_at", flat=True)[SEARCHED - 1 : SEARCHED + 1]
+    *last, beyond = (*behind, None, None)[:2]
+    if beyond is None or (chosen.since is not None and chosen.since > beyond):
+        return chosen, None
+    since = last[0]
+    assert since is not None, "one lies before another"
+    return replace(chosen, since=since), Searched(SEARCHED, since)
 
 
 def every_authorization(chosen: Chosen, *, now: datetime) -> Iterator[Authorization]:

@@ -16,6 +16,7 @@ from approvals.selectors.lists import (
     NOTHING,
     agents_to_choose,
     authorizations_page,
+    bounded,
     every_authorization,
     saved_filters,
 )
@@ -54,12 +55,14 @@ def authorizations(request: MemberRequest) -> HttpResponse:
     """List authorizations, filtered by the address."""
     form, now = filter_form(request), clock_now()
     # What cannot be understood shows nothing: everything would pass for what was asked for.
-    page = NOTHING
+    page, searched = NOTHING, None
     if form.is_valid():
-        page = authorizations_page(form.chosen(), now=now, cursor=text_in(request.GET, "cursor"))
+        chosen, searched = bounded(form.chosen())
+        page = authorizations_page(chosen, now=now, cursor=text_in(request.GET, "cursor"))
     query = without(request.GET)
     context = {
         "form": form,
+        "searched": searched,
         "rows": rows_of(page.rows),
         "next_cursor": page.next_cursor,
         "previous_cursor": page.previous_cursor,
