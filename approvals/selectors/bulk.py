@@ -63,6 +63,11 @@ class Preview:
     effects: Sequence[Effect]
 
     @property
+    def to_confirm(self) -> int:
+        """How many are of an amount that is confirmed one by one."""
+        return sum(one.is_to_be_confirmed for one in self.answerable)
+
+    @property
     def denied(self) -> Sequence[Detail]:
         """Those that the policies of now would decline, whatever people say."""
         return [one for one in self.answerable if one.outcome == "deny"]

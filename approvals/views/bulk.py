@@ -13,7 +13,7 @@ from django.views.decorators.http import require_POST
 from approvals.forms import ReasonForm
 from approvals.selectors.bulk import MOST_AT_ONCE, preview
 from approvals.services.bulk import Answer, Result, approve_each, reject_each, withdraw_each
-from approvals.views.shown import REJECT_IDS, kept_in
+from approvals.views.shown import REJECT_IDS, is_for_pane, kept_in
 from core.clock import now as clock_now
 from core.ids import Prefix, from_public, to_public
 from people.permissions import MemberRequest, actor_of, needs
@@ -63,10 +63,11 @@ def _preview(request: MemberRequest, ids: list[UUID], verdict: str, form: Reason
         "preview": preview(request.member, ids, now=clock_now()),
         "verdict": verdict,
         "form": form,
-        "kept": kept_in(request),
+        **_around(request),
     }
     status = HTTPStatus.UNPROCESSABLE_ENTITY if form.is_bound else HTTPStatus.OK
-    return render(request, "approvals/bulk.html", context, status=status)
+    page = "approvals/bulk_pane.html" if is_for_pane(request) else "approvals/bulk.html"
+    return render(request, page, context, status=status)
 
 
 def _done(request: MemberRequest, results: list[Result], verdict: str) -> HttpResponse:
@@ -78,6 +79,11 @@ def _done(request: MemberRequest, results: list[Result], verdict: str) -> HttpRe
         "reviews": [to_public(Prefix.REVIEW, one.review_id) for one in stored if one.review_id],
         "number": len(stored),
         "verdict": verdict,
-        "kept": kept_in(request),
+        **_around(request),
     }
-    return render(request, "approvals/bulk_done.html", context)
+    page = "approvals/bulk_pane.html" if is_for_pane(request) else "approvals/bulk_done.html"
+    return render(request, page, context)
+
+
+def _around(request: MemberRequest) -> dict[str, Any]:
+    return {"kept": kept_in(request), "is_part": is_for_pane(request)}

@@ -63,6 +63,8 @@ document.addEventListener("reset", () => setTimeout(addUp));
 
 // Never the button that answers: Enter pressed twice would answer the next one unseen.
 function focusShown() {
+  const reason = pane.querySelector("#bulk-answer textarea");
+  if (reason) return reason.focus();
   const row = rows().find((one) => one.dataset.id === shownId());
   if (row?.checkVisibility()) return focusRow(row);
   pane.tabIndex = -1;
@@ -172,7 +174,9 @@ setInterval(countDown, 250);
 document.addEventListener("keydown", (event) => {
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && event.target.matches("#request textarea")) {
     event.preventDefault();
-    event.target.form.requestSubmit();
+    // htmx sends the value of a button only where that was pressed.
+    const answer = event.target.form.querySelector("button[name=answer]");
+    answer ? answer.click() : event.target.form.requestSubmit();
   }
 });
 

@@ -1,0 +1,120 @@
+"""Several payments at once: shown beside the live queue, answered there, taken back there; and without scripts."""
+
+from datetime import timedelta
+
+import pytest
+from playwright.sync_api import expect
+
+from approvals.lifecycle import UNDO_TIME
+from approvals.models import Authorization
+from approvals.services.finalise import finalise_reviews
+from core.clock import now as clock_now
+from core.ids import Prefix, to_public
+from spend.payee import PayeeClaim
+from tests.approvals.world import World, ask, make_world, say_yes
+from tests.examples.server import LiveConto
+from tests.journeys.browser import Window
+from tests.journeys.conftest import WITH_SCRIPTS, OpenFor
+
+pytestmark = pytest.mark.journey
+
+RULES = (
+    {"key": "caps", "type": "SPEND_LIMIT", "daily": {"USD": "90000"}},
+    {"key": "large", "type": "APPROVAL_THRESHOLD", "above": {"USD": "50"}},
+)
+
+
+@pytest.fixture
+def world(conto: LiveConto) -> World:
+    return make_world(*RULES, now=clock_now() - timedelta(hours=2))
+
+
+def fill(world: World, number: int) -> list[str]:
+    """So many payments that wait, the one that expires first first."""
+    asked = clock_now() - timedelta(minutes=number)
+    return [
+        to_public(
+            Prefix.AUTHORIZATION,
+            ask(
+                world,
+                f"{100 + index}",
+                payee=PayeeClaim(f"Vendor {index:02}", (f"domain:v{index}.example",)),
+                now=asked + timedelta(seconds=10 * index),
+            ).answer.id,
+        )
+        for index in range(number)
+    ]
+
+
+def choose(window: Window, *chosen: str) -> None:
+    for one in chosen:
+        window.page.locator(f"#row-{one} [name=chosen]").check()
+
+
+def statuses() -> dict[str, str]:
+    finalise_reviews(now=clock_now() + UNDO_TIME)
+    return {to_public(Prefix.AUTHORIZATION, one.id): one.status for one in Authorization.objects.all()}
+
+
+@WITH_SCRIPTS
+def test_what_they_take_and_what_came_of_each_stand_beside_the_live_queue(open_for: OpenFor, world: World) -> None:
+    first, second, third = fill(world, 3)
+    window = open_for(world.cast.rui)
+    page, pane = window.page, window.page.locator("#request")
+    window.open("/approvals/")
+    choose(window, first, second)
+    page.keyboard.press("Shift+A")
+
+    expect(pane.get_by_role("heading", name="Approve 2 payments?")).to_be_visible()
+    expect(pane).to_contain_text("What they take")
+    assert not Authorization.objects.filter(status="approved").exists()
+    # While it is read, somebody else approves one of them.
+    say_yes(Authorization.objects.get(amount=101), world.cast.ada, now=clock_now())
+    expect(page.locator(f"#row-{second}")).to_have_count(0)
+    expect(pane.get_by_role("heading", name="Approve 2 payments?")).to_be_visible()
+    page.keyboard.press("y")
+
+    expect(pane.get_by_role("heading", name="1 of 2 approved")).to_be_visible()
+    expect(pane).to_contain_text("Not stored:")
+    expect(page.locator(f"#row-{first}")).to_contain_text("you answered")
+    page.keyboard.press("n")
+    expect(page.locator(f'[data-request="{third}"]')).to_be_visible()
+    found = statuses()
+    assert [found[one] for one in (first, second, third)] == ["approved", "approved", "pending_review"]
+
+
+@WITH_SCRIPTS
+def test_all_are_taken_back_with_one_key(open_for: OpenFor, world: World) -> None:
+    first, second = fill(world, 2)
+    window = open_for(world.cast.rui)
+    page, pane = window.page, window.page.locator("#request")
+    window.open("/approvals/")
+    choose(window, first, second)
+    window.press("Reject…")
+    expect(pane.get_by_role("heading", name="Reject 2 payments?")).to_be_visible()
+    expect(page.get_by_label("Reason")).to_be_focused()
+    page.keyboard.type("We have these already.")
+    page.keyboard.press("Control+Enter")
+    expect(pane.get_by_role("heading", name="2 of 2 rejected")).to_be_visible()
+    page.keyboard.press("u")
+    expect(page.get_by_text("2 of 2 answers taken back.")).to_be_visible()
+    expect(page.locator(f'[data-request="{first}"]')).to_be_visible()
+    assert set(statuses().values()) == {"pending_review"}
+
+
+@pytest.mark.parametrize("has_scripts", [False], indirect=True, ids=["no-scripts"])
+def test_without_scripts_each_step_is_a_page(open_for: OpenFor, world: World) -> None:
+    first, second, third = fill(world, 3)
+    window = open_for(world.cast.rui)
+    page = window.page
+    window.open("/approvals/?payee=vendor")
+    choose(window, first, third)
+    window.press("Approve…")
+
+    expect(page.get_by_role("heading", name="Approve 2 payments?", level=1)).to_be_visible()
+    window.press("Approve 2")
+    expect(page.get_by_role("heading", name="2 of 2 approved", level=1)).to_be_visible()
+    page.get_by_role("link", name="Back to the queue").click()
+    expect(page).to_have_url(f"{window.origin}/approvals/?payee=vendor")
+    found = statuses()
+    assert [found[one] for one in (first, second, third)] == ["approved", "pending_review", "approved"]
