@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
+from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
@@ -15,9 +16,9 @@ from approvals.lifecycle import Status
 from approvals.models import FILTER_LENGTH, FILTER_NAME_LENGTH, REASON_LENGTH, TEXT_LENGTH
 from approvals.selectors.lists import LARGEST, NEWEST, Chosen
 from approvals.selectors.queue import Wanted
-from core.errors import NotFound
+from core.errors import Invalid, NotFound
 from core.ids import Prefix, from_public
-from core.money import CURRENCY_PATTERN, LARGEST_AMOUNT
+from core.money import CURRENCY_PATTERN, LARGEST_AMOUNT, amount_text, parse_amount
 from core.templatetags.statuses import status_of
 from people.models import Member
 from policies.engine.reasons import Reason
@@ -46,6 +47,26 @@ class ReasonForm(forms.Form):
         help_text="The app and the auditor read it.",
         error_messages={"required": "Say why, so that the app and the auditor can read it."},
     )
+
+
+class UpToForm(forms.Form):
+    """The most that is to pass without asking: at least what this payment is about."""
+
+    up_to = forms.CharField(label="Up to", max_length=ID_LENGTH, widget=AMOUNT)
+
+    def __init__(self, data: QueryDict | None, *, least: Decimal, currency: str) -> None:
+        super().__init__(data, initial={"up_to": amount_text(least)})
+        self.least, self.currency = least, currency
+
+    def clean_up_to(self) -> Decimal:
+        """Return the amount."""
+        try:
+            up_to = parse_amount(self.cleaned_data["up_to"].replace(",", ""))
+        except Invalid as error:
+            raise forms.ValidationError(error.detail) from None
+        if up_to < self.least:
+            raise forms.ValidationError("That is less than this payment: the next one would be asked about again.")
+        return up_to
 
 
 class FilterForm(forms.Form):

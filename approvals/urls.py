@@ -16,6 +16,7 @@ urlpatterns = [
     path("approvals/reviews/<str:public_id>/undo/", views.undo, name="undo"),
     path("approvals/<str:public_id>/", views.request, name="request"),
     path("approvals/<str:public_id>/approve/", views.approve, name="approve"),
+    path("approvals/<str:public_id>/always/", views.always, name="always"),
     path("approvals/<str:public_id>/reject/", views.reject, name="reject"),
     path("authorizations/", views.authorizations, name="authorizations"),
     path("authorizations/export/", views.export, name="export"),

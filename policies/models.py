@@ -19,6 +19,7 @@ class Policy(models.Model):
     """A named set of rules.
 
     `enforced` is the version that counts, `shadow` one that is only shown beside it; either may be absent.
+    `draft_notes` say why the draft is as it is: who suggested what, and the request that it came from.
     """
 
     id = models.UUIDField(primary_key=True)
@@ -30,6 +31,7 @@ class Policy(models.Model):
     shadow = models.ForeignKey("PolicyVersion", on_delete=models.PROTECT, null=True, related_name="+")
     draft = models.JSONField(null=True)
     draft_changed_at = models.DateTimeField(null=True)
+    draft_notes = models.JSONField(default=list)
     retired_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField()
 

@@ -90,6 +90,9 @@ PAGES: Final = (
     # Reviewers: approve, reject.
     post("approvals/<str:public_id>/approve/", REVIEWERS, 409),
     post("approvals/<str:public_id>/reject/", REVIEWERS, data=REASON),
+    # Who may write policies may draft that such a payment passes next time.
+    get("approvals/<str:public_id>/always/", OPERATORS),
+    post("approvals/<str:public_id>/always/", OPERATORS, 422),
     # Several at once: nothing chosen leads back to the queue.
     *(post(f"approvals/bulk/{one}", REVIEWERS) for one in ("", "undo/")),
     # Whoever gave an answer takes it back; nobody has given this one.

@@ -1,6 +1,7 @@
 """Pages of requests to spend: the inbox, answers, the list, one of them, and sections of an agent's page."""
 
 from approvals.views.agents import agent_authorizations, agent_limits
+from approvals.views.always import always
 from approvals.views.answers import approve, reject, undo
 from approvals.views.authorizations import authorization, authorizations, export, forget_filter, save_filter, void
 from approvals.views.bulk import bulk, undo_bulk
@@ -11,6 +12,7 @@ from approvals.views.shadow import shadow
 __all__ = [
     "agent_authorizations",
     "agent_limits",
+    "always",
     "approve",
     "authorization",
     "authorizations",

@@ -1,6 +1,6 @@
 """What people answer: a yes to the evidence that was shown, or a no with its reason; and taking it back."""
 
-from http import HTTPStatus
+from uuid import UUID
 
 from django.contrib import messages
 from django.http import HttpResponse
@@ -8,9 +8,8 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
-from approvals.forms import ReasonForm
 from approvals.services import review as reviews
-from approvals.views.shown import REJECT_IDS, again, detail_of, fault_of, kept_in, onward, page_of
+from approvals.views.shown import REJECT_IDS, again, detail_of, kept_in, onward, page_of, with_reason
 from core.clock import now as clock_now
 from core.errors import Conflict, Invalid, NotAllowed
 from core.ids import Prefix, from_public, to_public
@@ -43,26 +42,12 @@ def approve(request: MemberRequest, public_id: str) -> HttpResponse:
 @needs(Right.REVIEW)
 def reject(request: MemberRequest, public_id: str) -> HttpResponse:
     """Store a no, with its reason."""
-    form = ReasonForm(request.POST, auto_id=REJECT_IDS)
-    if not form.is_valid():
-        return page_of(
-            request,
-            detail_of(request, public_id),
-            reject_form=form,
-            fault=fault_of(form),
-            status=HTTPStatus.UNPROCESSABLE_ENTITY,
-        )
-    try:
-        reviews.reject(
-            from_public(Prefix.AUTHORIZATION, public_id),
-            member=request.member,
-            reason=form.cleaned_data["reason"],
-            actor=actor_of(request),
-            now=clock_now(),
-        )
-    except (Conflict, NotAllowed) as error:
-        return again(request, public_id, error)
-    return onward(request, public_id)
+
+    def store(authorization_id: UUID, reason: str) -> None:
+        reviews.reject(authorization_id, member=request.member, reason=reason, actor=actor_of(request), now=clock_now())
+
+    refused = with_reason(request, public_id, store, form_name="reject_form", auto_id=REJECT_IDS)
+    return refused or onward(request, public_id)
 
 
 @require_POST

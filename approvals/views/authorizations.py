@@ -1,8 +1,8 @@
 """Authorizations: the list, its export, and one of them with the full trace."""
 
 from dataclasses import dataclass
-from http import HTTPStatus
 from typing import Final
+from uuid import UUID
 
 from django.contrib import messages
 from django.http import HttpResponse, StreamingHttpResponse
@@ -10,7 +10,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
-from approvals.forms import FilterForm, ReasonForm, SaveFilterForm
+from approvals.forms import FilterForm, SaveFilterForm
 from approvals.models import Authorization
 from approvals.selectors.lists import (
     NOTHING,
@@ -22,12 +22,12 @@ from approvals.selectors.lists import (
 )
 from approvals.services import filters
 from approvals.services.void import void_authorization
-from approvals.views.shown import VOID_IDS, again, detail_of, fault_of, page_of, rows_of
+from approvals.views.shown import VOID_IDS, detail_of, page_of, rows_of, with_reason
 from core.canonical import moment_text
 from core.chips import chips_of, without
 from core.clock import now as clock_now
-from core.errors import Conflict, Invalid
-from core.ids import Prefix, from_public, to_public
+from core.errors import Invalid
+from core.ids import Prefix, to_public
 from core.money import amount_text
 from core.paging import text_in
 from core.tables import csv_answer
@@ -124,26 +124,20 @@ def authorization(request: MemberRequest, public_id: str) -> HttpResponse:
 @needs(Right.MANAGE_AGENTS)
 def void(request: MemberRequest, public_id: str) -> HttpResponse:
     """Give up an authorization on the app's behalf, with a reason."""
-    form = ReasonForm(request.POST, auto_id=VOID_IDS)
-    if not form.is_valid():
-        return page_of(
-            request,
-            detail_of(request, public_id),
-            void_form=form,
-            fault=fault_of(form),
-            status=HTTPStatus.UNPROCESSABLE_ENTITY,
-        )
-    try:
+
+    def give_up(authorization_id: UUID, reason: str) -> None:
         void_authorization(
-            from_public(Prefix.AUTHORIZATION, public_id),
+            authorization_id,
             organization_id=request.member.organization_id,
             agent_id=None,
-            reason=form.cleaned_data["reason"],
+            reason=reason,
             actor=actor_of(request),
             now=clock_now(),
         )
-    except Conflict as error:
-        return again(request, public_id, error)
+
+    refused = with_reason(request, public_id, give_up, form_name="void_form", auto_id=VOID_IDS)
+    if refused:
+        return refused
     messages.success(request, "Voided. What it held is free again.")
     return redirect("approvals:authorization", public_id)
 

@@ -1,7 +1,8 @@
 """What several pages of requests to spend show alike: rows, one request whole, and why something was not stored."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from http import HTTPStatus
 from typing import Any, Final
 from uuid import UUID
 
@@ -18,7 +19,7 @@ from approvals.selectors.queue import who_left
 from approvals.selectors.reviewers import on_their_way
 from approvals.selectors.told import told
 from core.clock import now as clock_now
-from core.errors import ContoError
+from core.errors import Conflict, ContoError, NotAllowed
 from core.ids import Prefix, from_public, to_public
 from people.permissions import MemberRequest
 from people.roles import Right
@@ -49,6 +50,7 @@ def page_of(
         "fault": fault,
         "printed_at": clock_now(),
         "duplicate_id": public_or_nothing(shown.authorization.possible_duplicate_of),
+        "may_suggest": may_suggest(request, shown),
         "may_void": request.member.may(Right.MANAGE_AGENTS)
         and Status.VOIDED in MOVES[Status(shown.authorization.status)],
         **forms_and_steps,
@@ -78,8 +80,14 @@ def pane_of(request: MemberRequest, shown: Detail | None, *, now: datetime) -> d
         "gone": next(iter(gone), None),
         **around,
         "target": "#request",
+        "may_suggest": may_suggest(request, shown),
         "reject_form": ReasonForm(auto_id=REJECT_IDS),
     }
+
+
+def may_suggest(request: MemberRequest, shown: Detail) -> bool:
+    """Say whether the viewer may draft that such a payment passes next time."""
+    return shown.asking > 0 and request.member.may(Right.MANAGE_POLICIES)
 
 
 def kept_in(request: MemberRequest, *without: str) -> str:
@@ -104,6 +112,23 @@ def again(request: MemberRequest, public_id: str, error: ContoError) -> HttpResp
     return page_of(request, detail_of(request, public_id), fault=error.detail, status=error.status)
 
 
+def with_reason(
+    request: MemberRequest, public_id: str, act: Callable[[UUID, str], None], *, form_name: str, auto_id: str
+) -> HttpResponse | None:
+    """Do what needs a reason with the one that was typed; return the page again where that is missing or refused."""
+    form = ReasonForm(request.POST, auto_id=auto_id)
+    if not form.is_valid():
+        # Said on the page itself: the field stands in a dialog that is closed.
+        fault = " ".join(map(str, form.errors["reason"]))
+        again_with: dict[str, Any] = {form_name: form, "fault": fault, "status": HTTPStatus.UNPROCESSABLE_ENTITY}
+        return page_of(request, detail_of(request, public_id), **again_with)
+    try:
+        act(from_public(Prefix.AUTHORIZATION, public_id), form.cleaned_data["reason"])
+    except (Conflict, NotAllowed) as error:
+        return again(request, public_id, error)
+    return None
+
+
 def detail_of(request: MemberRequest, public_id: str) -> Detail:
     authorization_id = from_public(Prefix.AUTHORIZATION, public_id)
     now = clock_now()
@@ -114,11 +139,6 @@ def detail_of(request: MemberRequest, public_id: str) -> Detail:
 
 def rows_of(rows: Sequence[Authorization]) -> list[dict[str, Any]]:
     return [{"one": row, "public_id": to_public(Prefix.AUTHORIZATION, row.id), "why": why_here(row)} for row in rows]
-
-
-def fault_of(form: ReasonForm) -> str:
-    """Return what is wrong with a reason, for the page itself: its field stands in a dialog that is closed."""
-    return " ".join(map(str, form.errors["reason"]))
 
 
 def fragment(request: MemberRequest, template: str) -> str:

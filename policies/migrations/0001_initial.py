@@ -23,6 +23,7 @@ class Migration(migrations.Migration):
                 ('external_ref', models.CharField(max_length=200, null=True)),
                 ('draft', models.JSONField(null=True)),
                 ('draft_changed_at', models.DateTimeField(null=True)),
+                ('draft_notes', models.JSONField(default=list)),
                 ('retired_at', models.DateTimeField(null=True)),
                 ('created_at', models.DateTimeField()),
                 ('organization', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='policies', to='people.organization')),

@@ -173,6 +173,12 @@ def policy_of(organization_id: UUID, policy_id: str) -> Policy:
     return found
 
 
+def policies_of(organization_id: UUID, policy_ids: Iterable[str]) -> tuple[Policy, ...]:
+    """Return those of these policies that are not retired, by name, with their versions in force; one read."""
+    wanted = [from_public(Prefix.POLICY, one) for one in policy_ids]
+    return tuple(_policies(organization_id).filter(pk__in=wanted, retired_at=None).order_by("name", "id"))
+
+
 def policy_by_reference(organization_id: UUID, external_ref: str) -> Policy | None:
     """Return the policy that the app knows by this reference."""
     if not external_ref.isprintable() or len(external_ref) > REFERENCE_LENGTH:

@@ -5,6 +5,7 @@ from policies.services.drafts import add_rule, discard_draft, remove_rule, resto
 from policies.services.findings import ALL_TOLD, Acknowledged, finding_facts, findings_of, seen
 from policies.services.policies import create_policy, create_published_policy, describe_policy, end_shadow, retire
 from policies.services.publishing import Published, publish, publish_draft
+from policies.services.suggestions import Suggestion, Wish, put_suggestions, suggest
 from policies.services.sync import Synced, upsert_policy_by_ref
 
 __all__ = [
@@ -12,7 +13,9 @@ __all__ = [
     "Acknowledged",
     "AssignTo",
     "Published",
+    "Suggestion",
     "Synced",
+    "Wish",
     "add_rule",
     "assign",
     "create_policy",
@@ -24,6 +27,7 @@ __all__ = [
     "findings_of",
     "publish",
     "publish_draft",
+    "put_suggestions",
     "remove_rule",
     "restore_version",
     "retire",
@@ -31,6 +35,7 @@ __all__ = [
     "save_rule",
     "seen",
     "set_assignments",
+    "suggest",
     "unassign",
     "upsert_policy_by_ref",
 ]

@@ -13,7 +13,7 @@ from policies.engine.document import SCHEMA_VERSION, Document, parse, to_plain
 from policies.models import Policy
 from policies.selectors.versions import latest_version, version_of
 from policies.services.calendars import without_dates
-from policies.services.steps import draft_facts, locked_policy, tell
+from policies.services.steps import draft_facts, end_draft, locked_policy, tell
 
 Plain = dict[str, object]
 
@@ -22,7 +22,7 @@ Plain = dict[str, object]
 def save_draft(*, organization_id: UUID, policy_id: UUID, document: object, actor: Actor, now: datetime) -> None:
     """Store a whole draft in place of the present one; raises what the parser says."""
     policy = locked_policy(organization_id, policy_id)
-    store_draft(policy, document, actor=actor, now=now)
+    store_draft(policy, document, notes=[], actor=actor, now=now)
 
 
 @use_case
@@ -47,7 +47,7 @@ def add_rule(*, organization_id: UUID, policy_id: UUID, rule: Mapping[str, objec
     """Put a new rule behind those of the draft and return its key: the one it came with, numbered where it is taken."""
     policy = locked_policy(organization_id, policy_id)
     rules = draft_rules(policy)
-    key = _free_key(str(rule["key"]), {str(one["key"]) for one in rules})
+    key = free_key(str(rule["key"]), {str(one["key"]) for one in rules})
     added: list[Plain] = [*rules, {**rule, "key": key}]
     store_draft(policy, {"schema": SCHEMA_VERSION, "rules": added}, actor=actor, now=now)
     return key
@@ -68,7 +68,7 @@ def remove_rule(*, organization_id: UUID, policy_id: UUID, key: str, actor: Acto
 def restore_version(*, organization_id: UUID, policy_id: UUID, number: int, actor: Actor, now: datetime) -> None:
     """Make a published version the draft again, in place of the present one; raises `NotFound`."""
     policy = locked_policy(organization_id, policy_id)
-    store_draft(policy, version_of(policy, number).document, actor=actor, now=now)
+    store_draft(policy, version_of(policy, number).document, notes=[], actor=actor, now=now)
 
 
 @use_case
@@ -77,22 +77,27 @@ def discard_draft(*, organization_id: UUID, policy_id: UUID, actor: Actor, now: 
     policy = locked_policy(organization_id, policy_id)
     if policy.draft is None:
         return
-    before = draft_facts(policy.draft)
-    policy.draft, policy.draft_changed_at = None, None
-    policy.save(update_fields=["draft", "draft_changed_at"])
+    before = draft_facts(policy.draft, policy.draft_notes)
+    end_draft(policy)
     tell(policy, Action.POLICY_DRAFT_SAVED, before=before, after=None, actor=actor, now=now)
 
 
-def store_draft(policy: Policy, document: object, *, actor: Actor, now: datetime) -> None:
-    """Store the draft of a locked policy in its normal form and tell it; a step. The same again changes nothing."""
+def store_draft(
+    policy: Policy, document: object, *, notes: list[dict[str, str]] | None = None, actor: Actor, now: datetime
+) -> None:
+    """Store the draft of a locked policy in its normal form and tell it; a step. The same again changes nothing.
+
+    `notes` say why it is as it is; without any the present ones stay.
+    """
     must_be_in_transaction()
     plain = to_plain(without_dates(parse(document)))
-    if plain == policy.draft:
+    noted = policy.draft_notes if notes is None else notes
+    if (plain, noted) == (policy.draft, policy.draft_notes):
         return
-    before = None if policy.draft is None else draft_facts(policy.draft)
-    policy.draft, policy.draft_changed_at = plain, now
-    policy.save(update_fields=["draft", "draft_changed_at"])
-    tell(policy, Action.POLICY_DRAFT_SAVED, before=before, after=draft_facts(plain), actor=actor, now=now)
+    before = None if policy.draft is None else draft_facts(policy.draft, policy.draft_notes)
+    policy.draft, policy.draft_changed_at, policy.draft_notes = plain, now, noted
+    policy.save(update_fields=["draft", "draft_changed_at", "draft_notes"])
+    tell(policy, Action.POLICY_DRAFT_SAVED, before=before, after=draft_facts(plain, noted), actor=actor, now=now)
 
 
 def draft_rules(policy: Policy) -> list[Plain]:
@@ -104,6 +109,7 @@ def draft_rules(policy: Policy) -> list[Plain]:
     return cast(list[Plain], to_plain(document)["rules"])
 
 
-def _free_key(wanted: str, taken: set[str]) -> str:
+def free_key(wanted: str, taken: set[str]) -> str:
+    """Return the wanted key of a rule, numbered where another rule has it."""
     numbered = (f"{wanted}_{number}" for number in range(2, len(taken) + 3))
     return next(key for key in (wanted, *numbered) if key not in taken)

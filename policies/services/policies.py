@@ -135,8 +135,8 @@ def leave_force(policy: Policy, *, actor: Actor, now: datetime) -> None:
     must_be_in_transaction()
     before = {"retired": False, **in_force_facts(policy)}
     policy.retired_at, policy.enforced, policy.shadow = now, None, None
-    policy.draft, policy.draft_changed_at = None, None
-    policy.save(update_fields=["retired_at", "enforced", "shadow", "draft", "draft_changed_at"])
+    policy.draft, policy.draft_changed_at, policy.draft_notes = None, None, []
+    policy.save(update_fields=["retired_at", "enforced", "shadow", "draft", "draft_changed_at", "draft_notes"])
     tell(
         policy,
         Action.POLICY_RETIRED,

@@ -19,7 +19,7 @@ from policies.selectors import reviewers, rules_of
 from policies.selectors.versions import latest_version
 from policies.services.calendars import with_holidays
 from policies.services.findings import ALL_TOLD, Acknowledged, findings_of, refuse_faulty
-from policies.services.steps import checked_text, draft_facts, locked_policy, tell
+from policies.services.steps import checked_text, draft_facts, end_draft, locked_policy, tell
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +80,8 @@ def publish_draft(
         raise Conflict("changed_meanwhile", "Somebody changed this policy meanwhile. Look at the changes again.")
     draft = parse(policy.draft)
     published = _in_own_epoch(policy, draft, mode=mode, note=note, acknowledged=acknowledged, actor=actor, now=now)
-    before = draft_facts(policy.draft)
-    policy.draft, policy.draft_changed_at = None, None
-    policy.save(update_fields=["draft", "draft_changed_at"])
+    before = draft_facts(policy.draft, policy.draft_notes)
+    end_draft(policy)
     if not published.is_changed:
         # What is in force already: no publishing is told, so that the draft went must be.
         tell(policy, Action.POLICY_DRAFT_SAVED, before=before, after=None, actor=actor, now=now)

@@ -1,6 +1,6 @@
 """Steps that the use cases of policies share: lock, refuse, tell."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final, cast
 from uuid import UUID
@@ -68,10 +68,18 @@ def policy_facts(policy: Policy) -> dict[str, object]:
     return {"name": policy.name, "description": policy.description, "external_ref": policy.external_ref}
 
 
-def draft_facts(document: Mapping[str, object]) -> dict[str, object]:
-    """Return a draft as the history shows it."""
+def draft_facts(document: Mapping[str, object], notes: Sequence[Mapping[str, str]] = ()) -> dict[str, object]:
+    """Return a draft as the history shows it, with the requests that its notes name."""
     rules = cast(list[dict[str, object]], document["rules"])
-    return {"digest": digest(document), "rules": [rule["key"] for rule in rules]}
+    facts: dict[str, object] = {"digest": digest(document), "rules": [rule["key"] for rule in rules]}
+    return {**facts, "suggested_for": [note["origin"] for note in notes]} if notes else facts
+
+
+def end_draft(policy: Policy) -> None:
+    """Take the draft of a locked policy away, with what was noted of it."""
+    must_be_in_transaction()
+    policy.draft, policy.draft_changed_at, policy.draft_notes = None, None, []
+    policy.save(update_fields=["draft", "draft_changed_at", "draft_notes"])
 
 
 def tell(

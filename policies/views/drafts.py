@@ -21,7 +21,7 @@ from policies.engine.lint import Finding, Level
 from policies.engine.rules import Rule, RuleType
 from policies.engine.types import Mode
 from policies.forms import RULE_FORMS, PublishForm, RuleForm, Surroundings
-from policies.models import Policy
+from policies.models import NOTE_LENGTH, Policy
 from policies.services.drafts import draft_rules
 from policies.services.publishing import state_digest
 from policies.views import shown
@@ -260,7 +260,8 @@ def publish_page(request: MemberRequest, policy: Policy, form: PublishForm, *, s
 def publish_initial(policy: Policy) -> dict[str, str]:
     """Return what the publish form begins with: the mode of what is in force, and what it is bound to."""
     mode = Mode.SHADOW if policy.shadow_id and not policy.enforced_id else Mode.ENFORCED
-    return {"mode": mode.value, "shown": state_digest(policy)}
+    why = " ".join(line for note in policy.draft_notes for line in note["said"].splitlines())
+    return {"mode": mode.value, "shown": state_digest(policy), "note": why[:NOTE_LENGTH]}
 
 
 def publish_again(request: MemberRequest, policy: Policy, error: Invalid | Conflict) -> HttpResponse:

@@ -13,8 +13,8 @@ from tests.policies.samples import make_agent, make_policy
 pytestmark = pytest.mark.django_db
 
 POLICY = (
-    "insert into policies_policy (id, organization_id, name, description, external_ref, created_at)"
-    " values (gen_random_uuid(), %(organization)s, %(name)s, '', %(reference)s, now())"
+    "insert into policies_policy (id, organization_id, name, description, external_ref, draft_notes, created_at)"
+    " values (gen_random_uuid(), %(organization)s, %(name)s, '', %(reference)s, '[]', now())"
 )
 VERSION = (
     "insert into policies_policyversion (id, organization_id, policy_id, number, document, digest, note,"
