@@ -3,6 +3,7 @@
 from django.urls import path
 
 from approvals.api.authorizations import AuthorizationDetailView, AuthorizationListView, LimitsView, SimulateView
+from approvals.api.backtests import Backtests, Cancelling, Changes, OneBacktest
 from approvals.api.life import CredentialView, InDoubtView, RecordView, SpendRecordsView, VoidView
 from approvals.api.merge import MergeView
 
@@ -17,6 +18,10 @@ urlpatterns = [
     path("authorizations/<str:authorization_id>/in-doubt", InDoubtView.as_view(), name="in_doubt"),
     path("authorizations/<str:authorization_id>/credential", CredentialView.as_view(), name="credential"),
     path("counterparties/<str:counterparty_id>/merge", MergeView.as_view(), name="merge"),
+    path("backtests", Backtests.as_view(), name="backtests"),
+    path("backtests/<str:backtest_id>", OneBacktest.as_view(), name="backtest"),
+    path("backtests/<str:backtest_id>/changes", Changes.as_view(), name="backtest_changes"),
+    path("backtests/<str:backtest_id>/cancel", Cancelling.as_view(), name="backtest_cancel"),
     path("spend-records", SpendRecordsView.as_view(), name="spend_records"),
     path("limits", LimitsView.as_view(), name="limits"),
 ]

@@ -233,3 +233,30 @@ class DuplicateForm(forms.Form):
     def chosen(self) -> UUID | None:
         """Return its id, None where none was chosen or it is no id."""
         return self.cleaned_data.get("duplicate") if self.is_valid() else None
+
+
+class BacktestForm(forms.Form):
+    """Of how long a time, and of whose asks."""
+
+    days = forms.TypedChoiceField(
+        choices=[("7", "The last 7 days"), ("30", "The last 30 days"), ("90", "The last 90 days"), ("365", "A year")],
+        coerce=int,
+        initial="30",
+        label="Period",
+    )
+    agent = forms.ChoiceField(required=False, choices=(), label="Agents")
+
+    def __init__(self, data: QueryDict | None, *, agents: list[tuple[str, str]]) -> None:
+        super().__init__(data)
+        self.fields["agent"] = forms.ChoiceField(
+            required=False, choices=[("", "Every agent that the policy binds"), *agents], label="Agents"
+        )
+
+    def since(self, now: datetime) -> datetime:
+        """Return when the period begins."""
+        return now - timedelta(days=self.cleaned_data["days"])
+
+    def agent_id(self) -> UUID | None:
+        """Return the one agent that is asked about."""
+        chosen = self.cleaned_data["agent"]
+        return from_public(Prefix.AGENT, chosen) if chosen else None

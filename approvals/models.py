@@ -281,7 +281,8 @@ class Backtest(models.Model):
     """A draft asked of history: what it and the other current policies would have answered.
 
     A worker that has taken it says so at `seen_at`; once it is silent for long, another one begins anew, and `attempts`
-    counts it. `targets` is to whom the draft would apply, `result` what came out.
+    counts it. `targets` is to whom the draft would apply, `digest` names it without the dates of holidays, `result` is
+    what came out.
     """
 
     id = models.UUIDField(primary_key=True)

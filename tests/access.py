@@ -48,6 +48,7 @@ def post(address: str, who: frozenset[str], status: int = 302, **more: Any) -> P
 
 
 AGENT, POLICY = "agents/<str:public_id>/", "policies/<str:policy_id>/"
+BACKTEST: Final = "backtests/<str:backtest_id>/"
 BUDGET: Final = "budgets/<str:policy_id>/<str:key>/"
 PAYEE, MEMBER = "counterparties/<str:public_id>/", "settings/members/<str:public_id>/"
 
@@ -84,6 +85,8 @@ PAGES: Final = (
     # A foreign one has no checkpoint yet; the history of anything is what one's own organization knows of it.
     get("audit/checkpoint/", foreign=404),
     get("audit/history/<str:subject_id>/", status=302, foreign=302),
+    *(get(f"{POLICY}backtests/{one}") for one in ("", "summary/")),
+    *(get(f"{BACKTEST}{one}") for one in ("", "changes/<int:number>/")),
     # What a reader keeps for themselves.
     post("authorizations/filters/save/", READERS, data={"name": "Mine", "query": "status=approved"}),
     post("authorizations/filters/forget/", READERS, data={"name": "Mine"}),
@@ -140,6 +143,8 @@ PAGES: Final = (
     post(f"{POLICY}draft/rules/<str:key>/", OPERATORS, 422),
     post(f"{POLICY}draft/rules/<str:key>/duplicate/", OPERATORS),
     post(f"{POLICY}draft/rules/<str:key>/remove/", OPERATORS),
+    post(f"{POLICY}backtests/start/", OPERATORS, data={"days": "30"}),
+    post(f"{BACKTEST}cancel/", OPERATORS),
     # Operators: counterparties.
     get("counterparties/new/", OPERATORS),
     post("counterparties/new/", OPERATORS, 422),
@@ -262,6 +267,7 @@ AUTHORIZATION, AGENT_ID, POLICY_ID = (
     "policies/<str:policy_id>",
 )
 PAYEE_ID, CREDENTIAL_ID = "counterparties/<str:counterparty_id>", "sealed-credentials/<str:credential_id>"
+BACKTEST_ID: Final = "backtests/<str:backtest_id>"
 BY_REF: Final = "by-ref/<path:external_ref>"
 KEPT: Final = READ | PROVISION
 REPORTERS: Final = RELEASE | PROVISION
@@ -331,6 +337,10 @@ CALLS: Final = (
     Call("POST", f"{POLICY_ID}/versions", POLICIES, status=201, body={"document": RULES}),
     Call("PUT", f"{POLICY_ID}/assignments", POLICIES, body={"organization": True}),
     Call("POST", f"{POLICY_ID}/retire", POLICIES),
+    Call("GET", "backtests", READ | POLICIES),
+    Call("POST", "backtests", POLICIES, status=202, body={"policy": "<str:policy_id>", "document": RULES}, foreign=404),
+    *(Call("GET", f"{BACKTEST_ID}{one}", READ | POLICIES) for one in ("", "/changes")),
+    Call("POST", f"{BACKTEST_ID}/cancel", POLICIES),
     # Reading.
     Call("GET", "audit-events", READ),
     Call("GET", "budgets", READ),

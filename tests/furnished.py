@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -10,6 +10,7 @@ from django.db import transaction
 from django.db.transaction import Atomic
 from django.urls import URLPattern, URLResolver, get_resolver
 
+from approvals.services.backtests import Wanted, run_backtests, start_backtest
 from audit.selectors import Filters, newest
 from audit.tasks import seal_audit
 from core.ids import Prefix, new_id, to_public
@@ -94,6 +95,7 @@ def furnish(now: datetime) -> Furnished:
         "agents/by-ref/<path:external_ref>": "agents/by-ref/bound",
         "policies/by-ref/<path:external_ref>": "policies/by-ref/synced",
         "counterparties/by-ref/<path:external_ref>": "counterparties/by-ref/vendor",
+        "<str:backtest_id>": a_backtest(cast, policy.pk, now),
         "<str:agent_id>": to_public(Prefix.AGENT, bound.pk),
         "<str:authorization_id>": asked,
         "<str:counterparty_id>": public(payee),
@@ -116,6 +118,15 @@ def furnish(now: datetime) -> Furnished:
     seal_audit()
     keys |= {"all": key.secret, "foreign": issue_key(evil, [*Scope], now).secret}
     return Furnished(cast, world, other, add_agent(evil, "Evil", now=now), keys, values)
+
+
+def a_backtest(cast: Cast, policy_id: UUID, now: datetime) -> str:
+    """A finished backtest under which every payment changes."""
+    wanted = Wanted(policy_id, now - timedelta(days=1), now + timedelta(days=1), document=document(daily_limit("0.01")))
+    later = now + timedelta(seconds=1)
+    done = start_backtest(wanted, organization_id=cast.organization.id, actor=actor_for(cast.olu), now=later)
+    run_backtests(clock=lambda: later)
+    return to_public(Prefix.BACKTEST, done)
 
 
 def budget(cast: Cast) -> str:

@@ -150,7 +150,7 @@ def detail(organization_id: UUID, authorization_id: UUID, *, member: Member, now
     )
     evidence = present_evidence(authorization_id, organization_id=organization_id, now=now) if is_waiting else None
     stored = authorization.redecision or authorization.decision
-    shown = _shown(evidence.decision.checks) if evidence else _shown_stored(stored)
+    shown = _shown(evidence.decision.checks) if evidence else shown_stored(stored)
     request = getattr(authorization, "approval_request", None)
     reviews = _given(request)
     needs = _needs(request)
@@ -163,7 +163,7 @@ def detail(organization_id: UUID, authorization_id: UUID, *, member: Member, now
         reasons=tuple(sentence(code) for code in (evidence.decision.reasons if evidence else stored["reasons"])),
         checks=tuple(one for one in shown if one.check.mode.value == "enforced"),
         shadow_checks=tuple(one for one in shown if one.check.mode.value == "shadow"),
-        as_asked=_shown_stored(authorization.decision) if authorization.redecision else (),
+        as_asked=shown_stored(authorization.decision) if authorization.redecision else (),
         digest=evidence.digest if evidence else "",
         hold=hold_of(authorization.id),
         records=records_of(authorization.id),
@@ -192,7 +192,8 @@ def _shown(checks: Sequence[Check]) -> tuple[ShownCheck, ...]:
     return tuple(ShownCheck(check, check_sentence(check)) for check in sorted(checks, key=_weight))
 
 
-def _shown_stored(decision: Mapping[str, Any]) -> tuple[ShownCheck, ...]:
+def shown_stored(decision: Mapping[str, Any]) -> tuple[ShownCheck, ...]:
+    """Return the checks of a stored decision, the strictest first."""
     return _shown([check_from_plain(one) for one in decision["checks"]])
 
 

@@ -25,7 +25,7 @@ from policies.engine.document import Document, parse, to_plain
 from policies.engine.rules import BlackoutPeriod, Rule
 from policies.models import Policy
 from policies.selectors import Targets, targets_of
-from policies.services.calendars import with_holidays
+from policies.services.calendars import with_holidays, without_dates
 
 LONGEST_PERIOD: Final = timedelta(days=3_660)
 KEPT: Final = 50
@@ -35,7 +35,6 @@ LEASE: Final = timedelta(seconds=20)
 SAID_EVERY: Final = timedelta(seconds=1)
 MOST_ATTEMPTS: Final = 3
 """A backtest that brought so many workers down is not tried again."""
-EVERYBODY: Final = Targets(organization=True)
 
 logger = logging.getLogger(__name__)
 
@@ -65,8 +64,8 @@ def start_backtest(wanted: Wanted, *, organization_id: UUID, actor: Actor, now: 
     policy = Policy.objects.filter(organization_id=organization_id, pk=wanted.policy_id).first()
     if policy is None:
         raise NotFound()
-    document = _document(policy, wanted)
     _demand_period(wanted, now)
+    document = _document(policy, wanted)
     if wanted.agent_id and not Agent.objects.filter(organization_id=organization_id, pk=wanted.agent_id).exists():
         raise Invalid("agent_unknown", "There is no such agent.", field="agent")
     targets = wanted.targets or targets_of((policy,))[policy.pk]
@@ -75,8 +74,8 @@ def start_backtest(wanted: Wanted, *, organization_id: UUID, actor: Actor, now: 
         organization_id=organization_id,
         policy=policy,
         document=to_plain(document),
-        digest=digest(to_plain(document)),
-        targets=targets_to_plain(EVERYBODY if targets.is_empty else targets),
+        digest=digest(to_plain(without_dates(document))),
+        targets=targets_to_plain(targets),
         agent_id=wanted.agent_id,
         since=wanted.since,
         until=min(wanted.until, now),
@@ -217,9 +216,10 @@ def question_of(row: Backtest) -> Question:
 
 
 def targets_to_plain(targets: Targets) -> dict[str, object]:
-    """Return to whom a draft would apply, as it is stored."""
+    """Return to whom a draft would apply, as it is stored; nobody is supposed to mean everybody, and that is said."""
     agents = [to_public(Prefix.AGENT, agent) for agent, _ in targets.agents]
-    return {"organization": targets.organization, "labels": list(targets.labels), "agents": agents}
+    is_all, labels = targets.organization or targets.is_empty, list(targets.labels)
+    return {"organization": is_all, "labels": labels, "agents": agents, "supposed": targets.is_empty}
 
 
 def targets_from_plain(stored: dict[str, Any]) -> Targets:

@@ -4,6 +4,11 @@ from approvals.views.agents import agent_authorizations, agent_limits
 from approvals.views.always import always
 from approvals.views.answers import approve, reject, undo
 from approvals.views.authorizations import authorization, authorizations, export, forget_filter, save_filter, void
+from approvals.views.backtests import backtest, backtests
+from approvals.views.backtests import cancel as cancel_backtest
+from approvals.views.backtests import change as backtest_change
+from approvals.views.backtests import start as start_backtest
+from approvals.views.backtests import summary as backtest_summary
 from approvals.views.bulk import bulk, undo_bulk
 from approvals.views.inbox import inbox, left, queue_now, request, waiting_count
 from approvals.views.merge import merge
@@ -16,7 +21,12 @@ __all__ = [
     "approve",
     "authorization",
     "authorizations",
+    "backtest",
+    "backtest_change",
+    "backtest_summary",
+    "backtests",
     "bulk",
+    "cancel_backtest",
     "export",
     "forget_filter",
     "inbox",
@@ -27,6 +37,7 @@ __all__ = [
     "request",
     "save_filter",
     "shadow",
+    "start_backtest",
     "undo",
     "undo_bulk",
     "void",

@@ -53,6 +53,12 @@ CATALOGUE: Final[dict[str, Status]] = {
     "key.active": Status("Active", "positive", "key"),
     "key.expired": Status("Expired", "negative", "clock-off"),
     "replaced": Status("Replaced", "neutral", "rotate-clockwise"),
+    # Backtests
+    "backtest.waiting": Status("Waiting", "neutral", "hourglass"),
+    "backtest.running": Status("Running", "info", "activity"),
+    "backtest.done": Status("Done", "positive", "check"),
+    "backtest.cancelled": Status("Cancelled", "neutral", "ban"),
+    "backtest.failed": Status("Failed", "negative", "alert-triangle"),
     # Counterparties
     "unknown": Status("Unknown", "neutral", "question-mark"),
     "verified": Status("Verified", "info", "rubber-stamp"),

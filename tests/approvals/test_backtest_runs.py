@@ -239,7 +239,7 @@ def test_a_stored_draft_is_asked_as_if_for_everybody_where_the_policy_binds_nobo
     backtest = start(world, policy_id=policy, document=None)
     run()
 
-    assert row(backtest).targets == {"organization": True, "labels": [], "agents": []}
+    assert row(backtest).targets == {"organization": True, "labels": [], "agents": [], "supposed": True}
     result = row(backtest).result
     assert result is not None
     assert result["changed"] == 1

@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from agents.models import Agent, AgentKey, SealedCredential
 from agents.services import NewCredential, create_credential
-from approvals.models import Authorization
+from approvals.models import Authorization, Backtest
+from approvals.services.backtests import Wanted, run_backtests, start_backtest
 from audit.selectors import Filters, newest
 from conto_admin.management.commands.seed_demo import make
 from core.actor import SYSTEM, Actor
@@ -93,6 +94,7 @@ def furnish(owner: Member, agent: Agent, policy: Policy, *, actor: Actor, now: d
     create_credential(**scope, agent_id=agent.id, new=sealed, actor=actor, now=now)
     add_rule(**scope, policy_id=policy.id, rule=WEEKEND, actor=actor, now=now)
     invited = invite(**scope, email="kit@meridian.example", roles=["reviewer"], by=owner, actor=actor, now=now)
+    a_backtest(policy, actor, now)
     return Stage(owner, examples(owner, invited.secret))
 
 
@@ -128,7 +130,9 @@ def examples(viewer: Member, invitation: str) -> Examples:
         "insight:counterparty_activity:public_id": payee,
         "people:public_id": {"": to_public(Prefix.MEMBER, viewer.id)},
         "people:secret": {"open": invitation, "gone": "nobody-knows"},
-        "approvals:shadow:policy_id": {"": to_public(Prefix.POLICY, policy.id)},
+        "approvals:policy_id": {"": to_public(Prefix.POLICY, policy.id)},
+        "approvals:backtest_id": {"": to_public(Prefix.BACKTEST, Backtest.objects.get(**mine).id)},
+        "approvals:number": {"": "1"},
         "policies:policy_id": {"": to_public(Prefix.POLICY, policy.id)},
         "policies:number": {"": "1"},
         "policies:type_name": {kind.lower(): kind for kind in RuleType},
@@ -141,3 +145,13 @@ def examples(viewer: Member, invitation: str) -> Examples:
         "mfa_remove_webauthn:pk": {"": "1"},
         "mfa_edit_webauthn:pk": {"": "1"},
     }
+
+
+def a_backtest(policy: Policy, actor: Actor, now: datetime) -> None:
+    """A finished backtest under which some payments change."""
+    limits = {"per_transaction": {"USD": "9", "EUR": "9"}}
+    rules = {"schema": 1, "rules": [{"key": "low", "type": "SPEND_LIMIT", **limits}]}
+    later = now + timedelta(seconds=1)
+    wanted = Wanted(policy.id, now - timedelta(days=30), later, document=rules)
+    start_backtest(wanted, organization_id=policy.organization_id, actor=actor, now=later)
+    run_backtests(clock=lambda: later)
