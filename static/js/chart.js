@@ -2,6 +2,8 @@
 const charts = new Map();
 const number = (value) => (value === null ? null : Number(value));
 const figures = new Intl.NumberFormat("en", { maximumFractionDigits: 2 });
+// An endless name would push all others out of the legend; the table below has it whole.
+const shortened = (name) => (name.length > 32 ? `${name.slice(0, 31)}…` : name);
 const short = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
 
 // Colours are written for both themes with light-dark(); an element's computed colour is the one in force.
@@ -94,7 +96,7 @@ function optionsOf(data, title, colour) {
     aria: { enabled: true, label: { description: `${title}. The same figures stand in the table below.` } },
     grid: { left: 4, right: 12, top: 12, bottom: many ? 32 : 4, containLabel: true },
     legend: many
-      ? { type: "scroll", bottom: 0, left: 0, icon: "roundRect", itemWidth: 10, itemHeight: 10, itemGap: 14, textStyle: { color: colour["text-soft"], fontSize: 12 } }
+      ? { type: "scroll", bottom: 0, left: 0, icon: "roundRect", itemWidth: 10, itemHeight: 10, itemGap: 14, formatter: shortened, textStyle: { color: colour["text-soft"], fontSize: 12 } }
       : undefined,
     tooltip: {
       trigger: isPie ? "item" : "axis",
