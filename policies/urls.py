@@ -9,6 +9,7 @@ app_name = "policies"
 urlpatterns = [
     path("policies/", views.policies, name="list"),
     path("policies/export/", views.export, name="export"),
+    path("policies/as-code/", views.as_code, name="as_code"),
     path("policies/new/", views.create, name="create"),
     path("policies/<str:policy_id>/", views.detail, name="detail"),
     path("policies/<str:policy_id>/describe/", views.describe, name="describe"),

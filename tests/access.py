@@ -56,6 +56,7 @@ PAGES: Final = (
     # What everybody of the organization sees.
     *(get(one) for one in ("", "analytics/", "analytics/export/", "analytics/flagged/", "analytics/flagged/export/")),
     get("find/"),
+    get("policies/as-code/"),
     *(get(f"analytics/{one}") for one in ("payments/", "payments/export/", "decisions/", "decisions/export/")),
     *(
         get(one)

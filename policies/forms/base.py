@@ -65,6 +65,7 @@ class Surroundings:
     currency: str = "USD"
     time_zone: str = "UTC"
     reviewers: tuple[tuple[str, str], ...] = ()
+    agents: tuple[tuple[str, str], ...] = ()
     directory: Directory | None = None
 
 
@@ -156,6 +157,7 @@ class RuleForm(forms.Form):
         for name, one in self.fields.items():
             self.fit(name, one)
         self.name_picks()
+        self.name_exemptions()
 
     @classmethod
     def path_of(cls, name: str) -> tuple[str, ...]:
@@ -199,6 +201,14 @@ class RuleForm(forms.Form):
                 one.widget.words = names
             if isinstance(one, CategoriesField) and self.around.directory:
                 one.widget.offered = [(category, category) for category in self.around.directory.categories()]
+
+    def name_exemptions(self) -> None:
+        """Offer the agents by name, and call the counterparties of exemptions by theirs."""
+        for name, one in self.fields.items():
+            if isinstance(one.widget, ExemptionRows):
+                one.widget.agents = self.around.agents
+                rows = self[name].value() or []
+                one.widget.names = self.names_of({row["counterparty"] for row in rows if row["counterparty"]})
 
     def names_of(self, ids: Iterable[str]) -> Mapping[str, str]:
         """Return the names of counterparties; nothing is asked where there are none."""

@@ -1,7 +1,8 @@
 """Fields of the rule forms: each shows a part of a rule document and gives it back as it stands there."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, ClassVar, Final, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -147,6 +148,8 @@ class ExemptionRows(RowsWidget):
     template_name = "policies/widgets/exemption_rows.html"
     parts = ("agent", "counterparty", "amount", "currency")
     currency = "USD"
+    agents: Sequence[tuple[str, str]] = ()
+    names: Mapping[str, str] = MappingProxyType({})
 
     def is_empty(self, row: Row) -> bool:
         """Say whether nothing was filled in besides the currency that stands there."""
@@ -155,6 +158,13 @@ class ExemptionRows(RowsWidget):
     def blank(self) -> Row:
         """Return an empty row in the organization's currency."""
         return {**super().blank(), "currency": self.currency}
+
+    def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
+        """Return what the template shows: agents to choose from, and what each counterparty is called."""
+        context = super().get_context(name, value, attrs)
+        chosen = [row["agent"] for row in context["rows"] if row["agent"]]
+        named = [{**row, "called": self.names.get(row["counterparty"], "")} for row in context["rows"]]
+        return {**context, "rows": named, "agents": with_unknown(self.agents, chosen, "Another agent")}
 
 
 class DurationInput(PageWidget):

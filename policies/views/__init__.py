@@ -1,7 +1,7 @@
 """Pages of policies: the list, one policy, its drafts and rules, its versions."""
 
 from policies.views.drafts import add_rule, change_rule, discard, draft, duplicate_rule, publish, remove_rule
-from policies.views.list import export, policies
+from policies.views.list import as_code, export, policies
 from policies.views.pages import (
     assignments,
     create,
@@ -15,6 +15,7 @@ from policies.views.versions import compare, restore, version, versions
 
 __all__ = [
     "add_rule",
+    "as_code",
     "assignments",
     "change_rule",
     "compare",

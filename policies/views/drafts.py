@@ -26,6 +26,7 @@ from policies.services.drafts import draft_rules
 from policies.services.publishing import state_digest
 from policies.views import shown
 from policies.views.pages import named, rights
+from policies.views.versions import differences
 from policies.views.week import week_of
 
 UNPROCESSABLE: Final = 422
@@ -139,7 +140,7 @@ def rule_page(
     request: MemberRequest, policy: Policy, kind: type[RuleForm], *, rule: Mapping[str, Any] | None
 ) -> HttpResponse:
     """Show the form of a rule, or store what was typed and go back to the draft."""
-    around = surroundings(request)
+    around = surroundings(request, kind)
     if request.method == "GET":
         return rule_form(request, policy, kind(around=around, rule=rule), rule)
     more, find = request.POST.get("add", ""), request.POST.get("find", "")
@@ -198,14 +199,16 @@ def stored(request: MemberRequest, policy: Policy, form: RuleForm, *, is_new: bo
     return True
 
 
-def surroundings(request: MemberRequest) -> Surroundings:
-    """Return what a rule form must know."""
+def surroundings(request: MemberRequest, kind: type[RuleForm]) -> Surroundings:
+    """Return what a rule form must know; the agents only where a rule of this kind names some."""
     organization = request.member.organization
+    agents = selectors.agents_to_assign(organization.pk) if kind is RULE_FORMS[RuleType.APPROVAL_THRESHOLD] else ()
     return Surroundings(
         now=clock_now(),
         currency=organization.currency,
         time_zone=organization.time_zone,
         reviewers=tuple(shown.reviewer_names(organization.pk).items()),
+        agents=tuple((to_public(Prefix.AGENT, row_id), name) for row_id, name in agents),
         directory=shown.directory_of(request),
     )
 
@@ -244,11 +247,12 @@ def publish_page(request: MemberRequest, policy: Policy, form: PublishForm, *, s
     """Return the page that shows what publishing changes."""
     rules = selectors.rules_of(policy.draft)
     in_force = policy.enforced or policy.shadow
+    old = selectors.rules_of(in_force.document) if in_force else ()
     findings = services.findings_of(policy, Document(rules))
     form.offer(warning_codes(findings))
     context = {
         "form": form,
-        "changes": shown.changes(selectors.rules_of(in_force.document) if in_force else (), rules),
+        "differences": differences(old, rules, shown.names_in(request, old, rules)),
         "findings": shown.finding_lines(rules, findings),
         "in_force": in_force,
         "targets": shown.targets_in_words(selectors.targets_of((policy,))[policy.pk]),

@@ -19,9 +19,12 @@ from core.templatetags.statuses import status_of
 from people.permissions import MemberRequest, needs
 from people.roles import Right
 from policies import selectors
+from policies.engine.texts import write_yaml
+from policies.engine.written import file_to_plain
 from policies.forms.starters import STARTERS
 from policies.models import Policy
 from policies.selectors.lists import PolicyPage, listed_policies, pages_of_policies
+from policies.services.code import exported_file
 from policies.views import shown
 from policies.views.pages import rights
 
@@ -65,6 +68,16 @@ def export(request: MemberRequest) -> StreamingHttpResponse:
     pages = pages_of_policies(request.member.organization_id, words=_words(request.GET), show=show)
     lines = (_cells(line) for rows in pages for line in _lines(rows))
     return csv_answer(f"policies-{clock_now():%Y-%m-%d}.csv", COLUMNS, lines)
+
+
+@require_safe
+@needs(Right.READ)
+def as_code(request: MemberRequest) -> HttpResponse:
+    """Send the policies in force with their assignments as a file that can be planned and applied."""
+    text = write_yaml(file_to_plain(exported_file(request.member.organization_id)))
+    return HttpResponse(
+        text, content_type="application/yaml", headers={"Content-Disposition": 'attachment; filename="policies.yaml"'}
+    )
 
 
 def _words(query: QueryDict) -> str:

@@ -17,7 +17,6 @@ from policies.engine.rules import Rule
 from policies.forms import RULE_FORMS, Directory
 from policies.models import Policy, PolicyVersion
 from policies.selectors import Targets, reviewers
-from policies.services.calendars import rule_without_dates
 
 PAYEE: Final = re.compile(rf"\b{Prefix.COUNTERPARTY.value}_[0-9a-z]{{26}}\b", re.ASCII)
 
@@ -33,16 +32,6 @@ class RuleLine:
     conditions: tuple[str, ...]
     reviewers: str
     findings: tuple[Finding, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One rule that a draft adds, removes or changes."""
-
-    kind: str
-    title: str
-    before: str
-    after: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,14 +90,6 @@ def finding_lines(rules: Sequence[Rule], findings: Sequence[Finding]) -> list[tu
     return [(titles.get(one.path.partition(".")[0], ""), one) for one in findings]
 
 
-def changes(old: Sequence[Rule], new: Sequence[Rule]) -> list[Change]:
-    """Return what differs between two sets of rules; their order means nothing."""
-    before = {rule.key: rule_without_dates(rule) for rule in old}
-    after = {rule.key: rule_without_dates(rule) for rule in new}
-    keys = [*after, *(key for key in before if key not in after)]
-    return [_change(before.get(key), after.get(key)) for key in keys if before.get(key) != after.get(key)]
-
-
 def type_chips(rules: Sequence[Rule]) -> list[TypeChip]:
     """Return the types of rules, each once, in the order in which a person is offered them."""
     held = {rule.type for rule in rules}
@@ -159,14 +140,3 @@ def targets_in_words(targets: Targets) -> list[str]:
 
 def _about(place: int, findings: Sequence[Finding]) -> tuple[Finding, ...]:
     return tuple(one for one in findings if one.path.partition(".")[0] == f"rules[{place}]")
-
-
-def _change(before: Rule | None, after: Rule | None) -> Change:
-    kind = "added" if before is None else "removed" if after is None else "changed"
-    one = after or before
-    assert one is not None, "one of the two exists"
-    return Change(kind, RULE_FORMS[one.type].title, _words(before), _words(after))
-
-
-def _words(rule: Rule | None) -> str:
-    return rule_sentence(rule) if rule is not None else ""

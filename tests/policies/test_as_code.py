@@ -361,3 +361,33 @@ def test_over_the_api_what_is_applied_is_what_was_planned(people: Cast) -> None:
     refused = call("plan", {"file": file_of(research(rules=[daily_limit("x")]))})
     assert refused.status_code == 422
     assert refused.json()["errors"][0]["field"] == "policies[0].rules[0].daily.USD"
+
+
+def test_a_file_that_is_the_same_asks_little_of_the_database(people: Cast, django_assert_max_num_queries: Any) -> None:
+    entries = [research(ref=f"r{number}", assigned_to={"labels": [f"l{number}"]}) for number in range(30)]
+    applied(people, *entries)
+    with django_assert_max_num_queries(8):
+        assert not planned(people, *entries).has_changes
+
+
+def test_public_holidays_are_renewed_by_the_same_file_when_they_run_out(people: Cast) -> None:
+    entry = research(rules=[{"key": "off", "type": "BLACKOUT_PERIOD", "holidays": {"country": "DE"}}])
+    applied(people, entry)
+    file = parse_file(file_of(entry))
+    much_later = LATER + timedelta(days=3 * 366)
+    plan = plan_file(people.organization.pk, file, retires_others=False, now=much_later)
+    assert plan.policies[0].changes == (
+        "The public holidays of further years become known; beyond the known ones it denied.",
+    )
+    assert plan.loosens == plan.policies[0].changes
+
+
+def test_the_console_hands_out_what_can_be_planned(people: Cast) -> None:
+    applied(people, research(assigned_to={"organization": True}))
+    client = Client()
+    client.force_login(people.vera.person)
+    answer = client.get("/policies/as-code/")
+    assert answer["Content-Disposition"] == 'attachment; filename="policies.yaml"'
+    found = read_text(answer.content)
+    assert found == file_of(research(assigned_to={"organization": True}))
+    assert not planned(people, *found["policies"]).has_changes  # type: ignore[index]

@@ -115,7 +115,7 @@ def test_a_limit_is_changed_from_the_page_of_the_policy(people: Cast) -> None:
     olu.post(form_at, sent)
     page = text_of(olu.get(f"/policies/{public(policy)}/draft/publish/").content)
     assert "What changes since version 1" in page
-    assert "Changed Spend limit At most $500.00 a day. At most $600.00 a day." in page
+    assert "Changed Spend limit daily At most $500.00 a day. At most $600.00 a day." in page
     olu.post(
         f"/policies/{public(policy)}/draft/publish/",
         Controls(olu.get(f"/policies/{public(policy)}/draft/publish/").content.decode()).sent,

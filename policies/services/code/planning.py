@@ -13,7 +13,7 @@ from core.ids import Prefix, from_public, to_public
 from policies.engine.changes import ChangeKind, RuleChange, loosenings, rule_changes
 from policies.engine.document import Document
 from policies.engine.lint import Finding, Level, lint
-from policies.engine.rules import Rule
+from policies.engine.rules import BlackoutPeriod, Rule
 from policies.engine.written import PolicyFile, WrittenPolicy, WrittenTargets, file_to_plain
 from policies.models import Policy, PolicyVersion
 from policies.selectors import Targets, agent_ids, every_policy, targets_of
@@ -24,6 +24,8 @@ from policies.services.findings import finding_facts
 from policies.services.publishing import document_digest, resolved_document
 
 MODES: Final = ("rules", "shadow")
+HOLIDAYS_RENEWED: Final = "The public holidays of further years become known; beyond the known ones it denied."
+"""The rules are the same, and the version would be another one."""
 
 
 class Step(StrEnum):
@@ -229,8 +231,13 @@ def _planned(one: Wanted, now: datetime) -> Planned:
         if not rules and mode == "rules":
             detail = "A version is enforced, and the file has no rules for it. To take it out of force, retire it."
             raise InvalidMany([(f"{one.path}.rules", "rules_missing", detail)])
-        changes += _rules_in_words(mode, written_rules(version), rules)
-        loosens += [each.detail for each in loosenings(written_rules(version), rules)] if mode == "rules" else []
+        old = written_rules(version)
+        told = list(_rules_in_words(mode, old, rules)) or [HOLIDAYS_RENEWED]
+        changes += told
+        if mode == "rules":
+            loosens += [each.detail for each in loosenings(old, rules)] or [
+                one for one in told if one == HOLIDAYS_RENEWED
+            ]
     loosens += _loosened_otherwise(one)
     step = Step.CHANGE if changes else Step.NOTHING
     return Planned(written.label, written.name, step, tuple(changes), tuple(loosens), findings)
@@ -244,6 +251,8 @@ def _retired(policy: Policy) -> Planned:
 def _is_in_force(one: Wanted, version: PolicyVersion | None, rules: tuple[Rule, ...], now: datetime) -> bool:
     if version is None or not rules:
         return version is None and not rules
+    if not any(isinstance(one, BlackoutPeriod) and one.holidays for one in rules):
+        return version.digest == document_digest(Document(rules))
     return version.digest == document_digest(_resolved(one, rules, now))
 
 
