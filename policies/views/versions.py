@@ -29,6 +29,8 @@ DRAFT: Final = "draft"
 """Stands in the address of a comparison for what is not published yet."""
 LINES_AROUND: Final = 3
 """Equal lines that stay beside different ones; longer runs are counted instead."""
+MOST_LINES: Final = 10_000
+"""Longer documents are compared in words only: line by line they would take a second and show what nobody reads."""
 LONGEST_NUMBER: Final = 9
 
 
@@ -75,12 +77,14 @@ def compare(request: MemberRequest, policy_id: str) -> HttpResponse:
     right = side_of(policy, request.GET.get("to") or newest)
     left = side_of(policy, request.GET.get("from") or str(max(1, latest.number - 1) if latest else DRAFT))
     names = shown.names_in(request, left.rules, right.rules)
+    is_long = len(left.lines) + len(right.lines) > MOST_LINES
     context = {
         "left": left,
         "right": right,
         "differences": differences(left.rules, right.rules, names),
         "loosenings": [named_loosening(one, names) for one in loosenings(left.rules, right.rules)],
-        "lines": list(side_by_side(left.lines, right.lines)),
+        "is_long": is_long,
+        "lines": [] if is_long else list(side_by_side(left.lines, right.lines)),
         "sides": [*version_numbers(policy)],
         **named(policy),
         **rights(request),
@@ -188,7 +192,7 @@ class Line:
 
 def side_by_side(left: Sequence[str], right: Sequence[str]) -> Iterator[Line]:
     """Yield the lines of both documents; different ones stand opposite each other."""
-    matcher = SequenceMatcher(None, left, right, autojunk=False)
+    matcher = SequenceMatcher(None, left, right)
     groups = list(matcher.get_grouped_opcodes(LINES_AROUND))
     told = 0
     for group in groups:

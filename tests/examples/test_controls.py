@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import pytest
 from django.test import Client
+from jsonschema import Draft202012Validator
 
 from people.roles import Scope
 from policies.engine.rules import RuleType
@@ -83,6 +84,14 @@ def test_an_example_is_answered_as_the_guide_says(control: str, time_machine: An
         assert answer.status_code == 201, answer.content
         said = answer.json()
         assert (said["status"], [*said["decision"]["reasons"], ""][0]) == (row.status, row.reason), row
+
+
+@pytest.mark.parametrize("control", sections())
+def test_an_example_is_what_the_schema_describes(control: str) -> None:
+    schema = json.loads(GUIDE.with_name("policies.file.schema.json").read_text())
+    file = file_in(sections()[control])
+    assert list(Draft202012Validator(schema).iter_errors(file)) == []
+    assert list(Draft202012Validator(schema).iter_errors({**file, "policies": [{"name": "No rules", "colour": 1}]}))
 
 
 def test_every_type_of_rule_has_an_example_and_every_example_a_row() -> None:

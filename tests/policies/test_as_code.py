@@ -388,6 +388,6 @@ def test_the_console_hands_out_what_can_be_planned(people: Cast) -> None:
     client.force_login(people.vera.person)
     answer = client.get("/policies/as-code/")
     assert answer["Content-Disposition"] == 'attachment; filename="policies.yaml"'
-    found = read_text(answer.content)
+    found: Any = read_text(answer.content)
     assert found == file_of(research(assigned_to={"organization": True}))
-    assert not planned(people, *found["policies"]).has_changes  # type: ignore[index]
+    assert not planned(people, *found["policies"]).has_changes

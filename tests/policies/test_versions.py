@@ -68,6 +68,24 @@ def test_two_versions_are_compared_in_words_and_in_the_document(people: Cast) ->
     assert "The documents are the same." in text_of(vera.get(f"{at}?from=2&to=2").content)
 
 
+def test_documents_that_are_very_long_are_compared_in_words_only(people: Cast) -> None:
+    def lists(number: int) -> list[dict[str, object]]:
+        allowed = [f"domain:n{place}.example" for place in range(number)]
+        return [{"key": f"r{place}", "type": "WHITELIST", "allowed": allowed} for place in range(6)]
+
+    policy = make_policy(people.organization, actor_for(people.olu), *lists(900))
+    save_draft(
+        organization_id=policy.organization_id,
+        policy_id=policy.pk,
+        document=document(*lists(901)),
+        actor=actor_for(people.olu),
+        now=NOW,
+    )
+    page = text_of(signed_in(people.vera).get(f"/policies/{public(policy)}/compare/?from=1&to=draft").content)
+    assert "too long to stand side by side" in page
+    assert "In words Changed Only these payees r0" in page
+
+
 def test_the_draft_is_compared_as_well(people: Cast) -> None:
     policy, vera = published(people), signed_in(people.vera)
     at = f"/policies/{public(policy)}/compare/?from=1&to=draft"
