@@ -220,7 +220,7 @@ def _planned(one: Wanted, now: datetime) -> Planned:
     written, policy = one.written, one.policy
     findings = tuple(_findings(one))
     if policy is None:
-        _resolved(one, written.rules, now)
+        resolved(one, written.rules, now)
         opens = ("A new policy is enforced: payments that no rule judged before may pass.",) if written.rules else ()
         return Planned(written.label, written.name, Step.CREATE, tuple(_as_new(one)), opens, findings)
     changes, loosens = list(_described(one)), list[str]()
@@ -253,10 +253,10 @@ def _is_in_force(one: Wanted, version: PolicyVersion | None, rules: tuple[Rule, 
         return version is None and not rules
     if not any(isinstance(one, BlackoutPeriod) and one.holidays for one in rules):
         return version.digest == document_digest(Document(rules))
-    return version.digest == document_digest(_resolved(one, rules, now))
+    return version.digest == document_digest(resolved(one, rules, now))
 
 
-def _resolved(one: Wanted, rules: tuple[Rule, ...], now: datetime) -> Document:
+def resolved(one: Wanted, rules: tuple[Rule, ...], now: datetime) -> Document:
     """Return the rules as they would be published; raises with the path of a country without known holidays."""
     document = Document(rules)
     try:

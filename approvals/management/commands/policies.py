@@ -2,20 +2,26 @@
 
 import json
 import sys
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from approvals.replay.backtest import Question, backtest
+from approvals.replay.backtest import plan as planned_backtest
 from core.actor import SYSTEM
 from core.clock import now as clock_now
 from core.errors import ContoError, Invalid, InvalidMany
 from core.ids import Prefix, to_public
+from core.money import amount_text
 from people.models import Organization
 from policies.engine.texts import LARGEST_TEXT_BYTES, read_text, write_yaml
 from policies.engine.written import PolicyFile, file_to_plain, parse_file
-from policies.services.code import Plan, Step, apply_file, exported_file, plan_file
+from policies.services.code import Drafted, Plan, Step, apply_file, drafted_by, exported_file, plan_file
 
 DIFFERS: Final = 2
 """The exit code of a plan with changes; 0 is none, 1 an error: as `terraform plan -detailed-exitcode` has it."""
@@ -23,7 +29,9 @@ SIGNS: Final = {Step.CREATE: "+", Step.CHANGE: "~", Step.RETIRE: "-", Step.NOTHI
 HELP: Final = """\
 export writes the policies that are in force and their assignments. plan says what a file would change, and whether
 what is stored has drifted from it: exit code 0 where it is the same, 2 where it differs, 1 on an error. apply brings
-the policies to the file, all of them or none; the same file again changes nothing. Files are only ever read."""
+the policies to the file, all of them or none; the same file again changes nothing. Files are only ever read. plan
+--backtest asks the last days of history what each changed policy would have answered beside the others of now."""
+LONGEST_BACKTEST_DAYS: Final = 366
 
 
 class Command(BaseCommand):
@@ -45,6 +53,7 @@ class Command(BaseCommand):
                 "--retire-others", action="store_true", help="retire every policy that the file does not name"
             )
             action.add_argument("--json", action="store_true", help="print the plan as JSON")
+        plan.add_argument("--backtest", type=int, metavar="DAYS", help="ask so many days of history what would change")
         apply.add_argument("--plan", metavar="DIGEST", help="apply only what was planned under this digest")
         apply.add_argument("--note", default="", help="why, for the history")
 
@@ -64,7 +73,9 @@ class Command(BaseCommand):
             return
         file, retires_others, now = read_file(options["file"]), options["retire_others"], clock_now()
         plan = plan_file(organization_id, file, retires_others=retires_others, now=now)
-        self.stdout.write(json.dumps(plan.facts(), indent=2) if options["json"] else in_words(plan))
+        tested = self.tested(organization_id, file, options.get("backtest"), now)
+        facts = plan.facts() | ({"backtests": tested} if tested else {})
+        self.stdout.write(json.dumps(facts, indent=2) if options["json"] else in_words(plan, tested))
         if action == "plan":
             sys.exit(DIFFERS if plan.has_changes else 0)
         apply_file(
@@ -78,6 +89,24 @@ class Command(BaseCommand):
         )
         if not options["json"]:
             self.stdout.write("Applied." if plan.has_changes else "Nothing to apply.")
+
+    def tested(self, organization_id: UUID, file: PolicyFile, days: int | None, now: datetime) -> list[dict[str, Any]]:
+        """Return what history says of each policy that would change; nothing where that is not asked for."""
+        if days is None:
+            return []
+        if not 1 <= days <= LONGEST_BACKTEST_DAYS:
+            raise CommandError(f"--backtest takes 1 to {LONGEST_BACKTEST_DAYS} days.")
+        since = now - timedelta(days=days)
+        drafts = drafted_by(organization_id, file, now=now)
+        return [{"policy": one.label, "days": days, **answers_of(organization_id, one, since, now)} for one in drafts]
+
+
+def answers_of(organization_id: UUID, draft: Drafted, since: datetime, now: datetime) -> dict[str, Any]:
+    """Return how the asks of a period would have been answered with this draft in the place of its policy."""
+    question = Question(organization_id, draft.policy_id, draft.name, draft.rules, draft.targets, since, now)
+    report = backtest(planned_backtest(question), go_on=lambda _: True)
+    assert report is not None, "nobody said stop"
+    return {name: value for name, value in report.to_plain().items() if name != "days"}
 
 
 def organization_of(asked: str | None) -> Organization:
@@ -108,7 +137,7 @@ def lines_of(error: ContoError) -> list[str]:
     return [f"{where}{error.detail} ({error.code})"]
 
 
-def in_words(plan: Plan) -> str:
+def in_words(plan: Plan, tested: Sequence[dict[str, Any]] = ()) -> str:
     """Return a plan as people read it."""
     lines = []
     for one in plan.policies:
@@ -117,6 +146,16 @@ def in_words(plan: Plan) -> str:
         lines += [f"    ! loosens: {words}" for words in one.loosens if words not in one.changes]
         lines += [f"    {finding.level.value} {finding.path}: {finding.detail}" for finding in one.findings]
     lines += [f"  {label}: not in the file, stays as it is" for label in plan.others]
+    lines += [words for one in tested for words in tested_in_words(one)]
     counts = {step: sum(one.step is step for one in plan.policies) for step in SIGNS}
     told = f"{counts[Step.CREATE]} to create, {counts[Step.CHANGE]} to change, {counts[Step.RETIRE]} to retire"
     return "\n".join([*lines, f"{told}, {counts[Step.NOTHING]} as they are. Plan {plan.digest}"])
+
+
+def tested_in_words(one: dict[str, Any]) -> Iterator[str]:
+    """Yield what history says of one policy."""
+    yield f"  {one['policy']}: {one['changed']} of {one['asks']} asks of {one['days']} days answered differently"
+    for cell in one["cells"]:
+        if cell["before"] != cell["after"]:
+            sums = ", ".join(f"{amount_text(Decimal(amount))} {currency}" for currency, amount in cell["sums"].items())
+            yield f"      {cell['before']} → {cell['after']}: {cell['number']} ({sums})"

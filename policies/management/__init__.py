@@ -1,1 +1,0 @@
-"""Commands of what it adds up to."""
