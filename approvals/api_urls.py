@@ -4,6 +4,7 @@ from django.urls import path
 
 from approvals.api.authorizations import AuthorizationDetailView, AuthorizationListView, LimitsView, SimulateView
 from approvals.api.backtests import Backtests, Cancelling, Changes, OneBacktest
+from approvals.api.changes import ChangesView, ChangeView
 from approvals.api.life import CredentialView, InDoubtView, RecordView, SpendRecordsView, VoidView
 from approvals.api.merge import MergeView
 
@@ -22,6 +23,8 @@ urlpatterns = [
     path("backtests/<str:backtest_id>", OneBacktest.as_view(), name="backtest"),
     path("backtests/<str:backtest_id>/changes", Changes.as_view(), name="backtest_changes"),
     path("backtests/<str:backtest_id>/cancel", Cancelling.as_view(), name="backtest_cancel"),
+    path("changes", ChangesView.as_view(), name="changes"),
+    path("changes/<str:change_id>", ChangeView.as_view(), name="change"),
     path("spend-records", SpendRecordsView.as_view(), name="spend_records"),
     path("limits", LimitsView.as_view(), name="limits"),
 ]

@@ -38,6 +38,17 @@ DATE: Final = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
 AMOUNT: Final = forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"})
 
 
+class ChangeReasonForm(forms.Form):
+    """Why a change is not to be made."""
+
+    reason = forms.CharField(
+        max_length=500,
+        widget=forms.Textarea(attrs={"rows": 2}),
+        help_text="Who proposed it and the auditor read it.",
+        error_messages={"required": "Say why, so that who proposed it can read it."},
+    )
+
+
 class ReasonForm(forms.Form):
     """Why a payment is rejected or given up."""
 

@@ -56,6 +56,12 @@ class Action(StrEnum):
     BACKTEST_STARTED = "backtest.started"
     BACKTEST_CANCELLED = "backtest.cancelled"
 
+    CHANGE_PROPOSED = "change.proposed"
+    CHANGE_APPROVED = "change.approved"
+    CHANGE_REJECTED = "change.rejected"
+    CHANGE_VOIDED = "change.voided"
+    CHANGE_EXPIRED = "change.expired"
+
     ORGANIZATION_CREATED = "organization.created"
     ORGANIZATION_CHANGED = "organization.changed"
     ORGANIZATION_FROZEN = "organization.frozen"
@@ -124,6 +130,11 @@ SENTENCES: Final[dict[Action, str]] = {
     Action.POLICY_RETIRED: "{actor} retired policy {subject}",
     Action.BACKTEST_STARTED: "{actor} asked history with a draft of policy {subject}",
     Action.BACKTEST_CANCELLED: "{actor} cancelled a backtest of policy {subject}",
+    Action.CHANGE_PROPOSED: "{actor} proposed a change that needs a second person: {subject}",
+    Action.CHANGE_APPROVED: "{actor} agreed to a proposed change: {subject}",
+    Action.CHANGE_REJECTED: "{actor} rejected a proposed change: {subject}",
+    Action.CHANGE_VOIDED: "{actor} voided a proposed change: {subject}",
+    Action.CHANGE_EXPIRED: "The time of a proposed change ran out: {subject}",
     Action.ORGANIZATION_CREATED: "{actor} created organization {subject}",
     Action.ORGANIZATION_CHANGED: "{actor} changed the settings of {subject}",
     Action.ORGANIZATION_FROZEN: "{actor} froze the whole organization {subject}",

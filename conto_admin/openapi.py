@@ -24,6 +24,7 @@ TAGS: Final = {
     "Runtime keys": "The secrets with which the app calls for an agent; shown once.",
     "Sealed credentials": "Providers' secrets, released only against an approved authorization.",
     "Policies": "The rules: versions, assignments, sync by the app's own reference.",
+    "Changes": "What may let more money pass and waits for a second person.",
     "Counterparties": "Who would be paid, what the organization makes of them, and which currencies count as one.",
     "Budgets": "The pots, and what is left in them.",
     "Audit": "What happened.",

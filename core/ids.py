@@ -37,6 +37,7 @@ class Prefix(StrEnum):
     KEY = "key"
     CREDENTIAL = "crd"
     BACKTEST = "bkt"
+    CHANGE = "chg"
 
 
 def new_id(now: datetime) -> UUID:

@@ -61,6 +61,11 @@ class OrganizationForm(forms.Form):
         decimal_places=2,
         help_text="How long an app may pay on an approval after it took effect.",
     )
+    needs_four_eyes = forms.BooleanField(
+        label="Four eyes: a second person agrees to what may let more money pass",
+        required=False,
+        help_text="Looser policies, better standings, other pegs, fewer labels. What only tightens goes alone.",
+    )
     confirmation_amount = forms.CharField(
         required=False,
         max_length=24,
@@ -77,6 +82,7 @@ class OrganizationForm(forms.Form):
             "currency": organization.currency,
             "time_zone": organization.time_zone,
             "approval_ttl_minutes": f"{minutes.quantize(Decimal('0.01')).normalize():f}",
+            "needs_four_eyes": organization.needs_four_eyes,
             "confirmation_amount": "" if amount is None else f"{amount.normalize():f}",
         }
         return cls(initial=initial)
@@ -99,6 +105,7 @@ class OrganizationForm(forms.Form):
             time_zone=typed["time_zone"],
             approval_ttl_seconds=max(1, round(typed["approval_ttl_minutes"] * SECONDS_PER_MINUTE)),
             confirmation_amount=typed["confirmation_amount"],
+            needs_four_eyes=typed["needs_four_eyes"],
         )
 
 

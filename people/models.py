@@ -178,3 +178,78 @@ class OrganizationKey(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class ChangeKind(models.TextChoices):
+    """What a change that waits for a second person is a change of."""
+
+    POLICY = "policy"
+    COUNTERPARTY = "counterparty"
+    PEGS = "peg"
+    AGENT = "agent"
+    SETTINGS = "organization"
+
+
+class ChangeEnd(models.TextChoices):
+    """How a change that waited has ended."""
+
+    APPROVED = "approved"
+    REJECTED = "rejected"
+    VOIDED = "voided"
+    EXPIRED = "expired"
+
+
+class PendingChange(models.Model):
+    """A change that may let more money pass and waits for a second person, bound to the digest of its content.
+
+    `proposed_by_person` is the human behind the proposer, also where a key proposed; that one cannot agree.
+    """
+
+    id = models.UUIDField(primary_key=True)
+    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="changes")
+    kind = models.CharField(max_length=20)
+    subject_id = models.CharField(max_length=60)
+    title = models.CharField(max_length=300)
+    content = models.JSONField()
+    digest = models.CharField(max_length=HASH_LENGTH)
+    loosens = models.JSONField()
+    proposed_by_kind = models.CharField(max_length=20)
+    proposed_by_id = models.CharField(max_length=60)
+    proposed_by_name = models.CharField(max_length=200)
+    proposed_by_person = models.ForeignKey(Person, on_delete=models.PROTECT, null=True, related_name="+")
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    closed_at = models.DateTimeField(null=True)
+    closed_as = models.CharField(max_length=20, null=True)
+    closed_by_id = models.CharField(max_length=60, blank=True)
+    closed_by_name = models.CharField(max_length=200, blank=True)
+    closed_by_person = models.ForeignKey(Person, on_delete=models.PROTECT, null=True, related_name="+")
+    reason = models.CharField(max_length=REASON_LENGTH, blank=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["organization", "subject_id"],
+                condition=Q(closed_at__isnull=True),
+                name="one_change_of_a_subject_waits",
+            ),
+            models.CheckConstraint(condition=Q(kind__in=ChangeKind.values), name="change_kind_is_known"),
+            models.CheckConstraint(
+                condition=Q(closed_at__isnull=True, closed_as__isnull=True)
+                | Q(closed_at__isnull=False, closed_as__in=ChangeEnd.values),
+                name="change_has_ended_in_a_known_way",
+            ),
+            models.CheckConstraint(
+                condition=~Q(closed_as=ChangeEnd.APPROVED) | ~Q(closed_by_person=F("proposed_by_person")),
+                name="change_is_approved_by_a_second_person",
+            ),
+            models.CheckConstraint(
+                condition=~Q(closed_as=ChangeEnd.APPROVED) | Q(closed_by_person__isnull=False),
+                name="change_is_approved_by_a_person",
+            ),
+            models.CheckConstraint(condition=Q(expires_at__gt=F("created_at")), name="change_expires_after_creation"),
+        ]
+        indexes: ClassVar = [models.Index(fields=["organization", "-id"], name="change_by_organization")]
+
+    def __str__(self) -> str:
+        return self.title

@@ -5,6 +5,7 @@ from functools import wraps
 from typing import Final, ParamSpec, TypeVar, cast
 from zoneinfo import ZoneInfo
 
+from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponseBase
 from django.utils import timezone
@@ -13,6 +14,7 @@ from core.actor import Actor
 from core.http import HtmxRequest, View, needs, person_actor, to_sign_in
 from people.models import TIME_ZONES, Member, Person
 from people.selectors import memberships_of
+from people.services import Awaiting
 
 __all__ = [
     "CHOSEN",
@@ -24,6 +26,8 @@ __all__ = [
     "needs",
     "person_actor",
     "signed_in",
+    "tell_stored",
+    "tell_waiting",
     "zone_for",
 ]
 
@@ -93,6 +97,20 @@ def demand(request: MemberRequest, right: str) -> None:
     """Refuse the rest of a view to a member without `right`: for pages that many may see and few may change."""
     if not request.member.may(right):
         raise PermissionDenied("Your roles do not include this. Ask an admin of your organization.")
+
+
+def tell_waiting(request: HttpRequest) -> None:
+    """Tell who changed something that it waits for a second person."""
+    words = "This may let more money pass, so it waits for a second person (see Approvals). Nothing has changed yet."
+    messages.info(request, words)
+
+
+def tell_stored(request: HttpRequest, outcome: object, words: str) -> None:
+    """Tell who changed something that it is done, or that it waits."""
+    if isinstance(outcome, Awaiting):
+        tell_waiting(request)
+    else:
+        messages.success(request, words)
 
 
 def actor_of(request: HttpRequest) -> Actor:

@@ -9,8 +9,10 @@ from uuid import UUID
 from allauth.mfa.models import Authenticator
 
 from core.errors import NotFound
+from core.ids import Prefix, from_public
+from core.paging import DEFAULT_PAGE
 from core.sealing import CannotOpen, Place, Sealed, is_wrapped_by_known_key
-from people.models import Invitation, Member, OrganizationKey, Person
+from people.models import Invitation, Member, OrganizationKey, PendingChange, Person
 
 LARGEST_LIST: Final = 500
 """Members, invitations or keys on one page; an organization with more needs paging first."""
@@ -110,3 +112,31 @@ def _sealed_in(data: Mapping[str, str]) -> Iterator[Sealed]:
             yield Sealed.read(data.get(name, ""))
         except CannotOpen:
             continue
+
+
+# --- Changes that wait for a second person ----------------------------------------------------------------------------
+
+
+def change_of(organization_id: UUID, public_id: str) -> PendingChange:
+    """Return one change, closed ones included; raises `NotFound`."""
+    found = PendingChange.objects.filter(organization_id=organization_id, pk=from_public(Prefix.CHANGE, public_id))
+    change = found.select_related("organization").first()
+    if change is None:
+        raise NotFound()
+    return change
+
+
+def changes_waiting(organization_id: UUID, *, now: datetime) -> tuple[PendingChange, ...]:
+    """Return the changes that wait for a second person, the soonest to expire first."""
+    found = PendingChange.objects.filter(organization_id=organization_id, closed_at=None, expires_at__gt=now)
+    return tuple(found.order_by("expires_at", "id")[:LARGEST_LIST])
+
+
+def changes_page(
+    organization_id: UUID, *, after: str | None = None, limit: int = DEFAULT_PAGE
+) -> tuple[PendingChange, ...]:
+    """Return changes, closed ones included, the newest first, from behind the one with the public id `after`."""
+    found = PendingChange.objects.filter(organization_id=organization_id).order_by("-id")
+    if after is not None:
+        found = found.filter(pk__lt=from_public(Prefix.CHANGE, after))
+    return tuple(found[:limit])

@@ -49,6 +49,7 @@ def post(address: str, who: frozenset[str], status: int = 302, **more: Any) -> P
 
 AGENT, POLICY = "agents/<str:public_id>/", "policies/<str:policy_id>/"
 BACKTEST: Final = "backtests/<str:backtest_id>/"
+CHANGE: Final = "approvals/changes/<str:public_id>/"
 BUDGET: Final = "budgets/<str:policy_id>/<str:key>/"
 PAYEE, MEMBER = "counterparties/<str:public_id>/", "settings/members/<str:public_id>/"
 
@@ -65,7 +66,7 @@ PAGES: Final = (
     *(get(one) for one in ("agents/", "agents/export/", AGENT, f"{AGENT}limits/", f"{AGENT}authorizations/")),
     *(get(f"{AGENT}{one}/") for one in ("integration", "runtime")),
     *(get(one) for one in ("approvals/", "approvals/waiting/", "approvals/<str:public_id>/")),
-    *(get(one) for one in ("approvals/queue/", "approvals/left/")),
+    *(get(one) for one in ("approvals/queue/", "approvals/left/", "approvals/changes/", CHANGE)),
     *(
         get(one)
         for one in (
@@ -99,6 +100,9 @@ PAGES: Final = (
     post("approvals/<str:public_id>/always/", OPERATORS, 422),
     # Several at once: nothing chosen leads back to the queue.
     *(post(f"approvals/bulk/{one}", REVIEWERS) for one in ("", "undo/")),
+    # A second person agrees to a change: who could make it, and not without what was shown.
+    post(f"{CHANGE}approve/", OPERATORS, 409),
+    post(f"{CHANGE}reject/", OPERATORS, data=REASON),
     # Whoever gave an answer takes it back; nobody has given this one.
     post("approvals/reviews/<str:public_id>/undo/", REVIEWERS, 404),
     # Operators: agents, keys, sealed credentials.
@@ -343,6 +347,8 @@ CALLS: Final = (
     *(Call("GET", f"{BACKTEST_ID}{one}", READ | POLICIES) for one in ("", "/changes")),
     Call("POST", f"{BACKTEST_ID}/cancel", POLICIES),
     # Reading.
+    Call("GET", "changes", READ | POLICIES),
+    Call("GET", "changes/<str:change_id>", READ | POLICIES),
     Call("GET", "audit-events", READ),
     Call("GET", "budgets", READ),
 )

@@ -10,15 +10,20 @@ from django.db import transaction
 from django.db.transaction import Atomic
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from approvals.services.backtests import Wanted, run_backtests, start_backtest
+from approvals.services.backtests import Wanted as Asked
+from approvals.services.backtests import run_backtests, start_backtest
 from audit.selectors import Filters, newest
 from audit.tasks import seal_audit
+from core.actor import Actor
 from core.ids import Prefix, new_id, to_public
+from people.models import ChangeKind
 from people.roles import Scope
-from people.services import invite, issue_organization_key
+from people.services import Proposal, invite, issue_organization_key, propose
+from policies.engine.document import parse
 from policies.engine.types import Mode
+from policies.models import Policy
 from policies.selectors import current_policies
-from policies.services import add_rule, upsert_policy_by_ref
+from policies.services import Wanted, add_rule, upsert_policy_by_ref
 from spend.services.pegs import replace_pegs
 from tests.agents.samples import a_credential, a_key, an_agent
 from tests.approvals.world import World, add_agent, ask, counterparty, make_world, republish
@@ -76,6 +81,7 @@ def furnish(now: datetime) -> Furnished:
     republish(cast, policy.pk, [{**RULES[0], "daily": {"USD": "900"}}], mode=Mode.SHADOW, now=now)
     add_rule(policy_id=policy.pk, rule=WEEKEND, **scope)
     replace_pegs(pegs={"USDC": "USD"}, **scope)
+    change = a_change(policy, actor, now)
     invited = invite(email="kit@acme.example", roles=["reviewer"], by=cast.oona, **scope)
     key = issue_key(cast, [*Scope], now)
     evil = Cast(cast.mallory.organization, *[cast.mallory] * 6)
@@ -83,6 +89,8 @@ def furnish(now: datetime) -> Furnished:
     values = {
         # The longer first: `agents/<…>` stands in many.
         "budgets/<str:policy_id>/<str:key>": f"budgets/{budget(cast)}/pot",
+        "changes/<str:public_id>": f"changes/{change}",
+        "<str:change_id>": change,
         "approvals/<str:public_id>": f"approvals/{to_public(Prefix.AUTHORIZATION, waiting)}",
         "reviews/<str:public_id>": f"reviews/{to_public(Prefix.REVIEW, new_id(now))}",
         "agents/<str:public_id>": f"agents/{agent}",
@@ -122,11 +130,20 @@ def furnish(now: datetime) -> Furnished:
 
 def a_backtest(cast: Cast, policy_id: UUID, now: datetime) -> str:
     """A finished backtest under which every payment changes."""
-    wanted = Wanted(policy_id, now - timedelta(days=1), now + timedelta(days=1), document=document(daily_limit("0.01")))
+    wanted = Asked(policy_id, now - timedelta(days=1), now + timedelta(days=1), document=document(daily_limit("0.01")))
     later = now + timedelta(seconds=1)
     done = start_backtest(wanted, organization_id=cast.organization.id, actor=actor_for(cast.olu), now=later)
     run_backtests(clock=lambda: later)
     return to_public(Prefix.BACKTEST, done)
+
+
+def a_change(policy: Policy, actor: Actor, now: datetime) -> str:
+    """A change of a policy that waits for a second person."""
+    wanted = Wanted(document=parse(document(daily_limit("9000"))))
+    title, loosens = f"Publish {policy.name}", ["Daily: $500.00 becomes $9,000.00."]
+    proposal = Proposal(ChangeKind.POLICY, to_public(Prefix.POLICY, policy.pk), title, wanted.content(), loosens)
+    with transaction.atomic():
+        return propose(policy.organization_id, proposal, actor=actor, now=now).public_id
 
 
 def budget(cast: Cast) -> str:

@@ -8,6 +8,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from agents import selectors, services
+from agents.api.changes import PendingChangeOut, accepted
 from agents.api.shapes import (
     AGENT_FILTERS,
     AgentIn,
@@ -28,6 +29,7 @@ from agents.services import AgentChange
 from core.clock import now as clock_now
 from core.ids import Prefix, from_public
 from people.authentication import OrganizationAuthentication
+from people.services import Awaiting
 
 TAG = ["Agents"]
 
@@ -95,6 +97,8 @@ class AgentDetailView(APIView):
             actor=actor_of(request, caller),
             now=now,
         )
+        if isinstance(agent, Awaiting):
+            return accepted(caller.organization_id, agent)
         return Response(AgentOut(agent).data)
 
 
@@ -110,7 +114,10 @@ class AgentByReferenceView(APIView):
         return Response(AgentOut(selectors.agent_by_reference(caller.organization_id, external_ref)).data)
 
     @extend_schema(
-        tags=TAG, operation_id="agents_upsert_by_ref", request=AgentIn, responses={200: AgentOut, 201: AgentOut}
+        tags=TAG,
+        operation_id="agents_upsert_by_ref",
+        request=AgentIn,
+        responses={200: AgentOut, 201: AgentOut, 202: PendingChangeOut},
     )
     def put(self, request: Request, external_ref: str) -> Response:
         """Create the agent of a reference (201), or bring it to what is sent (200). Scope: `provision`.
@@ -125,6 +132,8 @@ class AgentByReferenceView(APIView):
             actor=actor_of(request, caller),
             now=now,
         )
+        if isinstance(upserted, Awaiting):
+            return accepted(caller.organization_id, upserted)
         return Response(AgentOut(upserted.agent).data, status=201 if upserted.is_new else 200)
 
 

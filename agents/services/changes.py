@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, TypedDict
+from typing import Any, Final, TypedDict, cast
 from uuid import UUID
 
 from agents.models import Agent
@@ -15,7 +15,8 @@ from core.actor import Actor
 from core.db import use_case
 from core.errors import Conflict, Invalid
 from core.ids import Prefix, new_id, to_public
-from people.services import raise_epoch
+from people.models import ChangeKind
+from people.services import Awaiting, Proposal, needs_second_person, propose, raise_epoch, void_change_of
 
 DECIDING_FIELDS: Final = frozenset({"labels", "owner"})
 """Labels bring policies; the owner must not review: a change of either starts decisions under way again."""
@@ -63,8 +64,12 @@ def create_agent(
 
 
 @use_case
-def change_agent(*, organization_id: UUID, agent_id: UUID, change: AgentChange, actor: Actor, now: datetime) -> Agent:
+def change_agent(
+    *, organization_id: UUID, agent_id: UUID, change: AgentChange, actor: Actor, now: datetime
+) -> Agent | Awaiting:
     """Change the fields of `change`; where they hold what the agent has already, nothing is written.
+
+    To take a label away waits for a second person where four eyes are wanted: policies may go with it.
 
     Takes the agent's gate. Raises `NotFound`, `Invalid`, `Conflict` (`agent_retired`).
     """
@@ -74,7 +79,7 @@ def change_agent(*, organization_id: UUID, agent_id: UUID, change: AgentChange, 
 @use_case
 def upsert_agent_by_ref(
     *, organization_id: UUID, external_ref: str, change: AgentChange, actor: Actor, now: datetime
-) -> Upserted:
+) -> Upserted | Awaiting:
     """Create the agent of the app's own reference, or bring it to `change`; the same call twice changes nothing.
 
     Raises `Invalid` (`name_invalid` also where a new agent gets no name), `Conflict` (`agent_retired`).
@@ -88,7 +93,18 @@ def upsert_agent_by_ref(
             return Upserted(agent, is_new=True)
         # Somebody else created it in between, and the insert waited for that commit.
         agent_id = known.values_list("pk", flat=True).get()
-    return Upserted(_change(organization_id, agent_id, change, actor=actor, now=now), is_new=False)
+    changed = _change(organization_id, agent_id, change, actor=actor, now=now)
+    return changed if isinstance(changed, Awaiting) else Upserted(changed, is_new=False)
+
+
+def apply_to_agent(
+    organization_id: UUID, agent_id: UUID, content: Mapping[str, Any], *, actor: Actor, now: datetime
+) -> None:
+    """Make a change that a second person agreed to; a step."""
+    owner = content["change"].get("owner_id")
+    change = {**content["change"], **({} if owner is None else {"owner_id": UUID(owner)})}
+    agent = stop_and_lock_living_agent(organization_id, agent_id)
+    _bring_to(agent, cast(AgentChange, change), actor=actor, now=now)
 
 
 def _insert(
@@ -106,8 +122,27 @@ def _insert(
     return agent
 
 
-def _change(organization_id: UUID, agent_id: UUID, change: AgentChange, *, actor: Actor, now: datetime) -> Agent:
+def _change(
+    organization_id: UUID, agent_id: UUID, change: AgentChange, *, actor: Actor, now: datetime
+) -> Agent | Awaiting:
     agent = stop_and_lock_living_agent(organization_id, agent_id)
+    lost = sorted(set(agent.labels) - set(labels_of(change.get("labels", agent.labels))))
+    if lost and needs_second_person(organization_id):
+        owner = change.get("owner_id")
+        plain = {**change, **({} if owner is None else {"owner_id": str(owner)})}
+        plain["labels"] = labels_of(change["labels"])
+        proposal = Proposal(
+            kind=ChangeKind.AGENT,
+            subject_id=to_public(Prefix.AGENT, agent.pk),
+            title=f"Change {agent.name}",
+            content={"change": plain},
+            loosens=[f"The agent loses the label {one}, and with it what is assigned to that." for one in lost],
+        )
+        return propose(organization_id, proposal, actor=actor, now=now)
+    return _bring_to(agent, change, actor=actor, now=now)
+
+
+def _bring_to(agent: Agent, change: AgentChange, *, actor: Actor, now: datetime) -> Agent:
     before = agent_facts(agent)
     _apply(agent, change)
     after = agent_facts(agent)
@@ -116,7 +151,8 @@ def _change(organization_id: UUID, agent_id: UUID, change: AgentChange, *, actor
         return agent
     agent.save(update_fields=["name", "description", "owner", "labels"])
     if changed & DECIDING_FIELDS:
-        raise_epoch(organization_id)
+        raise_epoch(agent.organization_id)
+    void_change_of(agent.organization_id, to_public(Prefix.AGENT, agent.pk), actor=actor, now=now)
     _append(Action.AGENT_CHANGED, agent, before=before, actor=actor, now=now)
     return agent
 

@@ -19,7 +19,7 @@ from core.errors import ContoError
 from core.ids import Prefix, from_public, to_public
 from core.paging import text_in
 from people.forms import ReasonForm, add_fault
-from people.permissions import MemberRequest, actor_of, needs
+from people.permissions import MemberRequest, actor_of, needs, tell_stored
 from people.roles import Right
 from people.selectors import members_of
 
@@ -111,7 +111,7 @@ def edit(request: MemberRequest, public_id: str) -> HttpResponse:
     if request.method == "GET" or not form.is_valid():
         return _form_page(request, form, public_id, status=200 if request.method == "GET" else UNPROCESSABLE)
     try:
-        services.change_agent(
+        stored = services.change_agent(
             organization_id=organization_id,
             agent_id=agent_id,
             change=form.change(),
@@ -120,7 +120,7 @@ def edit(request: MemberRequest, public_id: str) -> HttpResponse:
         )
     except ContoError as error:
         return _refused(request, form, error, public_id)
-    messages.success(request, "The agent is stored.")
+    tell_stored(request, stored, "The agent is stored.")
     return redirect("agents:detail", public_id)
 
 

@@ -9,6 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from agents.api.changes import PendingChangeOut, accepted
 from agents.api.shapes import TextField, actor_of, body_of, provisioner
 from approvals.services.merge import merge_counterparties
 from core.clock import now as clock_now
@@ -33,7 +34,10 @@ class MergeView(APIView):
     authentication_classes = (OrganizationAuthentication,)
 
     @extend_schema(
-        tags=["Counterparties"], operation_id="counterparties_merge", request=MergeIn, responses=CounterpartyOut
+        tags=["Counterparties"],
+        operation_id="counterparties_merge",
+        request=MergeIn,
+        responses={200: CounterpartyOut, 202: PendingChangeOut},
     )
     def post(self, request: Request, counterparty_id: str) -> Response:
         """Merge a duplicate into this counterparty, for good. Scope: `provision`.
@@ -43,13 +47,15 @@ class MergeView(APIView):
         """
         caller, now = provisioner(request), clock_now()
         kept = from_public(Prefix.COUNTERPARTY, counterparty_id)
-        merge_counterparties(
+        awaiting = merge_counterparties(
             organization_id=caller.organization_id,
             kept_id=kept,
             merged_id=_duplicate(body_of(MergeIn(data=request.data))["duplicate"]),
             actor=actor_of(request, caller),
             now=now,
         )
+        if awaiting is not None:
+            return accepted(caller.organization_id, awaiting)
         return Response(CounterpartyOut(counterparty_of(caller.organization_id, kept)).data)
 
 

@@ -10,6 +10,7 @@ from approvals.views.backtests import change as backtest_change
 from approvals.views.backtests import start as start_backtest
 from approvals.views.backtests import summary as backtest_summary
 from approvals.views.bulk import bulk, undo_bulk
+from approvals.views.changes import approve_change, change, changes, reject_change
 from approvals.views.inbox import inbox, left, queue_now, request, waiting_count
 from approvals.views.merge import merge
 from approvals.views.shadow import shadow
@@ -19,6 +20,7 @@ __all__ = [
     "agent_limits",
     "always",
     "approve",
+    "approve_change",
     "authorization",
     "authorizations",
     "backtest",
@@ -27,6 +29,8 @@ __all__ = [
     "backtests",
     "bulk",
     "cancel_backtest",
+    "change",
+    "changes",
     "export",
     "forget_filter",
     "inbox",
@@ -34,6 +38,7 @@ __all__ = [
     "merge",
     "queue_now",
     "reject",
+    "reject_change",
     "request",
     "save_filter",
     "shadow",

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_GET
 from django_htmx.http import push_url, trigger_client_event
 
 from approvals.forms import QueueForm
+from approvals.selectors.changes import public_id_of as change_id_of
 from approvals.selectors.inbox import detail, waiting
 from approvals.selectors.lists import agents_to_choose
 from approvals.selectors.queue import (
@@ -30,6 +31,7 @@ from core.ids import Prefix, from_public, to_public
 from core.paging import text_in
 from people.permissions import MemberRequest, needs
 from people.roles import Right
+from people.selectors import changes_waiting
 
 MOST_LEFT: Final = 10
 """Requests that a page asks about at once because they have left its queue."""
@@ -125,11 +127,13 @@ def _page(
     *,
     is_alone: bool = False,
 ) -> HttpResponse:
+    changes = changes_waiting(request.member.organization_id, now=now)
     shown = detail(request.member.organization_id, chosen, member=request.member, now=now) if chosen else None
     context = {
         **_queue_context(request, form, wanted, found, now),
         **pane_of(request, shown, now=now),
         "is_alone": is_alone,
+        "changes": [(change_id_of(one), one) for one in changes],
     }
     return render(request, "approvals/inbox.html", context)
 

@@ -2,7 +2,6 @@
 
 from typing import Final
 
-from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
@@ -14,7 +13,7 @@ from core.clock import now as clock_now
 from core.errors import ContoError
 from core.ids import Prefix, from_public
 from core.paging import text_in
-from people.permissions import MemberRequest, actor_of, needs
+from people.permissions import MemberRequest, actor_of, needs, tell_stored
 from people.roles import Right
 from spend.selectors.alike import likely_duplicates
 from spend.selectors.counterparties import CounterpartyFilter, counterparties_page, counterparty_of
@@ -34,7 +33,7 @@ def merge(request: MemberRequest, public_id: str) -> HttpResponse:
     if not form.is_valid():
         return _page(request, public_id, form, fault=" ".join(map(str, form.errors["duplicate"])), status=UNPROCESSABLE)
     try:
-        merge_counterparties(
+        merged = merge_counterparties(
             organization_id=request.member.organization_id,
             kept_id=from_public(Prefix.COUNTERPARTY, public_id),
             merged_id=form.cleaned_data["duplicate"],
@@ -43,7 +42,7 @@ def merge(request: MemberRequest, public_id: str) -> HttpResponse:
         )
     except ContoError as error:
         return _page(request, public_id, form, fault=error.detail, status=error.status)
-    messages.success(request, "Merged. What both have spent counts together from now on.")
+    tell_stored(request, merged, "Merged. What both have spent counts together from now on.")
     return redirect("spend:counterparty", public_id)
 
 

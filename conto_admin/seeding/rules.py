@@ -7,6 +7,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from conto_admin.seeding.company import Company
+from people.services import at_once
 from policies.engine.types import Mode
 from policies.services import AssignTo, create_published_policy, publish
 
@@ -147,16 +148,18 @@ def publish_first(company: Company, draft: Draft, now: datetime) -> UUID:
         labels=draft.labels,
         agents=tuple(company.bots[bot].agent.pk for bot in draft.bots),
     )
-    return create_published_policy(
-        organization_id=company.organization_id,
-        name=draft.name,
-        description=draft.description,
-        external_ref=f"meridian/{draft.reference}",
-        document=document(draft.rules),
-        mode=draft.mode,
-        targets=targets,
-        actor=company.actor("olu"),
-        now=now,
+    return at_once(
+        create_published_policy(
+            organization_id=company.organization_id,
+            name=draft.name,
+            description=draft.description,
+            external_ref=f"meridian/{draft.reference}",
+            document=document(draft.rules),
+            mode=draft.mode,
+            targets=targets,
+            actor=company.actor("olu"),
+            now=now,
+        )
     )
 
 

@@ -2,6 +2,18 @@
 
 from people.services.epoch import raise_epoch
 from people.services.factors import change_second_factors, rewrap_factors
+from people.services.four_eyes import (
+    RIGHTS,
+    Awaiting,
+    Proposal,
+    at_once,
+    close,
+    may_still,
+    needs_second_person,
+    person_behind,
+    propose,
+    void_change_of,
+)
 from people.services.invitations import (
     IssuedInvitation,
     accept_invitation,
@@ -28,31 +40,41 @@ from people.services.persons import (
 )
 
 __all__ = [
+    "RIGHTS",
     "AccountSettings",
+    "Awaiting",
     "IssuedInvitation",
     "IssuedKey",
     "NewPerson",
     "OrganizationSettings",
+    "Proposal",
     "accept_invitation",
     "accept_invitation_as_new_person",
     "add_member",
     "add_new_member",
+    "at_once",
     "change_account",
     "change_password",
     "change_roles",
     "change_second_factors",
     "change_settings",
+    "close",
     "create_organization",
     "freeze_organization",
     "invite",
     "issue_organization_key",
+    "may_still",
+    "needs_second_person",
     "note_key_used",
     "note_signed_in",
     "note_signed_out",
+    "person_behind",
+    "propose",
     "raise_epoch",
     "remove_member",
     "revoke_organization_key",
     "rewrap_factors",
     "thaw_organization",
+    "void_change_of",
     "withdraw_invitation",
 ]

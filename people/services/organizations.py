@@ -1,23 +1,37 @@
 """Organizations: created, set up, frozen and thawed."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Any, Final
 from uuid import UUID
 from zoneinfo import available_timezones
 
 from audit.catalogue import Action
 from audit.services import append
 from core.actor import Actor
-from core.db import use_case
+from core.db import must_be_in_transaction, use_case
 from core.errors import Conflict, Invalid
 from core.ids import Prefix, new_id, to_public
 from core.money import parse_currency
-from people.models import LONGEST_APPROVAL_TTL_SECONDS, NAME_LENGTH, REASON_LENGTH, Member, Organization, Person
-from people.roles import Role
+from people.models import (
+    LONGEST_APPROVAL_TTL_SECONDS,
+    NAME_LENGTH,
+    REASON_LENGTH,
+    ChangeKind,
+    Member,
+    Organization,
+    Person,
+)
+from people.roles import Right, Role
 from people.services.epoch import raise_epoch, stop_and_lock_organization
+from people.services.four_eyes import Awaiting, Proposal, propose, void_change_of
 from people.services.members import append_member_event, enroll, member_facts
 from people.services.persons import NewPerson, create_person, tell_created
+
+LEAST_ADMINS: Final = 2
+"""So many must be able to change the settings where one must agree to what the other proposes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +43,7 @@ class OrganizationSettings:
     time_zone: str
     approval_ttl_seconds: int
     confirmation_amount: Decimal | None
+    needs_four_eyes: bool = False
 
 
 @use_case
@@ -62,14 +77,35 @@ def create_organization(
 @use_case
 def change_settings(
     *, organization_id: UUID, settings: OrganizationSettings, actor: Actor, now: datetime
-) -> Organization:
+) -> Organization | Awaiting:
     """Store an organization's settings; nothing happens where they are the present ones.
 
-    Time zone, currency and time to live are what decisions rest on: the gate is held and the epoch raised.
+    Time zone, currency and time to live are what decisions rest on: the gate is held and the epoch raised. To want no
+    four eyes any more, or to let days begin at another hour, needs a second person where four eyes are wanted.
     """
     _demand_possible(settings)
     stop_and_lock_organization(organization_id)
     organization = Organization.objects.get(pk=organization_id)
+    if settings.needs_four_eyes and not organization.needs_four_eyes:
+        _demand_second_person(organization_id)
+    loosens = _loosenings(organization, settings) if organization.needs_four_eyes else []
+    if loosens:
+        proposal = Proposal(
+            kind=ChangeKind.SETTINGS,
+            subject_id=to_public(Prefix.ORGANIZATION, organization.pk),
+            title="Change the settings",
+            content=settings_to_plain(settings),
+            loosens=loosens,
+        )
+        return propose(organization_id, proposal, actor=actor, now=now)
+    return bring_settings(organization, settings, actor=actor, now=now)
+
+
+def bring_settings(
+    organization: Organization, settings: OrganizationSettings, *, actor: Actor, now: datetime
+) -> Organization:
+    """Store the settings of a locked organization, behind its gate; a step."""
+    must_be_in_transaction()
     before = settings_facts(organization)
     for field, value in asdict(settings).items():
         setattr(organization, field, value)
@@ -77,9 +113,45 @@ def change_settings(
     if after == before:
         return organization
     organization.save(update_fields=list(asdict(settings)))
-    raise_epoch(organization_id)
+    raise_epoch(organization.pk)
+    void_change_of(organization.pk, to_public(Prefix.ORGANIZATION, organization.pk), actor=actor, now=now)
     _append(Action.ORGANIZATION_CHANGED, organization, before=before, after=after, actor=actor, now=now)
     return organization
+
+
+def apply_settings(organization_id: UUID, content: Mapping[str, Any], *, actor: Actor, now: datetime) -> None:
+    """Store the settings that a second person agreed to; a step."""
+    stop_and_lock_organization(organization_id)
+    organization = Organization.objects.get(pk=organization_id)
+    bring_settings(organization, settings_from_plain(content), actor=actor, now=now)
+
+
+def settings_to_plain(settings: OrganizationSettings) -> dict[str, object]:
+    """Return settings as JSON."""
+    amount = settings.confirmation_amount
+    return {**asdict(settings), "confirmation_amount": None if amount is None else str(amount)}
+
+
+def settings_from_plain(stored: Mapping[str, Any]) -> OrganizationSettings:
+    """Return the settings that were stored as JSON."""
+    amount = stored["confirmation_amount"]
+    return OrganizationSettings(**{**stored, "confirmation_amount": None if amount is None else Decimal(amount)})
+
+
+def _demand_second_person(organization_id: UUID) -> None:
+    """Refuse four eyes where only two are there: nobody could agree to anything, to their end neither."""
+    members = Member.objects.filter(organization_id=organization_id, removed_at=None)
+    if sum(member.may(Right.MANAGE_SETTINGS) for member in members) < LEAST_ADMINS:
+        detail = "Make a second person admin or owner first: they must agree to what you change."
+        raise Invalid("second_person_missing", detail, field="needs_four_eyes")
+
+
+def _loosenings(organization: Organization, settings: OrganizationSettings) -> list[str]:
+    found = [] if settings.needs_four_eyes else ["Nobody else must agree any more to what may let more money pass."]
+    if settings.time_zone != organization.time_zone:
+        zones = f"{organization.time_zone} becomes {settings.time_zone}"
+        found.append(f"Time zone: {zones}. Windows of limits without a zone of their own begin anew.")
+    return found
 
 
 @use_case
@@ -138,6 +210,7 @@ def settings_facts(organization: Organization) -> dict[str, object]:
         "time_zone": organization.time_zone,
         "approval_ttl_seconds": organization.approval_ttl_seconds,
         "confirmation_amount": None if amount is None else f"{amount.normalize():f}",
+        "needs_four_eyes": organization.needs_four_eyes,
     }
 
 

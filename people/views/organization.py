@@ -8,10 +8,11 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST
 
 from core.clock import now as clock_now
+from core.errors import Invalid
 from core.ids import Prefix, to_public
 from people import services
-from people.forms import OrganizationForm, ReasonForm
-from people.permissions import MemberRequest, actor_of, demand, needs
+from people.forms import OrganizationForm, ReasonForm, add_fault
+from people.permissions import MemberRequest, actor_of, demand, needs, tell_waiting
 from people.roles import Right
 from people.views.tabs import settings_tabs
 
@@ -28,13 +29,20 @@ def settings(request: MemberRequest) -> HttpResponse:
     form = OrganizationForm(request.POST)
     if not form.is_valid():
         return _page(request, form, status=UNPROCESSABLE)
-    services.change_settings(
-        organization_id=request.member.organization_id,
-        settings=form.settings(),
-        actor=actor_of(request),
-        now=clock_now(),
-    )
-    messages.success(request, "The settings are stored.")
+    try:
+        changed = services.change_settings(
+            organization_id=request.member.organization_id,
+            settings=form.settings(),
+            actor=actor_of(request),
+            now=clock_now(),
+        )
+    except Invalid as error:
+        add_fault(form, error)
+        return _page(request, form, status=UNPROCESSABLE)
+    if isinstance(changed, services.Awaiting):
+        tell_waiting(request)
+    else:
+        messages.success(request, "The settings are stored.")
     return redirect("people:settings")
 
 

@@ -7,6 +7,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from agents.api.changes import ACCEPTED, PendingChangeOut, accepted
 from core.actor import Actor
 from core.clock import now as clock_now
 from core.errors import Invalid, NotFound
@@ -15,6 +16,7 @@ from core.ids import Prefix, from_public, to_public
 from core.paging import DEFAULT_PAGE, LARGEST_PAGE, limit_in
 from people.authentication import OrganizationAuthentication, OrganizationCaller
 from people.roles import Scope
+from people.services import Awaiting
 from policies import selectors, services
 from policies.api import shapes
 from policies.engine.document import parse
@@ -59,7 +61,7 @@ class Policies(APIView):
         tags=TAG,
         operation_id="policies_create",
         request=shapes.PolicyIn,
-        responses={CREATED: shapes.PolicyOut},
+        responses={CREATED: shapes.PolicyOut, ACCEPTED: PendingChangeOut},
         summary="Create a policy",
     )
     def post(self, request: Request) -> Response:
@@ -79,6 +81,8 @@ class Policies(APIView):
             actor=actor_of(request),
             now=clock_now(),
         )
+        if isinstance(policy_id, Awaiting):
+            return accepted(caller.organization_id, policy_id)
         return answer(caller, to_public(Prefix.POLICY, policy_id), status=CREATED)
 
 
@@ -113,11 +117,13 @@ class PolicyByReference(APIView):
         tags=TAG,
         operation_id="policies_sync",
         request=shapes.SyncIn,
-        responses={200: shapes.SyncedOut, CREATED: shapes.SyncedOut},
+        responses={200: shapes.SyncedOut, CREATED: shapes.SyncedOut, ACCEPTED: PendingChangeOut},
         summary="Sync a policy",
         description=(
             "Bring the policy of this reference to exactly this state. The same call twice changes nothing. What lint "
-            "calls an error is refused; what it warns of stands in `warnings` and stops nothing."
+            "calls an error is refused; what it warns of stands in `warnings` and stops nothing. Where it may let more "
+            "money pass and the organization wants four eyes, the answer is 202 with the change that waits for a "
+            "second person; the same call again answers with the same change."
         ),
     )
     def put(self, request: Request, external_ref: str) -> Response:
@@ -136,6 +142,8 @@ class PolicyByReference(APIView):
             actor=actor_of(request),
             now=clock_now(),
         )
+        if isinstance(synced, Awaiting):
+            return accepted(caller.organization_id, synced)
         policy = selectors.policy_of(caller.organization_id, to_public(Prefix.POLICY, synced.policy_id))
         body = {**described(policy), "warnings": warnings_of(policy, sent["document"])}
         return Response(body, status=CREATED if synced.is_created else 200)
@@ -161,7 +169,7 @@ class Versions(APIView):
         tags=TAG,
         operation_id="policies_publish",
         request=shapes.VersionIn,
-        responses={200: shapes.VersionOut, CREATED: shapes.VersionOut},
+        responses={200: shapes.VersionOut, CREATED: shapes.VersionOut, ACCEPTED: PendingChangeOut},
         summary="Publish a version",
         description="201 where something changed; 200 where this document is in force in this mode already.",
     )
@@ -179,6 +187,8 @@ class Versions(APIView):
             actor=actor_of(request),
             now=clock_now(),
         )
+        if isinstance(published, Awaiting):
+            return accepted(caller.organization_id, published)
         policy = selectors.policy_of(caller.organization_id, policy_id)
         version = version_of(policy, published.number)
         return Response(shapes.version_out(policy, version), status=CREATED if published.is_changed else 200)
@@ -193,20 +203,22 @@ class Assignments(APIView):
         tags=TAG,
         operation_id="policies_assign",
         request=shapes.TargetsIn,
-        responses=shapes.PolicyOut,
+        responses={200: shapes.PolicyOut, ACCEPTED: PendingChangeOut},
         summary="Assign a policy",
     )
     def put(self, request: Request, policy_id: str) -> Response:
         """Let the policy apply to exactly these."""
         caller = demanded(request, Scope.POLICIES)
         sent = read(shapes.TargetsIn, request)
-        services.set_assignments(
+        changed = services.set_assignments(
             organization_id=caller.organization_id,
             policy_id=from_public(Prefix.POLICY, policy_id),
             targets=shapes.targets_in(caller.organization_id, sent),
             actor=actor_of(request),
             now=clock_now(),
         )
+        if isinstance(changed, Awaiting):
+            return accepted(caller.organization_id, changed)
         return answer(caller, policy_id)
 
 
@@ -216,17 +228,23 @@ class Retirement(APIView):
     authentication_classes = (OrganizationAuthentication,)
 
     @extend_schema(
-        tags=TAG, operation_id="policies_retire", request=None, responses=shapes.PolicyOut, summary="Retire a policy"
+        tags=TAG,
+        operation_id="policies_retire",
+        request=None,
+        responses={200: shapes.PolicyOut, ACCEPTED: PendingChangeOut},
+        summary="Retire a policy",
     )
     def post(self, request: Request, policy_id: str) -> Response:
         """Take the policy out of force; retiring it again changes nothing."""
         caller = demanded(request, Scope.POLICIES)
-        services.retire(
+        changed = services.retire(
             organization_id=caller.organization_id,
             policy_id=from_public(Prefix.POLICY, policy_id),
             actor=actor_of(request),
             now=clock_now(),
         )
+        if isinstance(changed, Awaiting):
+            return accepted(caller.organization_id, changed)
         return answer(caller, policy_id)
 
 

@@ -45,7 +45,7 @@ IN_FORCE: Final = """
 
 
 @dataclass(frozen=True, slots=True)
-class _Assigned:
+class Assigned:
     """One version in force, and for whom; its document is compiled only for those."""
 
     policy_id: UUID
@@ -59,9 +59,15 @@ class _Assigned:
     is_for_all: bool
 
     def is_for(self, agent_id: UUID, labels: tuple[str, ...]) -> bool:
+        """Say whether it applies to an agent with these labels."""
         return self.is_for_all or agent_id in self.agents or not self.labels.isdisjoint(labels)
 
+    def is_for_label(self, labels: tuple[str, ...]) -> bool:
+        """Say whether it applies to whoever has these labels; to everybody where there are none."""
+        return self.is_for_all or not self.labels.isdisjoint(labels)
+
     def compiled(self) -> PolicyInForce:
+        """Return the version as the engine takes it."""
         return PolicyInForce(
             policy=to_public(Prefix.POLICY, self.policy_id),
             name=self.name,
@@ -125,17 +131,17 @@ def _does_name(rule: Rule, names: Sequence[str]) -> bool:
 
 
 @lru_cache(maxsize=ORGANIZATIONS_KEPT)
-def _in_epoch(organization_id: UUID, epoch: int) -> tuple[_Assigned, ...]:  # noqa: ARG001 - part of the cache's key
+def _in_epoch(organization_id: UUID, epoch: int) -> tuple[Assigned, ...]:  # noqa: ARG001 - part of the cache's key
     return _in_force(organization_id)
 
 
-def _in_force(organization_id: UUID) -> tuple[_Assigned, ...]:
+def _in_force(organization_id: UUID) -> tuple[Assigned, ...]:
     found = cast(
         list[tuple[UUID, str, UUID, int, bool, str, list[UUID], list[str], bool]],
         prepared_rows(IN_FORCE, {"organization": organization_id}),
     )
     return tuple(
-        _Assigned(
+        Assigned(
             policy_id,
             name,
             version_id,
@@ -319,12 +325,17 @@ class Beside:
 def policies_beside(policy: Policy) -> tuple[Beside, ...]:
     """Return the other enforced policies of the agents that this one applies to."""
     agents = [(agent.pk, tuple(agent.labels)) for agent in agents_of_targets(policy)]
-    others = [one for one in _in_force(policy.organization_id) if one.policy_id != policy.pk]
     return tuple(
         Beside(one.name, one.compiled().rules)
-        for one in others
-        if one.mode is Mode.ENFORCED and any(one.is_for(agent, labels) for agent, labels in agents)
+        for one in enforced_beside(policy)
+        if any(one.is_for(agent, labels) for agent, labels in agents)
     )
+
+
+def enforced_beside(policy: Policy) -> tuple[Assigned, ...]:
+    """Return every other enforced policy of the organization, with whom it is for."""
+    others = [one for one in _in_force(policy.organization_id) if one.policy_id != policy.pk]
+    return tuple(one for one in others if one.mode is Mode.ENFORCED)
 
 
 def agents_without_policy(organization_id: UUID) -> tuple[str, ...]:

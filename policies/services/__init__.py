@@ -1,12 +1,15 @@
 """What changes policies: each use case is one durable transaction with its audit event."""
 
-from policies.services.assignments import AssignTo, assign, set_assignments, unassign
+from policies.services.assignments import assign, set_assignments, unassign
 from policies.services.drafts import add_rule, discard_draft, remove_rule, restore_version, save_draft, save_rule
 from policies.services.findings import ALL_TOLD, Acknowledged, finding_facts, findings_of, seen
+from policies.services.in_force import Published
 from policies.services.policies import create_policy, create_published_policy, describe_policy, end_shadow, retire
-from policies.services.publishing import Published, publish, publish_draft
+from policies.services.proposing import Wanted, apply_to_policy, policy_to_change, wanted_from
+from policies.services.publishing import publish, publish_draft
 from policies.services.suggestions import Suggestion, Wish, put_suggestions, suggest
 from policies.services.sync import Synced, upsert_policy_by_ref
+from policies.services.targets import AssignTo
 
 __all__ = [
     "ALL_TOLD",
@@ -15,8 +18,10 @@ __all__ = [
     "Published",
     "Suggestion",
     "Synced",
+    "Wanted",
     "Wish",
     "add_rule",
+    "apply_to_policy",
     "assign",
     "create_policy",
     "create_published_policy",
@@ -25,6 +30,7 @@ __all__ = [
     "end_shadow",
     "finding_facts",
     "findings_of",
+    "policy_to_change",
     "publish",
     "publish_draft",
     "put_suggestions",
@@ -38,4 +44,5 @@ __all__ = [
     "suggest",
     "unassign",
     "upsert_policy_by_ref",
+    "wanted_from",
 ]

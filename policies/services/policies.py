@@ -7,16 +7,17 @@ from audit.catalogue import Action
 from core.actor import Actor
 from core.db import hold_gate_exclusively, must_be_in_transaction, use_case
 from core.errors import Conflict
-from people.services import raise_epoch
+from people.services import Awaiting, raise_epoch
 from policies.engine.document import parse
 from policies.engine.types import Mode
 from policies.models import Policy
 from policies.selectors import policy_by_reference
-from policies.services.assignments import AssignTo, change_targets
 from policies.services.drafts import store_draft
 from policies.services.findings import ALL_TOLD, Acknowledged
-from policies.services.publishing import in_force_facts, put_in_force
+from policies.services.in_force import in_force_facts, put_in_force, take_out_of_force
+from policies.services.proposing import Wanted, second_person_for
 from policies.services.steps import checked_reference, describe, locked_policy, new_policy, tell
+from policies.services.targets import AssignTo, change_targets, checked_targets
 
 
 @use_case
@@ -57,7 +58,7 @@ def create_published_policy(
     acknowledged: Acknowledged = ALL_TOLD,
     actor: Actor,
     now: datetime,
-) -> UUID:
+) -> UUID | Awaiting:
     """Store a policy with its first version in force and its assignments; returns its id.
 
     Raises as `create_policy`, `publish` and `set_assignments` do; then nothing is stored.
@@ -65,6 +66,10 @@ def create_published_policy(
     read = parse(document)
     hold_gate_exclusively(organization_id)
     policy = _new(organization_id, name=name, description=description, external_ref=external_ref, actor=actor, now=now)
+    chosen = None if targets is None else checked_targets(organization_id, targets)
+    wanted = Wanted(document=read, mode=mode, note=note, targets=chosen)
+    if awaiting := second_person_for(policy, wanted, acknowledged=acknowledged, actor=actor, now=now):
+        return awaiting
     if targets is not None:
         change_targets(policy, targets, actor=actor, now=now)
     put_in_force(policy, read, mode=mode, note=note, acknowledged=acknowledged, actor=actor, now=now)
@@ -118,30 +123,17 @@ def leave_shadow(policy: Policy, *, actor: Actor, now: datetime) -> bool:
 
 
 @use_case
-def retire(*, organization_id: UUID, policy_id: UUID, actor: Actor, now: datetime) -> None:
+def retire(*, organization_id: UUID, policy_id: UUID, actor: Actor, now: datetime) -> Awaiting | None:
     """Take a policy out of force for good; its versions and its history stay. Retiring a retired one changes nothing.
 
     Where no other policy applies to an agent it can spend nothing any more: no policy, no money.
     """
     hold_gate_exclusively(organization_id)
     if Policy.objects.filter(organization_id=organization_id, pk=policy_id, retired_at__isnull=False).exists():
-        return
-    leave_force(locked_policy(organization_id, policy_id), actor=actor, now=now)
+        return None
+    policy = locked_policy(organization_id, policy_id)
+    if awaiting := second_person_for(policy, Wanted(is_retired=True), actor=actor, now=now):
+        return awaiting
+    take_out_of_force(policy, actor=actor, now=now)
     raise_epoch(organization_id)
-
-
-def leave_force(policy: Policy, *, actor: Actor, now: datetime) -> None:
-    """Retire a locked policy and tell it; a step."""
-    must_be_in_transaction()
-    before = {"retired": False, **in_force_facts(policy)}
-    policy.retired_at, policy.enforced, policy.shadow = now, None, None
-    policy.draft, policy.draft_changed_at, policy.draft_notes = None, None, []
-    policy.save(update_fields=["retired_at", "enforced", "shadow", "draft", "draft_changed_at", "draft_notes"])
-    tell(
-        policy,
-        Action.POLICY_RETIRED,
-        before=before,
-        after={"retired": True, **in_force_facts(policy)},
-        actor=actor,
-        now=now,
-    )
+    return None

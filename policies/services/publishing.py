@@ -1,34 +1,20 @@
 """Publishing: a document becomes an immutable version and comes into force."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from audit.catalogue import Action
 from core.actor import Actor
 from core.canonical import digest
-from core.db import hold_gate_exclusively, must_be_in_transaction, use_case
-from core.errors import Conflict, Invalid
-from core.ids import Prefix, new_id, to_public
-from people.services import raise_epoch
-from policies.engine.document import Document, parse, to_plain
-from policies.engine.lint import lint
+from core.db import hold_gate_exclusively, use_case
+from core.errors import Conflict
+from people.services import Awaiting, raise_epoch
+from policies.engine.document import parse
 from policies.engine.types import Mode
-from policies.models import NOTE_LENGTH, Policy, PolicyVersion
-from policies.selectors import reviewers, rules_of
-from policies.selectors.versions import latest_version
-from policies.services.calendars import with_holidays
-from policies.services.findings import ALL_TOLD, Acknowledged, findings_of, refuse_faulty
-from policies.services.steps import checked_text, draft_facts, end_draft, locked_policy, tell
-
-
-@dataclass(frozen=True, slots=True)
-class Published:
-    """The version that is in force in the mode that was asked for; not new where that was so before."""
-
-    version_id: UUID
-    number: int
-    is_changed: bool
+from policies.models import Policy
+from policies.services.findings import ALL_TOLD, Acknowledged
+from policies.services.in_force import Published, clear_draft, put_in_force
+from policies.services.proposing import Wanted, second_person_for
+from policies.services.steps import locked_policy
 
 
 @use_case
@@ -42,7 +28,7 @@ def publish(
     acknowledged: Acknowledged = ALL_TOLD,
     actor: Actor,
     now: datetime,
-) -> Published:
+) -> Published | Awaiting:
     """Publish a document: from the commit on it counts (enforced) or is shown beside what counts (shadow).
 
     Publishing what is in force already changes nothing. A shadow version that is published as enforced is promoted
@@ -53,7 +39,8 @@ def publish(
     read = parse(document)
     hold_gate_exclusively(organization_id)
     policy = locked_policy(organization_id, policy_id)
-    return _in_own_epoch(policy, read, mode=mode, note=note, acknowledged=acknowledged, actor=actor, now=now)
+    wanted = Wanted(document=read, mode=mode, note=note)
+    return _in_own_epoch(policy, wanted, acknowledged=acknowledged, actor=actor, now=now)
 
 
 @use_case
@@ -67,7 +54,7 @@ def publish_draft(
     acknowledged: Acknowledged = ALL_TOLD,
     actor: Actor,
     now: datetime,
-) -> Published:
+) -> Published | Awaiting:
     """Publish the draft as `publish` does, and clear it; `shown` is the `state_digest` of what the person looked at.
 
     Raises `Conflict` (`draft_missing`, `changed_meanwhile`) besides.
@@ -78,13 +65,11 @@ def publish_draft(
         raise Conflict("draft_missing", "There is no draft of this policy any more.")
     if state_digest(policy) != shown:
         raise Conflict("changed_meanwhile", "Somebody changed this policy meanwhile. Look at the changes again.")
-    draft = parse(policy.draft)
-    published = _in_own_epoch(policy, draft, mode=mode, note=note, acknowledged=acknowledged, actor=actor, now=now)
-    before = draft_facts(policy.draft, policy.draft_notes)
-    end_draft(policy)
-    if not published.is_changed:
+    wanted = Wanted(document=parse(policy.draft), mode=mode, note=note, clears_draft=True)
+    published = _in_own_epoch(policy, wanted, acknowledged=acknowledged, actor=actor, now=now)
+    if isinstance(published, Published):
         # What is in force already: no publishing is told, so that the draft went must be.
-        tell(policy, Action.POLICY_DRAFT_SAVED, before=before, after=None, actor=actor, now=now)
+        clear_draft(policy, is_told=not published.is_changed, actor=actor, now=now)
     return published
 
 
@@ -94,117 +79,20 @@ def state_digest(policy: Policy) -> str:
 
 
 def _in_own_epoch(
-    policy: Policy,
-    document: Document,
-    *,
-    mode: Mode,
-    note: str,
-    acknowledged: Acknowledged,
-    actor: Actor,
-    now: datetime,
-) -> Published:
-    published = put_in_force(policy, document, mode=mode, note=note, acknowledged=acknowledged, actor=actor, now=now)
+    policy: Policy, wanted: Wanted, *, acknowledged: Acknowledged, actor: Actor, now: datetime
+) -> Published | Awaiting:
+    assert wanted.document is not None, "it is there to be published"
+    if awaiting := second_person_for(policy, wanted, acknowledged=acknowledged, actor=actor, now=now):
+        return awaiting
+    published = put_in_force(
+        policy,
+        wanted.document,
+        mode=wanted.mode,
+        note=wanted.note,
+        acknowledged=acknowledged,
+        actor=actor,
+        now=now,
+    )
     if published.is_changed:
         raise_epoch(policy.organization_id)
     return published
-
-
-def put_in_force(
-    policy: Policy,
-    document: Document,
-    *,
-    mode: Mode,
-    note: str,
-    acknowledged: Acknowledged = ALL_TOLD,
-    actor: Actor,
-    now: datetime,
-) -> Published:
-    """Store a version of a locked policy, where it is a new one, put it in force and tell it; a step."""
-    must_be_in_transaction()
-    note = checked_text(note, field="note", length=NOTE_LENGTH, may_be_empty=True)
-    resolved = resolved_document(policy, document, now=now)
-    present = version_in_force(policy, mode)
-    if present is not None and present.digest == document_digest(resolved):
-        return Published(present.pk, present.number, is_changed=False)
-    _refuse_unusable(policy, resolved, mode, acknowledged)
-    before = in_force_facts(policy)
-    version = _shadow_to_promote(policy, resolved, mode) or _new_version(
-        policy, resolved, note=note, actor=actor, now=now
-    )
-    _take_slot(policy, version, mode)
-    facts = {**in_force_facts(policy), "version": version.number, "mode": mode, "digest": version.digest, "note": note}
-    tell(policy, Action.POLICY_PUBLISHED, before=before, after=facts, actor=actor, now=now)
-    return Published(version.pk, version.number, is_changed=True)
-
-
-def resolved_document(policy: Policy, document: Document, *, now: datetime) -> Document:
-    """Return the document as it would be published now."""
-    latest = latest_version(policy)
-    stored = [version.document for version in (policy.enforced, policy.shadow, latest) if version is not None]
-    return with_holidays(document, known=[rule for one in stored for rule in rules_of(one)], now=now)
-
-
-def document_digest(document: Document) -> str:
-    """Return what names the content of a version."""
-    return digest(to_plain(document))
-
-
-def version_in_force(policy: Policy, mode: Mode) -> PolicyVersion | None:
-    """Return the version that is in force in this mode."""
-    return policy.enforced if mode is Mode.ENFORCED else policy.shadow
-
-
-def in_force_facts(policy: Policy) -> dict[str, object]:
-    """Return which versions are in force, as the history shows it."""
-    return {
-        "enforced": policy.enforced.number if policy.enforced else None,
-        "shadow": policy.shadow.number if policy.shadow else None,
-    }
-
-
-def _refuse_unusable(policy: Policy, document: Document, mode: Mode, acknowledged: Acknowledged) -> None:
-    if not document.rules:
-        raise Invalid(
-            "rules_missing", "A policy has at least one rule. To take it out of force, retire it.", field="rules"
-        )
-    if mode is Mode.SHADOW and policy.enforced is not None and policy.enforced.digest == document_digest(document):
-        raise Conflict("version_is_enforced", "This is what is enforced already; a shadow of it would show nothing.")
-    known = {to_public(Prefix.PERSON, member.person_id) for member in reviewers(policy.organization_id)}
-    for index, rule in enumerate(document.rules):
-        if strangers := [person for person in rule.review.people if person not in known]:
-            detail = f"{strangers[0]} is no present member who may review."
-            raise Invalid("reviewer_unknown", detail, field=f"rules[{index}].review.people")
-    # Whoever tells the warnings afterwards is stopped by errors alone, and those stand in the document.
-    refuse_faulty(lint(document) if acknowledged.everything else findings_of(policy, document), acknowledged)
-
-
-def _shadow_to_promote(policy: Policy, document: Document, mode: Mode) -> PolicyVersion | None:
-    shadow = policy.shadow
-    return (
-        shadow if mode is Mode.ENFORCED and shadow is not None and shadow.digest == document_digest(document) else None
-    )
-
-
-def _new_version(policy: Policy, document: Document, *, note: str, actor: Actor, now: datetime) -> PolicyVersion:
-    latest = latest_version(policy)
-    return PolicyVersion.objects.create(
-        id=new_id(now),
-        organization_id=policy.organization_id,
-        policy=policy,
-        number=latest.number + 1 if latest else 1,
-        document=to_plain(document),
-        digest=document_digest(document),
-        note=note,
-        published_at=now,
-        published_by_id=actor.id,
-        published_by_name=actor.name[:200],
-    )
-
-
-def _take_slot(policy: Policy, version: PolicyVersion, mode: Mode) -> None:
-    if mode is Mode.SHADOW:
-        policy.shadow = version
-    else:
-        policy.enforced = version
-        policy.shadow = None if policy.shadow_id == version.pk else policy.shadow
-    policy.save(update_fields=["enforced", "shadow"])

@@ -12,6 +12,7 @@ from core.canonical import digest
 from core.db import must_be_in_transaction
 from core.errors import Conflict, Invalid, NotFound
 from core.ids import Prefix, new_id, to_public
+from people.services import void_change_of
 from policies.models import NAME_LENGTH, NOTE_LENGTH, REFERENCE_LENGTH, Policy
 
 MOST_POLICIES: Final = 5_000
@@ -85,7 +86,8 @@ def end_draft(policy: Policy) -> None:
 def tell(
     policy: Policy, action: Action, *, before: object = None, after: object = None, actor: Actor, now: datetime
 ) -> None:
-    """Append the audit event of a change of `policy`."""
+    """Append the audit event of a change of `policy`; what waits for a second person is about another policy then."""
+    void_change_of(policy.organization_id, to_public(Prefix.POLICY, policy.pk), actor=actor, now=now)
     append(
         organization_id=policy.organization_id,
         actor=actor,

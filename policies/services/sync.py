@@ -4,17 +4,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from audit.catalogue import Action
 from core.actor import Actor
 from core.db import hold_gate_exclusively, use_case
-from people.services import raise_epoch
+from people.services import Awaiting, raise_epoch
 from policies.engine.document import Document, parse
 from policies.engine.types import Mode
 from policies.models import REFERENCE_LENGTH, Policy
 from policies.selectors import policy_by_reference
-from policies.services.assignments import AssignTo, change_targets, present_targets
-from policies.services.publishing import document_digest, put_in_force, resolved_document, version_in_force
-from policies.services.steps import checked_text, describe, new_policy, tell
+from policies.services.in_force import bring_back, document_digest, put_in_force, resolved_document, version_in_force
+from policies.services.proposing import Wanted, second_person_for
+from policies.services.steps import checked_text, describe, new_policy
+from policies.services.targets import AssignTo, change_targets, checked_targets, present_targets
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +39,12 @@ def upsert_policy_by_ref(
     note: str = "",
     actor: Actor,
     now: datetime,
-) -> Synced:
+) -> Synced | Awaiting:
     """Bring the policy of this reference to exactly this name, document (in this mode) and these targets.
 
     It is created where there is none, and comes back where it was retired. `None` leaves targets or description as they
-    are. What is so already changes nothing: no lock, no event, no epoch. Raises as `publish` and `set_assignments` do.
+    are. What is so already changes nothing: no lock, no event, no epoch. Where it loosens and four eyes are wanted,
+    all of it waits, and the same call again is the same change. Raises as `publish` and `set_assignments` do.
     """
     read, reference = parse(document), checked_text(external_ref, field="external_ref", length=REFERENCE_LENGTH)
     present = policy_by_reference(organization_id, reference)
@@ -58,6 +59,16 @@ def upsert_policy_by_ref(
         policy = new_policy(
             organization_id, name=name, description=description or "", external_ref=reference, actor=actor, now=now
         )
+    wanted = Wanted(
+        document=read,
+        mode=mode,
+        note=note,
+        targets=None if targets is None else checked_targets(organization_id, targets),
+        name=name,
+        description=description,
+    )
+    if awaiting := second_person_for(policy, wanted, actor=actor, now=now):
+        return awaiting
     has_come_back = bring_back(policy, actor=actor, now=now)
     text = policy.description if description is None else description
     is_described = describe(policy, name=name, description=text, actor=actor, now=now)
@@ -93,13 +104,3 @@ def _is_so(
 def _locked_by_reference(organization_id: UUID, external_ref: str) -> Policy | None:
     locked = Policy.objects.select_for_update(of=("self",)).select_related("enforced", "shadow")
     return locked.filter(organization_id=organization_id, external_ref=external_ref).first()
-
-
-def bring_back(policy: Policy, *, actor: Actor, now: datetime) -> bool:
-    """Take a locked policy out of retirement and tell it; a step. Returns whether it was retired."""
-    if policy.retired_at is None:
-        return False
-    policy.retired_at = None
-    policy.save(update_fields=["retired_at"])
-    tell(policy, Action.POLICY_CHANGED, before={"retired": True}, after={"retired": False}, actor=actor, now=now)
-    return True

@@ -12,8 +12,9 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from core.clock import now as clock_now
 from core.errors import Conflict, ContoError, Invalid, InvalidMany
 from core.ids import Prefix, to_public
-from people.permissions import MemberRequest, actor_of, needs
+from people.permissions import MemberRequest, actor_of, needs, tell_waiting
 from people.roles import Right
+from people.services import Awaiting
 from policies import selectors, services
 from policies.engine.document import SCHEMA_VERSION, Document, rule_to_plain
 from policies.engine.explain import rule_sentence
@@ -23,6 +24,7 @@ from policies.engine.types import Mode
 from policies.forms import RULE_FORMS, PublishForm, RuleForm, Surroundings
 from policies.models import NOTE_LENGTH, Policy
 from policies.services.drafts import draft_rules
+from policies.services.loosening import loosenings_of
 from policies.services.publishing import state_digest
 from policies.views import shown
 from policies.views.pages import named, rights
@@ -129,7 +131,10 @@ def publish(request: MemberRequest, policy_id: str) -> HttpResponse:
         )
     except (Invalid, Conflict) as error:
         return publish_again(request, policy, error)
-    messages.success(request, told(published, Mode(form.cleaned_data["mode"])))
+    if isinstance(published, Awaiting):
+        tell_waiting(request)
+    else:
+        messages.success(request, told(published, Mode(form.cleaned_data["mode"])))
     return redirect("policies:detail", policy_id)
 
 
@@ -254,6 +259,7 @@ def publish_page(request: MemberRequest, policy: Policy, form: PublishForm, *, s
         "form": form,
         "differences": differences(old, rules, shown.names_in(request, old, rules)),
         "findings": shown.finding_lines(rules, findings),
+        "loosens": loosenings_of(policy, rules=rules) if policy.organization.needs_four_eyes else (),
         "in_force": in_force,
         "targets": shown.targets_in_words(selectors.targets_of((policy,))[policy.pk]),
         **named(policy),

@@ -10,10 +10,12 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from core.clock import now as clock_now
 from core.errors import ContoError
 from core.ids import Prefix, to_public
-from people.permissions import MemberRequest, actor_of, needs
+from people.permissions import MemberRequest, actor_of, needs, tell_waiting
 from people.roles import Right
+from people.services import Awaiting
 from policies import selectors, services
 from policies.engine.types import Mode
+from policies.engine.wording import listed
 from policies.forms import AssignmentForm, NewPolicyForm, PolicyForm
 from policies.forms.starters import STARTERS, starter
 from policies.models import Policy, PolicyVersion
@@ -102,14 +104,18 @@ def assignments(request: MemberRequest, policy_id: str) -> HttpResponse:
     )
     if request.method == "POST" and form.is_valid():
         try:
-            services.set_assignments(
+            changed = services.set_assignments(
                 organization_id=policy.organization_id,
                 policy_id=policy.pk,
                 targets=form.targets(),
                 actor=actor_of(request),
                 now=clock_now(),
             )
-            messages.success(request, "The assignments are stored. They count from now on.")
+            if isinstance(changed, Awaiting):
+                tell_waiting(request)
+            else:
+                messages.success(request, "The assignments are stored. They count from now on.")
+                warn_of_agents_left(request)
             return redirect("policies:detail", policy_id)
         except ContoError as error:
             form.add_fault(error)
@@ -122,10 +128,14 @@ def assignments(request: MemberRequest, policy_id: str) -> HttpResponse:
 def retire(request: MemberRequest, policy_id: str) -> HttpResponse:
     """Take a policy out of force."""
     policy = selectors.policy_of(request.member.organization_id, policy_id)
-    services.retire(
+    awaiting = services.retire(
         organization_id=policy.organization_id, policy_id=policy.pk, actor=actor_of(request), now=clock_now()
     )
+    if awaiting is not None:
+        tell_waiting(request)
+        return redirect("policies:detail", policy_id)
     messages.success(request, f"{policy.name} is retired.")
+    warn_of_agents_left(request)
     return redirect("policies:detail", policy_id)
 
 
@@ -135,7 +145,7 @@ def promote_shadow(request: MemberRequest, policy_id: str) -> HttpResponse:
     """Enforce the shadow version."""
     policy = selectors.policy_of(request.member.organization_id, policy_id)
     if policy.shadow is not None:
-        services.publish(
+        published = services.publish(
             organization_id=policy.organization_id,
             policy_id=policy.pk,
             document=policy.shadow.document,
@@ -144,7 +154,10 @@ def promote_shadow(request: MemberRequest, policy_id: str) -> HttpResponse:
             actor=actor_of(request),
             now=clock_now(),
         )
-        messages.success(request, f"Version {policy.shadow.number} is enforced.")
+        if isinstance(published, Awaiting):
+            tell_waiting(request)
+        else:
+            messages.success(request, f"Version {policy.shadow.number} is enforced.")
     return redirect("policies:detail", policy_id)
 
 
@@ -186,6 +199,14 @@ def version_context(one: PolicyVersion | None, people: dict[str, str]) -> dict[s
         return None
     rules = shown.rule_lines(selectors.rules_of(one.document), people)
     return {"version": one, "rules": rules, "text": shown.document_text(one)}
+
+
+def warn_of_agents_left(request: MemberRequest) -> None:
+    """Say which agents no enforced policy applies to any more: they can spend nothing."""
+    names = selectors.agents_without_policy(request.member.organization_id)
+    if names:
+        verb = "has" if len(names) == 1 else "have"
+        messages.warning(request, f"{listed(names, 'and')} {verb} no enforced policy, and can spend nothing.")
 
 
 def named(policy: Policy) -> dict[str, Any]:

@@ -8,11 +8,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from agents.api.changes import PendingChangeOut, accepted
 from agents.api.shapes import actor_of, body_of, provisioner, reader
 from core.clock import now as clock_now
 from core.ids import Prefix, from_public
 from core.paging import limit_in, text_in
 from people.authentication import OrganizationAuthentication
+from people.services import Awaiting
 from spend.api.shapes import (
     FILTERS,
     CounterpartyIn,
@@ -54,7 +56,10 @@ class CounterpartyListView(APIView):
         return Response({"data": CounterpartyOut(page.rows, many=True).data, "next_cursor": page.next_cursor})
 
     @extend_schema(
-        tags=TAG, operation_id="counterparties_create", request=NewCounterpartyIn, responses={201: CounterpartyOut}
+        tags=TAG,
+        operation_id="counterparties_create",
+        request=NewCounterpartyIn,
+        responses={201: CounterpartyOut, 202: PendingChangeOut},
     )
     def post(self, request: Request) -> Response:
         """Create a counterparty. Its standing is `unknown` unless it is sent. Scope: `provision`."""
@@ -68,6 +73,8 @@ class CounterpartyListView(APIView):
             actor=actor_of(request, caller),
             now=now,
         )
+        if isinstance(counterparty_id, Awaiting):
+            return accepted(caller.organization_id, counterparty_id)
         return shown(caller.organization_id, counterparty_id, status=201)
 
 
@@ -85,19 +92,21 @@ class CounterpartyDetailView(APIView):
         tags=TAG,
         operation_id="counterparties_change",
         request=CounterpartyIn(partial=True),
-        responses=CounterpartyOut,
+        responses={200: CounterpartyOut, 202: PendingChangeOut},
     )
     def patch(self, request: Request, counterparty_id: str) -> Response:
         """Change the fields that are sent; the others stay as they are. Scope: `provision`."""
         caller, now = provisioner(request), clock_now()
         found = from_public(Prefix.COUNTERPARTY, counterparty_id)
-        changes.change_counterparty(
+        awaiting = changes.change_counterparty(
             organization_id=caller.organization_id,
             counterparty_id=found,
             change=cast(CounterpartyChange, body_of(CounterpartyIn(data=request.data, partial=True))),
             actor=actor_of(request, caller),
             now=now,
         )
+        if awaiting is not None:
+            return accepted(caller.organization_id, awaiting)
         return shown(caller.organization_id, found)
 
 
@@ -116,7 +125,7 @@ class CounterpartyByReferenceView(APIView):
         tags=TAG,
         operation_id="counterparties_upsert_by_ref",
         request=CounterpartyIn,
-        responses={200: CounterpartyOut, 201: CounterpartyOut},
+        responses={200: CounterpartyOut, 201: CounterpartyOut, 202: PendingChangeOut},
     )
     def put(self, request: Request, external_ref: str) -> Response:
         """Create the counterparty of a reference (201), or bring it to what is sent (200). Scope: `provision`.
@@ -131,6 +140,8 @@ class CounterpartyByReferenceView(APIView):
             actor=actor_of(request, caller),
             now=now,
         )
+        if isinstance(upserted, Awaiting):
+            return accepted(caller.organization_id, upserted)
         return shown(caller.organization_id, upserted.counterparty_id, status=201 if upserted.is_new else 200)
 
 
@@ -139,12 +150,17 @@ class StandingView(APIView):
 
     authentication_classes = (OrganizationAuthentication,)
 
-    @extend_schema(tags=TAG, operation_id="counterparties_standing", request=StandingIn, responses=CounterpartyOut)
+    @extend_schema(
+        tags=TAG,
+        operation_id="counterparties_standing",
+        request=StandingIn,
+        responses={200: CounterpartyOut, 202: PendingChangeOut},
+    )
     def post(self, request: Request, counterparty_id: str) -> Response:
         """Set the standing: it counts for every ask answered after this call. Scope: `provision`."""
         caller, now = provisioner(request), clock_now()
         found, body = from_public(Prefix.COUNTERPARTY, counterparty_id), body_of(StandingIn(data=request.data))
-        changes.set_standing(
+        awaiting = changes.set_standing(
             organization_id=caller.organization_id,
             counterparty_id=found,
             standing=body["standing"],
@@ -152,6 +168,8 @@ class StandingView(APIView):
             actor=actor_of(request, caller),
             now=now,
         )
+        if awaiting is not None:
+            return accepted(caller.organization_id, awaiting)
         return shown(caller.organization_id, found)
 
 
@@ -161,19 +179,24 @@ class IdentifierListView(APIView):
     authentication_classes = (OrganizationAuthentication,)
 
     @extend_schema(
-        tags=TAG, operation_id="counterparties_add_identifier", request=IdentifierIn, responses=CounterpartyOut
+        tags=TAG,
+        operation_id="counterparties_add_identifier",
+        request=IdentifierIn,
+        responses={200: CounterpartyOut, 202: PendingChangeOut},
     )
     def post(self, request: Request, counterparty_id: str) -> Response:
         """Add an identifier; one that it has already changes nothing. Scope: `provision`."""
         caller, now = provisioner(request), clock_now()
         found, body = from_public(Prefix.COUNTERPARTY, counterparty_id), body_of(IdentifierIn(data=request.data))
-        changes.add_identifier(
+        awaiting = changes.add_identifier(
             organization_id=caller.organization_id,
             counterparty_id=found,
             identifier=body["identifier"],
             actor=actor_of(request, caller),
             now=now,
         )
+        if awaiting is not None:
+            return accepted(caller.organization_id, awaiting)
         return shown(caller.organization_id, found)
 
 

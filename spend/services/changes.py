@@ -7,7 +7,7 @@ epoch: it counts from the commit on.
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, TypedDict
+from typing import Any, Final, TypedDict, cast
 from uuid import UUID
 
 from audit.catalogue import Action
@@ -16,7 +16,8 @@ from core.actor import Actor
 from core.db import hold_gate_exclusively, use_case
 from core.errors import Conflict, Invalid, NotFound
 from core.ids import new_id
-from people.services import raise_epoch
+from people.models import ChangeKind
+from people.services import Awaiting, Proposal, needs_second_person, propose, raise_epoch, void_change_of
 from spend.models import Counterparty, Identifier
 from spend.services.fields import (
     MOST_IDENTIFIERS,
@@ -30,6 +31,8 @@ from spend.services.fields import (
     standing_of,
 )
 
+WORST_FIRST: Final = ("blocked", "unknown", "verified", "trusted")
+"""The standings as what they let pass: each one lets pass what the one before does not."""
 DECIDING_FIELDS: Final = frozenset({"country", "standing", "identifiers"})
 
 
@@ -59,50 +62,50 @@ def create_counterparty(
     actor: Actor,
     now: datetime,
     external_ref: str | None = None,
-) -> UUID:
+) -> UUID | Awaiting:
     """Store a counterparty and return its id; its standing is `unknown` unless `change` says otherwise.
+
+    Where a better standing needs a second person, it is stored as `unknown` and that waits.
 
     Raises `Invalid` (name, country, note, standing, identifiers, reference) and `Conflict` (`reference_taken`,
     `identifier_taken`).
     """
     reference = None if external_ref is None else reference_of(external_ref)
     hold_gate_exclusively(organization_id)
-    return _insert(organization_id, reference, change, actor=actor, now=now)
+    inserted = _insert(organization_id, reference, change, actor=actor, now=now)
+    return inserted if isinstance(inserted, Awaiting) else inserted.pk
 
 
 @use_case
 def change_counterparty(
     *, organization_id: UUID, counterparty_id: UUID, change: CounterpartyChange, actor: Actor, now: datetime
-) -> None:
+) -> Awaiting | None:
     """Change the fields of `change`; where they hold what is stored already, nothing is written.
+
+    A better standing, or one more identifier, waits for a second person where four eyes are wanted.
 
     Raises `NotFound`, `Invalid`, `Conflict` (`identifier_taken`, `counterparty_merged`).
     """
-    _change(_stop_and_lock(organization_id, counterparty_id), change, actor=actor, now=now)
+    return _change(_stop_and_lock(organization_id, counterparty_id), change, actor=actor, now=now)
 
 
 @use_case
 def set_standing(
     *, organization_id: UUID, counterparty_id: UUID, standing: str, reason: str = "", actor: Actor, now: datetime
-) -> None:
+) -> Awaiting | None:
     """Say what the organization makes of a counterparty; it counts for every ask that commits afterwards.
 
     Setting the standing it has changes nothing. Raises `NotFound`, `Invalid` (`standing_invalid`, `note_invalid`).
     """
+    change: CounterpartyChange = {"standing": standing_of(standing)}
     counterparty = _stop_and_lock(organization_id, counterparty_id)
-    before = counterparty.standing
-    counterparty.standing = standing_of(standing)
-    if counterparty.standing == before:
-        return
-    counterparty.save(update_fields=["standing"])
-    raise_epoch(organization_id)
-    _append_standing(counterparty, before, reason=note_of(reason), actor=actor, now=now)
+    return _change(counterparty, change, reason=note_of(reason), actor=actor, now=now)
 
 
 @use_case
 def add_identifier(
     *, organization_id: UUID, counterparty_id: UUID, identifier: str, actor: Actor, now: datetime
-) -> None:
+) -> Awaiting | None:
     """Tie one more identifier (`kind:value`) to a counterparty; adding what it has changes nothing.
 
     Raises `NotFound`, `Invalid` (`identifier_invalid`, `too_many_identifiers`), `Conflict` (`identifier_taken`).
@@ -113,7 +116,7 @@ def add_identifier(
     if added not in present and len(present) >= MOST_IDENTIFIERS:
         detail = f"A counterparty has at most {MOST_IDENTIFIERS} identifiers."
         raise Invalid("too_many_identifiers", detail, field="identifier")
-    _change(counterparty, {"identifiers": [*present, added]}, actor=actor, now=now)
+    return _change(counterparty, {"identifiers": [*present, added]}, actor=actor, now=now)
 
 
 @use_case
@@ -130,7 +133,7 @@ def remove_identifier(
 @use_case
 def upsert_counterparty_by_ref(
     *, organization_id: UUID, external_ref: str, change: CounterpartyChange, actor: Actor, now: datetime
-) -> Upserted:
+) -> Upserted | Awaiting:
     """Create the counterparty of the app's own reference, or bring it to `change`; the same call twice changes nothing.
 
     Raises `Invalid` (`name_invalid` also where a new one gets no name), `Conflict` (`identifier_taken`,
@@ -141,10 +144,18 @@ def upsert_counterparty_by_ref(
     known = Counterparty.objects.filter(organization_id=organization_id, external_ref=reference)
     counterparty = known.select_for_update(of=("self",)).first()
     if counterparty is None:
-        return Upserted(_insert(organization_id, reference, change, actor=actor, now=now), is_new=True)
+        inserted = _insert(organization_id, reference, change, actor=actor, now=now)
+        return inserted if isinstance(inserted, Awaiting) else Upserted(inserted.pk, is_new=True)
     _refuse_merged(counterparty)
-    _change(counterparty, change, actor=actor, now=now)
-    return Upserted(counterparty.pk, is_new=False)
+    return _change(counterparty, change, actor=actor, now=now) or Upserted(counterparty.pk, is_new=False)
+
+
+def apply_to_counterparty(
+    organization_id: UUID, counterparty_id: UUID, content: Mapping[str, Any], *, actor: Actor, now: datetime
+) -> None:
+    """Make a change that a second person agreed to; a step, behind the organization's gate."""
+    counterparty = _stop_and_lock(organization_id, counterparty_id)
+    _bring_to(counterparty, cast(CounterpartyChange, content["change"]), content["reason"], actor=actor, now=now)
 
 
 def _stop_and_lock(organization_id: UUID, counterparty_id: UUID) -> Counterparty:
@@ -167,13 +178,16 @@ def _refuse_merged(counterparty: Counterparty) -> None:
 
 def _insert(
     organization_id: UUID, reference: str | None, change: CounterpartyChange, *, actor: Actor, now: datetime
-) -> UUID:
+) -> Counterparty | Awaiting:
     if "name" not in change:
         raise Invalid("name_invalid", "A new counterparty needs a name.", field="name")
     counterparty = Counterparty(
         id=new_id(now), organization_id=organization_id, external_ref=reference, first_seen_at=now
     )
     _apply(counterparty, change)
+    is_to_wait = _is_better("unknown", counterparty.standing) and needs_second_person(organization_id)
+    if is_to_wait:
+        counterparty.standing = "unknown"
     identifiers = identifiers_of(change.get("identifiers", ()))
     # Whoever creates one takes the gate, but an ask that registers a payee it sees for the first time does not.
     Counterparty.objects.bulk_create([counterparty], ignore_conflicts=True)
@@ -183,10 +197,60 @@ def _insert(
     raise_epoch(organization_id)
     after = counterparty_facts(counterparty, identifiers)
     _append(Action.COUNTERPARTY_CREATED, counterparty, before=None, after=after, actor=actor, now=now)
-    return counterparty.pk
+    if is_to_wait:
+        return _proposed(counterparty, change, "", actor=actor, now=now) or counterparty
+    return counterparty
 
 
-def _change(counterparty: Counterparty, change: CounterpartyChange, *, actor: Actor, now: datetime) -> None:
+def _change(
+    counterparty: Counterparty, change: CounterpartyChange, *, reason: str = "", actor: Actor, now: datetime
+) -> Awaiting | None:
+    """Make a change of a locked counterparty, or have it wait for a second person."""
+    if awaiting := _proposed(counterparty, change, reason, actor=actor, now=now):
+        return awaiting
+    _bring_to(counterparty, change, reason, actor=actor, now=now)
+    return None
+
+
+def _proposed(
+    counterparty: Counterparty, change: CounterpartyChange, reason: str, *, actor: Actor, now: datetime
+) -> Awaiting | None:
+    loosens = []
+    standing = standing_of(change.get("standing", counterparty.standing))
+    if _is_better(counterparty.standing, standing):
+        loosens.append(f"Standing: {counterparty.standing} becomes {standing}.")
+    country = country_of(change.get("country", counterparty.country))
+    if country != counterparty.country:
+        loosens.append(f"Country: {counterparty.country or 'not known'} becomes {country or 'not known'}.")
+    present = _identifiers(counterparty)
+    added = [one for one in identifiers_of(change.get("identifiers", ())) if one not in present]
+    loosens += [f"{one} names it from now on, wherever a list names the counterparty." for one in added]
+    if not loosens or not needs_second_person(counterparty.organization_id):
+        return None
+    proposal = Proposal(
+        kind=ChangeKind.COUNTERPARTY,
+        subject_id=public_id_of(counterparty),
+        title=f"Change {counterparty.name}",
+        content={"change": _plain(change), "reason": reason},
+        loosens=loosens,
+    )
+    return propose(counterparty.organization_id, proposal, actor=actor, now=now)
+
+
+def _plain(change: CounterpartyChange) -> dict[str, object]:
+    return {
+        name: value if isinstance(value, str) else sorted(cast(Collection[str], value))
+        for name, value in change.items()
+    }
+
+
+def _is_better(old: str, new: str) -> bool:
+    return WORST_FIRST.index(new) > WORST_FIRST.index(old)
+
+
+def _bring_to(
+    counterparty: Counterparty, change: CounterpartyChange, reason: str, *, actor: Actor, now: datetime
+) -> None:
     present = _identifiers(counterparty)
     before = counterparty_facts(counterparty, present)
     _apply(counterparty, change)
@@ -201,7 +265,7 @@ def _change(counterparty: Counterparty, change: CounterpartyChange, *, actor: Ac
     if changed & DECIDING_FIELDS:
         raise_epoch(counterparty.organization_id)
     if "standing" in changed:
-        _append_standing(counterparty, str(before["standing"]), reason="", actor=actor, now=now)
+        _append_standing(counterparty, str(before["standing"]), reason=reason, actor=actor, now=now)
     if changed - {"standing"}:
         _append(Action.COUNTERPARTY_CHANGED, counterparty, before=before, after=after, actor=actor, now=now)
 
@@ -265,6 +329,7 @@ def _append(
     actor: Actor,
     now: datetime,
 ) -> None:
+    void_change_of(counterparty.organization_id, public_id_of(counterparty), actor=actor, now=now)
     append(
         organization_id=counterparty.organization_id,
         actor=actor,

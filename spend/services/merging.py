@@ -13,7 +13,7 @@ from audit.services import append
 from core.actor import Actor
 from core.db import must_be_in_transaction, rows
 from core.errors import Conflict, Invalid, NotFound
-from people.services import raise_epoch
+from people.services import raise_epoch, void_change_of
 from spend.models import Counterparty, Identifier
 from spend.selectors.families import stricter
 from spend.services.fields import MOST_IDENTIFIERS, counterparty_facts, public_id_of
@@ -57,6 +57,7 @@ def merge_into(*, organization_id: UUID, kept_id: UUID, merged_id: UUID, actor: 
         (Action.COUNTERPARTY_MERGED, merged, gone, {**_facts(merged), "merged_into": public_id_of(kept)}),
         (Action.COUNTERPARTY_CHANGED, kept, before, after),
     ):
+        void_change_of(organization_id, public_id_of(one), actor=actor, now=now)
         append(
             organization_id=organization_id,
             actor=actor,

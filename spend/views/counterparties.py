@@ -13,8 +13,9 @@ from core.errors import ContoError
 from core.ids import Prefix, from_public, to_public
 from core.templatetags.statuses import status_of
 from people.forms import add_fault
-from people.permissions import MemberRequest, actor_of, needs
+from people.permissions import MemberRequest, actor_of, needs, tell_stored, tell_waiting
 from people.roles import Right
+from people.services import Awaiting
 from spend.forms import CounterpartyForm, IdentifierForm, NewCounterpartyForm, StandingForm, sent
 from spend.selectors.alike import likely_duplicates
 from spend.selectors.counterparties import counterparty_of, merged_into, payers_of, present_counterparty
@@ -48,6 +49,9 @@ def new(request: MemberRequest) -> HttpResponse:
         )
     except ContoError as error:
         return _refused(request, form, error)
+    if isinstance(created, Awaiting):
+        tell_waiting(request)
+        return redirect("spend:counterparties")
     messages.success(request, f"{form.cleaned_data['name']} is created.")
     return redirect("spend:counterparty", to_public(Prefix.COUNTERPARTY, created))
 
@@ -61,7 +65,7 @@ def edit(request: MemberRequest, public_id: str) -> HttpResponse:
     if request.method == "GET" or not form.is_valid():
         return _form_page(request, form, public_id, status=200 if request.method == "GET" else UNPROCESSABLE)
     try:
-        changes.change_counterparty(
+        stored = changes.change_counterparty(
             organization_id=organization_id,
             counterparty_id=found,
             change=form.change(),
@@ -70,7 +74,7 @@ def edit(request: MemberRequest, public_id: str) -> HttpResponse:
         )
     except ContoError as error:
         return _refused(request, form, error, public_id)
-    messages.success(request, "The counterparty is stored.")
+    tell_stored(request, stored, "The counterparty is stored.")
     return redirect("spend:counterparty", public_id)
 
 
@@ -81,7 +85,7 @@ def set_standing(request: MemberRequest, public_id: str) -> HttpResponse:
     form = StandingForm(request.POST)
     if not form.is_valid():
         return _page(request, public_id, standing_form=form, status=UNPROCESSABLE)
-    changes.set_standing(
+    stored = changes.set_standing(
         organization_id=request.member.organization_id,
         counterparty_id=from_public(Prefix.COUNTERPARTY, public_id),
         standing=form.cleaned_data["standing"],
@@ -90,7 +94,7 @@ def set_standing(request: MemberRequest, public_id: str) -> HttpResponse:
         now=clock_now(),
     )
     word = status_of(form.cleaned_data["standing"]).word.lower()
-    messages.success(request, f"The standing is {word}, for every payment decided from now on.")
+    tell_stored(request, stored, f"The standing is {word}, for every payment decided from now on.")
     return redirect("spend:counterparty", public_id)
 
 
@@ -102,7 +106,7 @@ def add_identifier(request: MemberRequest, public_id: str) -> HttpResponse:
     if not form.is_valid():
         return _page(request, public_id, identifier_form=form, status=UNPROCESSABLE)
     try:
-        changes.add_identifier(
+        stored = changes.add_identifier(
             organization_id=request.member.organization_id,
             counterparty_id=from_public(Prefix.COUNTERPARTY, public_id),
             identifier=form.identifier(),
@@ -112,7 +116,7 @@ def add_identifier(request: MemberRequest, public_id: str) -> HttpResponse:
     except ContoError as error:
         form.add_error("value", error.detail)
         return _page(request, public_id, identifier_form=form, status=error.status)
-    messages.success(request, "The identifier is added.")
+    tell_stored(request, stored, "The identifier is added.")
     return redirect("spend:counterparty", public_id)
 
 

@@ -2,14 +2,13 @@
 
 from typing import Final
 
-from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from core.clock import now as clock_now
 from core.errors import ContoError
-from people.permissions import MemberRequest, actor_of, needs
+from people.permissions import MemberRequest, actor_of, needs, tell_stored
 from people.roles import Right
 from spend.forms import PegForm
 from spend.selectors.counterparties import pegs_of
@@ -35,7 +34,7 @@ def set_peg(request: MemberRequest) -> HttpResponse:
         return _page(request, form, status=UNPROCESSABLE)
     currency, pegged_to = form.cleaned_data["currency"], form.cleaned_data["pegged_to"]
     try:
-        peg_services.set_peg(
+        stored = peg_services.set_peg(
             organization_id=request.member.organization_id,
             currency=currency,
             pegged_to=pegged_to,
@@ -45,7 +44,7 @@ def set_peg(request: MemberRequest) -> HttpResponse:
     except ContoError as error:
         form.add_error("pegged_to", error.detail)
         return _page(request, form, status=error.status)
-    messages.success(request, f"{currency} counts with {pegged_to} from now on.")
+    tell_stored(request, stored, f"{currency} counts with {pegged_to} from now on.")
     return redirect("spend:pegs")
 
 
@@ -53,10 +52,10 @@ def set_peg(request: MemberRequest) -> HttpResponse:
 @needs(Right.MANAGE_COUNTERPARTIES)
 def remove_peg(request: MemberRequest, currency: str) -> HttpResponse:
     """Let a stablecoin count by itself."""
-    peg_services.remove_peg(
+    stored = peg_services.remove_peg(
         organization_id=request.member.organization_id, currency=currency, actor=actor_of(request), now=clock_now()
     )
-    messages.success(request, f"{currency} counts by itself from now on.")
+    tell_stored(request, stored, f"{currency} counts by itself from now on.")
     return redirect("spend:pegs")
 
 

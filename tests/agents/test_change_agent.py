@@ -9,7 +9,7 @@ from agents.services import AgentChange, Upserted, change_agent, retire_agent, u
 from audit.models import Event
 from core.errors import Conflict, Invalid, NotFound
 from core.ids import Prefix, to_public
-from people.services import remove_member
+from people.services import at_once, remove_member
 from tests.agents.samples import actions_of, an_agent, epoch_of
 from tests.factories import NOW, Cast, actor_for, make_cast, public_person
 
@@ -23,18 +23,26 @@ def people() -> Cast:
 
 
 def change(people: Cast, agent: Agent, fields: AgentChange) -> Agent:
-    return change_agent(
-        organization_id=people.organization.pk, agent_id=agent.pk, change=fields, actor=actor_for(people.olu), now=NOW
+    return at_once(
+        change_agent(
+            organization_id=people.organization.pk,
+            agent_id=agent.pk,
+            change=fields,
+            actor=actor_for(people.olu),
+            now=NOW,
+        )
     )
 
 
 def upsert(people: Cast, fields: AgentChange, reference: str = REFERENCE) -> Upserted:
-    return upsert_agent_by_ref(
-        organization_id=people.organization.pk,
-        external_ref=reference,
-        change=fields,
-        actor=actor_for(people.olu),
-        now=NOW,
+    return at_once(
+        upsert_agent_by_ref(
+            organization_id=people.organization.pk,
+            external_ref=reference,
+            change=fields,
+            actor=actor_for(people.olu),
+            now=NOW,
+        )
     )
 
 

@@ -10,6 +10,7 @@ from django.db import connection
 from agents.models import Agent
 from agents.services import Upserted, upsert_agent_by_ref
 from core.ids import Prefix
+from people.services import at_once
 from tests.agents.samples import actions_of
 from tests.factories import NOW, actor_for, make_cast
 
@@ -24,12 +25,14 @@ def test_simultaneous_upserts_make_one_agent() -> None:
     def upsert(number: int) -> Upserted:
         start.wait()
         try:
-            return upsert_agent_by_ref(
-                organization_id=people.organization.pk,
-                external_ref="actor/1",
-                change={"name": "Atlas", "labels": ["eu"]},
-                actor=actor_for(people.olu),
-                now=NOW,
+            return at_once(
+                upsert_agent_by_ref(
+                    organization_id=people.organization.pk,
+                    external_ref="actor/1",
+                    change={"name": "Atlas", "labels": ["eu"]},
+                    actor=actor_for(people.olu),
+                    now=NOW,
+                )
             )
         finally:
             connection.close()

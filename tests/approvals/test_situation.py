@@ -17,6 +17,7 @@ from approvals.services.expire import expire_due
 from approvals.services.record import record_spend, record_unauthorized
 from approvals.services.void import mark_in_doubt
 from core.db import rows
+from people.services import at_once
 from policies.engine.types import Facts
 from spend.payee import PayeeClaim
 from spend.services.changes import CounterpartyChange, create_counterparty
@@ -42,11 +43,13 @@ def once(**more: Any) -> Mapping[str, Any]:
 
 def known(world: World, *identifiers: str) -> UUID:
     """A counterparty that somebody entered with these identifiers."""
-    return create_counterparty(
-        organization_id=world.organization_id,
-        change=CounterpartyChange(name="Known", identifiers=identifiers),
-        actor=actor_for(world.cast.olu),
-        now=NOW,
+    return at_once(
+        create_counterparty(
+            organization_id=world.organization_id,
+            change=CounterpartyChange(name="Known", identifiers=identifiers),
+            actor=actor_for(world.cast.olu),
+            now=NOW,
+        )
     )
 
 

@@ -4,7 +4,7 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 
 from core.ids import new_id
-from people.models import Invitation, OrganizationKey
+from people.models import Invitation, OrganizationKey, PendingChange
 from tests.factories import NOW, Cast, make_cast
 
 pytestmark = pytest.mark.django_db
@@ -121,3 +121,55 @@ def test_scopes_are_known_and_at_least_one(cast: Cast, key: OrganizationKey, sco
 @pytest.mark.parametrize("table", ["people_organization", "people_person"])
 def test_what_others_hang_on_is_not_deleted(cast: Cast, table: str) -> None:
     refuse("fk_", f"set constraints all immediate; delete from {table}")
+
+
+# --- Changes that wait for a second person ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def change(cast: Cast) -> PendingChange:
+    return PendingChange.objects.create(**a_change(cast))
+
+
+def a_change(cast: Cast) -> dict[str, object]:
+    return {
+        "id": new_id(NOW),
+        "organization": cast.organization,
+        "kind": "policy",
+        "subject_id": "pol_1",
+        "title": "Publish",
+        "content": {},
+        "digest": "0" * 64,
+        "loosens": [],
+        "proposed_by_kind": "person",
+        "proposed_by_id": "per_1",
+        "proposed_by_name": "Olu",
+        "proposed_by_person": cast.olu.person,
+        "created_at": NOW,
+        "expires_at": NOW.replace(year=2027),
+    }
+
+
+@pytest.mark.usefixtures("change")
+def test_one_change_of_a_subject_waits(cast: Cast) -> None:
+    with pytest.raises(IntegrityError, match="one_change_of_a_subject_waits"), transaction.atomic():
+        PendingChange.objects.create(**a_change(cast))
+
+
+@pytest.mark.usefixtures("change")
+@pytest.mark.parametrize(
+    ("constraint", "values"),
+    [
+        ("change_kind_is_known", "kind = 'other'"),
+        ("change_has_ended_in_a_known_way", "closed_as = 'approved'"),
+        ("change_has_ended_in_a_known_way", "closed_at = now(), closed_as = 'forgotten'"),
+        ("change_is_approved_by_a_person", "closed_at = now(), closed_as = 'approved'"),
+        (
+            "change_is_approved_by_a_second_person",
+            "closed_at = now(), closed_as = 'approved', closed_by_person_id = proposed_by_person_id",
+        ),
+        ("change_expires_after_creation", "expires_at = created_at"),
+    ],
+)
+def test_a_change_is_what_it_says(constraint: str, values: str) -> None:
+    refuse(constraint, f"update people_pendingchange set {values}")

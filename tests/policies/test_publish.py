@@ -7,29 +7,23 @@ from uuid import uuid4
 import pytest
 from django.db import DatabaseError, transaction
 
-from agents.models import Agent
 from audit.models import Event
 from core.db import rows
 from core.errors import Conflict, Invalid, InvalidMany, NotFound
-from core.ids import Prefix, to_public
-from policies.engine.document import parse
+from people.services import at_once
 from policies.engine.types import Mode
-from policies.models import Policy, PolicyVersion
-from policies.selectors import agents_without_policy, reviewers
+from policies.models import PolicyVersion
 from policies.services import (
-    AssignTo,
     create_policy,
     end_shadow,
-    findings_of,
     publish,
     publish_draft,
     retire,
     save_draft,
-    seen,
 )
 from policies.services.publishing import state_digest
 from tests.factories import NOW, Cast, actor_for, make_cast, public_person
-from tests.policies.samples import daily_limit, document, epoch, events_of, make_agent, make_policy, reload
+from tests.policies.samples import daily_limit, document, epoch, events_of, make_policy, reload
 
 pytestmark = pytest.mark.django_db
 
@@ -43,14 +37,16 @@ def test_publishing_makes_a_version_raises_the_epoch_and_tells_it(people: Cast) 
     olu = actor_for(people.olu)
     policy_id = create_policy(organization_id=people.organization.pk, name="Research", actor=olu, now=NOW)
     before = epoch(people.organization)
-    published = publish(
-        organization_id=people.organization.pk,
-        policy_id=policy_id,
-        document=document(daily_limit("0500.5")),
-        mode=Mode.ENFORCED,
-        note="first",
-        actor=olu,
-        now=NOW,
+    published = at_once(
+        publish(
+            organization_id=people.organization.pk,
+            policy_id=policy_id,
+            document=document(daily_limit("0500.5")),
+            mode=Mode.ENFORCED,
+            note="first",
+            actor=olu,
+            now=NOW,
+        )
     )
     policy = reload(policy_id)
     assert policy.enforced is not None
@@ -65,13 +61,15 @@ def test_publishing_what_is_in_force_changes_nothing(people: Cast) -> None:
     olu = actor_for(people.olu)
     policy = make_policy(people.organization, olu)
     before = epoch(people.organization), events_of(policy.pk)
-    again = publish(
-        organization_id=people.organization.pk,
-        policy_id=policy.pk,
-        document=document(daily_limit("500")),
-        mode=Mode.ENFORCED,
-        actor=olu,
-        now=NOW,
+    again = at_once(
+        publish(
+            organization_id=people.organization.pk,
+            policy_id=policy.pk,
+            document=document(daily_limit("500")),
+            mode=Mode.ENFORCED,
+            actor=olu,
+            now=NOW,
+        )
     )
     assert (again.number, again.is_changed) == (1, False)
     assert (epoch(people.organization), events_of(policy.pk)) == before
@@ -81,15 +79,29 @@ def test_a_shadow_stands_beside_what_is_enforced_and_is_promoted_under_its_own_n
     olu, organization = actor_for(people.olu), people.organization
     policy = make_policy(organization, olu)
     stricter = document(daily_limit("100"))
-    shadow = publish(
-        organization_id=organization.pk, policy_id=policy.pk, document=stricter, mode=Mode.SHADOW, actor=olu, now=NOW
+    shadow = at_once(
+        publish(
+            organization_id=organization.pk,
+            policy_id=policy.pk,
+            document=stricter,
+            mode=Mode.SHADOW,
+            actor=olu,
+            now=NOW,
+        )
     )
     policy = reload(policy.pk)
     assert policy.enforced
     assert policy.shadow
     assert (policy.enforced.number, policy.shadow.number) == (1, 2)
-    promoted = publish(
-        organization_id=organization.pk, policy_id=policy.pk, document=stricter, mode=Mode.ENFORCED, actor=olu, now=NOW
+    promoted = at_once(
+        publish(
+            organization_id=organization.pk,
+            policy_id=policy.pk,
+            document=stricter,
+            mode=Mode.ENFORCED,
+            actor=olu,
+            now=NOW,
+        )
     )
     policy = reload(policy.pk)
     assert promoted.version_id == shadow.version_id == policy.enforced_id
@@ -199,8 +211,15 @@ def test_holidays_of_the_same_document_are_resolved_once_while_they_reach_far_en
 
     def publish_at(now: datetime, rule: dict[str, object]) -> bool:
         sent = document(rule)
-        return publish(
-            organization_id=organization.pk, policy_id=policy.pk, document=sent, mode=Mode.ENFORCED, actor=olu, now=now
+        return at_once(
+            publish(
+                organization_id=organization.pk,
+                policy_id=policy.pk,
+                document=sent,
+                mode=Mode.ENFORCED,
+                actor=olu,
+                now=now,
+            )
         ).is_changed
 
     assert not publish_at(datetime(2027, 12, 31, tzinfo=UTC), holidays())
@@ -258,7 +277,8 @@ def test_a_draft_that_is_in_force_already_does_not_vanish_untold(people: Cast) -
     publish(document=document(daily_limit("9")), mode=Mode.ENFORCED, **by)
     save_draft(document=document(daily_limit("9")), **by)
     told = Event.objects.count()
-    assert not publish_draft(shown=state_digest(reload(policy.pk)), mode=Mode.ENFORCED, **by).is_changed
+    again = at_once(publish_draft(shown=state_digest(reload(policy.pk)), mode=Mode.ENFORCED, **by))
+    assert not again.is_changed
     assert reload(policy.pk).draft is None
     event = Event.objects.latest("id")
     assert (Event.objects.count(), event.action, event.after) == (told + 1, "policy.draft_saved", None)
@@ -310,86 +330,3 @@ def test_the_policy_of_another_organization_is_not_there(people: Cast) -> None:
                 actor=actor_for(people.mallory),
                 now=NOW,
             )
-
-
-# --- Lint -------------------------------------------------------------------------------------------------------------
-
-IMPOSSIBLE = {"key": "hours", "type": "TIME_WINDOW", "windows": [{"from": "09:00", "to": "09:00"}], "time_zone": "UTC"}
-NOBODY_LISTED = {"key": "list", "type": "WHITELIST", "allowed": []}
-
-
-def test_what_lint_calls_an_error_is_never_published(people: Cast) -> None:
-    policy = make_policy(people.organization, actor_for(people.olu))
-    by: Any = {"organization_id": people.organization.pk, "policy_id": policy.pk, "mode": Mode.ENFORCED}
-    with pytest.raises(InvalidMany) as caught:
-        publish(document=document(daily_limit(), IMPOSSIBLE), actor=actor_for(people.olu), now=NOW, **by)
-    ((path, code, detail),) = caught.value.errors
-    assert (path, code) == ("rules[1].windows[0]", "hours_empty")
-    assert detail.endswith("Let the hours end after they begin.")
-
-
-def test_warnings_are_acknowledged_one_by_one(people: Cast) -> None:
-    policy = make_policy(people.organization, actor_for(people.olu))
-    by: Any = {"organization_id": people.organization.pk, "policy_id": policy.pk, "mode": Mode.ENFORCED}
-    sent = document(daily_limit(), NOBODY_LISTED)
-    for codes in ((), ("rule_shadowed",)):
-        with pytest.raises(Invalid) as caught:
-            publish(document=sent, acknowledged=seen(codes), actor=actor_for(people.olu), now=NOW, **by)
-        assert (caught.value.code, caught.value.field) == ("warnings_not_acknowledged", "acknowledge")
-        assert [one["code"] for one in caught.value.facts["warnings"]] == ["whitelist_empty"]  # type: ignore[attr-defined]
-    meant = seen(["whitelist_empty"])
-    assert publish(document=sent, acknowledged=meant, actor=actor_for(people.olu), now=NOW, **by).number == 2
-
-
-def codes_of(policy: Policy, *rules: dict[str, Any]) -> list[tuple[str, str]]:
-    return [(one.code, one.path) for one in findings_of(policy, parse(document(*rules)))]
-
-
-def test_lint_knows_who_can_review(people: Cast) -> None:
-    policy = make_policy(people.organization, actor_for(people.olu))
-    able = len(reviewers(people.organization.pk))
-    ask = {"key": "ask", "type": "APPROVAL_THRESHOLD", "above": {"USD": "5"}}
-    assert codes_of(policy, daily_limit(), ask | {"review": {"approvals": able}}) == []
-    assert codes_of(policy, daily_limit(), ask | {"review": {"approvals": able + 1}}) == [
-        ("reviewers_too_few", "rules[1].review")
-    ]
-    named = {"people": [to_public(Prefix.PERSON, people.rui.person_id)]}
-    assert codes_of(policy, daily_limit(), ask | {"review": named}) == []
-    agent = make_agent(people.organization)
-    Agent.objects.filter(pk=agent.pk).update(owner=people.rui.person)
-    assert codes_of(policy, daily_limit(), ask | {"review": named}) == [
-        ("reviewers_too_few_for_owner", "rules[1].review")
-    ]
-    assert codes_of(policy, daily_limit(), ask | {"review": {"roles": ["owner"]}}) == []
-
-
-def test_lint_knows_the_currency_of_the_organization(people: Cast) -> None:
-    policy = make_policy(people.organization, actor_for(people.olu))
-    euros = {"key": "euros", "type": "SPEND_LIMIT", "daily": {"EUR": "5"}}
-    assert codes_of(policy, euros) == [("currency_uncovered", "rules[0]")]
-    assert codes_of(policy, euros | {"when": {"currencies": ["EUR"]}}) == []
-
-
-def test_lint_knows_the_other_policies_of_the_same_agents(people: Cast) -> None:
-    actor = actor_for(people.olu)
-    research, other = AssignTo(labels=("research",)), AssignTo(labels=("other",))
-    policy = make_policy(people.organization, actor, targets=research)
-    ads = {"key": "ads", "type": "CATEGORY", "allowed": ["ads"]}
-    data = {"key": "data", "type": "CATEGORY", "allowed": ["data"]}
-    make_policy(people.organization, actor, ads, name="Only ads")
-    assert codes_of(policy, daily_limit(), data) == []
-    make_agent(people.organization, labels=("research",))
-    assert codes_of(policy, daily_limit(), data) == [("contradicts_policy", "rules[1]")]
-    assert codes_of(policy, daily_limit(), ads) == []
-    elsewhere = make_policy(people.organization, actor, targets=other, name="Elsewhere")
-    assert codes_of(elsewhere, daily_limit(), data) == []
-
-
-def test_agents_that_nothing_applies_to_are_named(people: Cast) -> None:
-    make_agent(people.organization, "Robin", labels=("research",))
-    make_agent(people.organization, "Alex")
-    assert agents_without_policy(people.organization.pk) == ("Alex", "Robin")
-    shadow = {"targets": AssignTo(organization=True), "mode": Mode.SHADOW}
-    make_policy(people.organization, actor_for(people.olu), name="Shown", **shadow)  # type: ignore[arg-type]
-    make_policy(people.organization, actor_for(people.olu), targets=AssignTo(labels=("research",)))
-    assert agents_without_policy(people.organization.pk) == ("Alex",)

@@ -9,6 +9,7 @@ from django.test.utils import CaptureQueriesContext
 
 from core.actor import Actor, ActorKind
 from core.errors import Invalid, InvalidMany
+from people.services import at_once
 from policies.engine.types import Mode
 from policies.models import Assignment, Policy, PolicyVersion
 from policies.services import AssignTo, Synced, retire, upsert_policy_by_ref
@@ -36,7 +37,7 @@ def send(people: Cast, **changed: Any) -> Synced:
         "actor": replace(APP, organization_id=people.organization.pk),
         "now": NOW,
     }
-    return upsert_policy_by_ref(**{**sent, **changed})
+    return at_once(upsert_policy_by_ref(**{**sent, **changed}))
 
 
 def test_the_first_call_creates_publishes_and_assigns(people: Cast) -> None:

@@ -7,6 +7,7 @@ import pytest
 from django.db import IntegrityError, connection
 
 from core.db import use_case
+from people.services import at_once
 from policies.engine.types import Mode
 from policies.models import Policy, PolicyVersion
 from policies.selectors import policy_by_reference
@@ -52,15 +53,17 @@ def test_simultaneous_syncs_of_one_reference_make_one_policy() -> None:
     def call(_number: int) -> Synced:
         try:
             start.wait()
-            return upsert_policy_by_ref(
-                organization_id=people.organization.pk,
-                external_ref="ours",
-                name="Limits",
-                document=document(daily_limit()),
-                mode=Mode.ENFORCED,
-                targets=AssignTo(organization=True),
-                actor=actor_for(people.olu),
-                now=NOW,
+            return at_once(
+                upsert_policy_by_ref(
+                    organization_id=people.organization.pk,
+                    external_ref="ours",
+                    name="Limits",
+                    document=document(daily_limit()),
+                    mode=Mode.ENFORCED,
+                    targets=AssignTo(organization=True),
+                    actor=actor_for(people.olu),
+                    now=NOW,
+                )
             )
         finally:
             connection.close()

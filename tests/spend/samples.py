@@ -6,6 +6,7 @@ from uuid import UUID
 from core.db import rows
 from core.ids import Prefix, to_public
 from people.models import Member, Organization
+from people.services import at_once
 from spend.services.changes import CounterpartyChange, create_counterparty
 from tests.factories import NOW, actor_for
 
@@ -15,12 +16,14 @@ DOMAIN = "domain:api.openai.com"
 def a_counterparty(member: Member, name: str = "OpenAI", *, external_ref: str | None = None, **fields: Any) -> UUID:
     """A counterparty of the member's organization, with one domain unless told otherwise."""
     change = cast(CounterpartyChange, {"name": name, "identifiers": [DOMAIN]} | fields)
-    return create_counterparty(
-        organization_id=member.organization_id,
-        change=change,
-        external_ref=external_ref,
-        actor=actor_for(member),
-        now=NOW,
+    return at_once(
+        create_counterparty(
+            organization_id=member.organization_id,
+            change=change,
+            external_ref=external_ref,
+            actor=actor_for(member),
+            now=NOW,
+        )
     )
 
 

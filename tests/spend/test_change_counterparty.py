@@ -3,6 +3,7 @@
 import pytest
 
 from core.errors import Conflict, Invalid, NotFound
+from people.services import at_once
 from spend.models import Counterparty
 from spend.selectors.counterparties import CounterpartyView, counterparty_of
 from spend.services import changes
@@ -44,12 +45,14 @@ def identifier(people: Cast, verb: str, text: str) -> None:
 
 
 def upsert(people: Cast, reference: str = "vendor/1", **fields: object) -> Upserted:
-    return changes.upsert_counterparty_by_ref(
-        organization_id=people.organization.pk,
-        external_ref=reference,
-        change=fields,  # type: ignore[arg-type]
-        actor=actor_for(people.olu),
-        now=NOW,
+    return at_once(
+        changes.upsert_counterparty_by_ref(
+            organization_id=people.organization.pk,
+            external_ref=reference,
+            change=fields,  # type: ignore[arg-type]
+            actor=actor_for(people.olu),
+            now=NOW,
+        )
     )
 
 

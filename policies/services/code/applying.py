@@ -12,12 +12,11 @@ from policies.engine.document import Document
 from policies.engine.types import Mode
 from policies.engine.written import PolicyFile
 from policies.models import Policy
-from policies.services.assignments import change_targets
 from policies.services.code.planning import Plan, Wanted, below_path, compare
-from policies.services.policies import leave_force, leave_shadow
-from policies.services.publishing import put_in_force
+from policies.services.in_force import bring_back, put_in_force, take_out_of_force
+from policies.services.policies import leave_shadow
 from policies.services.steps import describe, locked_policy, new_policy
-from policies.services.sync import bring_back
+from policies.services.targets import change_targets
 
 
 @use_case
@@ -49,7 +48,7 @@ def apply_file(
     for one in found.wanted:
         _bring(organization_id, one, note=note, actor=actor, now=now)
     for policy in found.to_retire:
-        leave_force(locked_policy(organization_id, policy.pk), actor=actor, now=now)
+        take_out_of_force(locked_policy(organization_id, policy.pk), actor=actor, now=now)
     raise_epoch(organization_id)
     return found.plan
 

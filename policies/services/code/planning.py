@@ -17,11 +17,11 @@ from policies.engine.rules import BlackoutPeriod, Rule
 from policies.engine.written import PolicyFile, WrittenPolicy, WrittenTargets, file_to_plain
 from policies.models import Policy, PolicyVersion
 from policies.selectors import Targets, agent_ids, every_policy, targets_of
-from policies.services.assignments import AssignTo, checked_targets
 from policies.services.calendars import with_holidays
 from policies.services.code.exporting import written_rules
 from policies.services.findings import finding_facts
-from policies.services.publishing import document_digest, resolved_document
+from policies.services.in_force import document_digest, resolved_document
+from policies.services.targets import AssignTo, checked_targets
 
 MODES: Final = ("rules", "shadow")
 HOLIDAYS_RENEWED: Final = "The public holidays of further years become known; beyond the known ones it denied."

@@ -1,0 +1,71 @@
+"""What the API answers where a change waits for a second person: 202 with the change itself."""
+
+from typing import Any, Final
+from uuid import UUID
+
+from rest_framework import serializers
+from rest_framework.response import Response
+
+from core.ids import Prefix, to_public
+from people.models import ChangeEnd, ChangeKind, PendingChange
+from people.selectors import change_of
+from people.services import Awaiting
+
+ACCEPTED: Final = 202
+WAITING: Final = "waiting"
+
+
+class ProposerOut(serializers.Serializer[Any]):
+    """Who proposed: a person or a key."""
+
+    id = serializers.CharField()
+    name = serializers.CharField()
+
+
+class PendingChangeOut(serializers.Serializer[Any]):
+    """A change that may let more money pass: nothing of it counts until a second person agrees."""
+
+    id = serializers.CharField()
+    kind = serializers.ChoiceField(ChangeKind.values)
+    subject = serializers.CharField(help_text="The id of what would change.")
+    title = serializers.CharField()
+    status = serializers.ChoiceField([WAITING, *ChangeEnd.values])
+    loosens = serializers.ListField(child=serializers.CharField(), help_text="What may let more money pass.")
+    content = serializers.DictField(help_text="Exactly what is agreed to.")
+    digest = serializers.CharField(help_text="SHA-256 of the content in its canonical form.")
+    proposed_by = ProposerOut()
+    created_at = serializers.DateTimeField()
+    expires_at = serializers.DateTimeField()
+    closed_at = serializers.DateTimeField(allow_null=True)
+    reason = serializers.CharField(help_text="Why it was rejected or voided; empty while it waits.")
+
+
+class PendingChangesOut(serializers.Serializer[Any]):
+    """A page of changes, the newest first."""
+
+    data = PendingChangeOut(many=True)  # type: ignore[assignment]
+    next_cursor = serializers.CharField(allow_null=True)
+
+
+def change_out(change: PendingChange) -> dict[str, object]:
+    """Return a change as the API shows it."""
+    return {
+        "id": to_public(Prefix.CHANGE, change.pk),
+        "kind": change.kind,
+        "subject": change.subject_id,
+        "title": change.title,
+        "status": change.closed_as or WAITING,
+        "loosens": change.loosens,
+        "content": change.content,
+        "digest": change.digest,
+        "proposed_by": {"id": change.proposed_by_id, "name": change.proposed_by_name},
+        "created_at": change.created_at,
+        "expires_at": change.expires_at,
+        "closed_at": change.closed_at,
+        "reason": change.reason,
+    }
+
+
+def accepted(organization_id: UUID, awaiting: Awaiting) -> Response:
+    """Return the answer to a call whose change waits."""
+    return Response(change_out(change_of(organization_id, awaiting.public_id)), status=ACCEPTED)

@@ -1,0 +1,117 @@
+"""Changes that wait for a second person, as somebody who is to agree must see them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from agents.models import Agent
+from agents.selectors import agent_of
+from core.ids import Prefix, from_public, to_public
+from people.models import ChangeKind, Member, PendingChange
+from people.selectors import change_of
+from people.services import RIGHTS
+from people.services.organizations import settings_facts
+from policies.engine.changes import RuleChange, rule_changes
+from policies.engine.document import Document
+from policies.engine.lint import Finding
+from policies.selectors import policy_of, rules_of
+from policies.services import findings_of, wanted_from
+from policies.services.calendars import without_dates
+from policies.services.targets import AssignTo, present_targets
+from spend.selectors.counterparties import counterparty_of, pegs_of
+
+Facts = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """What a change would do: rules in words for a policy, and for anything the values before and after."""
+
+    before: Facts
+    after: Facts
+    rules: tuple[RuleChange, ...] = ()
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeShown:
+    """A change and what this viewer may do about it."""
+
+    change: PendingChange
+    public_id: str
+    compared: Compared
+    is_own: bool
+    has_right: bool
+
+    @property
+    def may_agree(self) -> bool:
+        """Whether the viewer can be the second person."""
+        return self.has_right and not self.is_own
+
+
+def change_shown(member: Member, public_id: str) -> ChangeShown:
+    """Return a change as this member sees it; raises `NotFound`."""
+    change = change_of(member.organization_id, public_id)
+    return ChangeShown(
+        change=change,
+        public_id=public_id,
+        compared=compared(change),
+        is_own=change.proposed_by_person_id == member.person_id,
+        has_right=member.may(RIGHTS[ChangeKind(change.kind)]),
+    )
+
+
+def compared(change: PendingChange) -> Compared:
+    """Return what the change would do to its subject as that is now."""
+    organization_id, content = change.organization_id, change.content
+    match ChangeKind(change.kind):
+        case ChangeKind.POLICY:
+            return _of_policy(change)
+        case ChangeKind.COUNTERPARTY:
+            known = counterparty_of(organization_id, from_public(Prefix.COUNTERPARTY, change.subject_id))
+            if "merged" in content:
+                return Compared({}, {"merged": content["merged"]})
+            wanted = content["change"]
+            return Compared({name: _value(getattr(known, name)) for name in wanted}, wanted)
+        case ChangeKind.PEGS:
+            return Compared(pegs_of(organization_id), content["pegs"])
+        case ChangeKind.AGENT:
+            agent = agent_of(organization_id, from_public(Prefix.AGENT, change.subject_id))
+            wanted = content["change"]
+            return Compared({name: _value(getattr(agent, name)) for name in wanted}, wanted)
+        case ChangeKind.SETTINGS:
+            return Compared(settings_facts(change.organization), content)
+
+
+def _of_policy(change: PendingChange) -> Compared:
+    policy = policy_of(change.organization_id, change.subject_id)
+    wanted, targets = wanted_from(change.content), _in_words(present_targets(policy))
+    enforced = without_dates(Document(rules_of(policy.enforced.document) if policy.enforced else ())).rules
+    before: dict[str, Any] = {"name": policy.name, "assigned_to": targets, "retired": policy.retired_at is not None}
+    after = {**before, "name": wanted.name or policy.name, "retired": wanted.is_retired}
+    if wanted.targets is not None:
+        after["assigned_to"] = _in_words(wanted.targets)
+    if wanted.is_retired:
+        return Compared(before, after, rule_changes(enforced, ()))
+    if wanted.document is None:
+        return Compared(before, after)
+    return Compared(before, after, rule_changes(enforced, wanted.document.rules), findings_of(policy, wanted.document))
+
+
+def _in_words(targets: AssignTo) -> str:
+    """Return to whom a policy applies, by names."""
+    names = Agent.objects.filter(pk__in=targets.agents).order_by("name", "id").values_list("name", flat=True)
+    everybody = ["every agent"] if targets.organization else []
+    return ", ".join([*everybody, *(f"label {label}" for label in targets.labels), *names]) or "nobody"
+
+
+def _value(value: object) -> object:
+    """Return a stored value as it stands in a content."""
+    if isinstance(value, list | tuple):
+        return sorted(map(str, value))
+    return value if value is None or isinstance(value, str) else str(value)
+
+
+def public_id_of(change: PendingChange) -> str:
+    """Return `chg_…`."""
+    return to_public(Prefix.CHANGE, change.pk)

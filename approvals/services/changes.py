@@ -1,0 +1,113 @@
+"""A second person agrees to a change that may let more money pass, or does not."""
+
+from datetime import datetime
+from uuid import UUID
+
+from agents.services.changes import apply_to_agent
+from approvals.services.merge import merge_both
+from core.actor import Actor, ActorKind
+from core.db import hold_gate_exclusively, must_be_in_transaction, use_case
+from core.errors import Conflict, Invalid, NotAllowed, NotFound
+from core.ids import Prefix, from_public
+from people.models import REASON_LENGTH, ChangeEnd, ChangeKind, Member, PendingChange
+from people.services import RIGHTS, close, may_still
+from people.services.organizations import apply_settings
+from policies.services import apply_to_policy, policy_to_change
+from spend.services.changes import apply_to_counterparty
+from spend.services.pegs import apply_pegs
+
+
+@use_case
+def approve_change(
+    *, organization_id: UUID, change_id: UUID, digest: str, person_id: UUID, actor: Actor, now: datetime
+) -> ChangeEnd:
+    """Agree to a change as it was shown (`digest`), and make it, behind the gate; from the commit on it counts.
+
+    Returns how the change ended: `approved`, or `voided` and `expired` where it cannot be made any more: then nothing
+    else has happened. Raises `NotFound`, `NotAllowed` (`right_missing`, `own_change`), `Conflict` (`change_closed`,
+    `change_differs`).
+    """
+    hold_gate_exclusively(organization_id)
+    change = _locked(organization_id, change_id)
+    if change.digest != digest:
+        raise Conflict("change_differs", "This is not the change that was shown. Look at it again.")
+    _demand_second_person(change, person_id, actor)
+    if change.expires_at <= now:
+        close(change, ChangeEnd.EXPIRED, reason="", actor=actor, now=now)
+        return ChangeEnd.EXPIRED
+    if not may_still(change):
+        reason = "Who proposed it may no longer make such a change."
+        close(change, ChangeEnd.VOIDED, reason=reason, actor=actor, now=now)
+        return ChangeEnd.VOIDED
+    # From here on it is made: whatever is refused now takes the agreement back with it.
+    close(change, ChangeEnd.APPROVED, reason="", actor=actor, now=now)
+    _apply(change, actor=actor, now=now)
+    return ChangeEnd.APPROVED
+
+
+@use_case
+def reject_change(
+    *, organization_id: UUID, change_id: UUID, reason: str, person_id: UUID, actor: Actor, now: datetime
+) -> None:
+    """Let a change not be made; who proposed it takes it back this way. Raises as `approve_change`, and `Invalid`."""
+    reason = reason.strip()
+    if not 1 <= len(reason) <= REASON_LENGTH:
+        raise Invalid("reason_required", f"Say why, in 1 to {REASON_LENGTH} characters.", field="reason")
+    hold_gate_exclusively(organization_id)
+    change = _locked(organization_id, change_id)
+    if person_id != change.proposed_by_person_id:
+        _demand_right(change, person_id)
+    close(change, ChangeEnd.REJECTED, reason=reason, actor=actor, now=now)
+
+
+def _locked(organization_id: UUID, change_id: UUID) -> PendingChange:
+    """Return the change, locked behind what it changes: whoever edits that, and voids this, locks in this order."""
+    found = PendingChange.objects.filter(organization_id=organization_id, pk=change_id)
+    change = found.first()
+    if change is None:
+        raise NotFound()
+    if change.kind == ChangeKind.POLICY:
+        policy_to_change(organization_id, from_public(Prefix.POLICY, change.subject_id))
+    change = found.select_for_update(of=("self",)).get()
+    if change.closed_at is not None:
+        raise Conflict("change_closed", f"This change was {change.closed_as} meanwhile.", status_now=change.closed_as)
+    return change
+
+
+def _demand_second_person(change: PendingChange, person_id: UUID, actor: Actor) -> None:
+    if actor.kind is not ActorKind.PERSON:
+        raise NotAllowed("person_required", "Only a person agrees to a change.")
+    _demand_right(change, person_id)
+    if person_id == change.proposed_by_person_id:
+        raise NotAllowed("own_change", "Somebody else must agree to what you, or a key that you issued, proposed.")
+
+
+def _demand_right(change: PendingChange, person_id: UUID) -> None:
+    """Read the roles behind the gate: whatever they were when the page was opened, they count as they are now."""
+    members = Member.objects.filter(organization_id=change.organization_id, person_id=person_id)
+    member = members.first()
+    if member is None or not member.may(RIGHTS[ChangeKind(change.kind)]):
+        raise NotAllowed("right_missing", "Whoever agrees to a change needs the right to make it.")
+
+
+def _apply(change: PendingChange, *, actor: Actor, now: datetime) -> None:
+    must_be_in_transaction()
+    organization_id, content = change.organization_id, change.content
+    match ChangeKind(change.kind):
+        case ChangeKind.POLICY:
+            policy = policy_to_change(organization_id, from_public(Prefix.POLICY, change.subject_id))
+            apply_to_policy(policy, content, actor=actor, now=now)
+        case ChangeKind.COUNTERPARTY:
+            found = from_public(Prefix.COUNTERPARTY, change.subject_id)
+            if "merged" in content:
+                merged = from_public(Prefix.COUNTERPARTY, content["merged"])
+                merge_both(organization_id, found, merged, actor=actor, now=now)
+            else:
+                apply_to_counterparty(organization_id, found, content, actor=actor, now=now)
+        case ChangeKind.PEGS:
+            apply_pegs(organization_id, content, actor=actor, now=now)
+        case ChangeKind.AGENT:
+            agent = from_public(Prefix.AGENT, change.subject_id)
+            apply_to_agent(organization_id, agent, content, actor=actor, now=now)
+        case ChangeKind.SETTINGS:
+            apply_settings(organization_id, content, actor=actor, now=now)

@@ -1,0 +1,264 @@
+"""Changes that wait, of whatever kind: counterparties, pegs, labels, settings; their pages and the API."""
+
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from agents.models import Agent
+from agents.services import change_agent
+from approvals.services.merge import merge_counterparties
+from core.errors import Invalid, NotAllowed
+from core.ids import Prefix, from_public, to_public
+from people.models import ChangeEnd, Member, Organization, PendingChange
+from people.services import (
+    OrganizationSettings,
+    at_once,
+    change_settings,
+    issue_organization_key,
+)
+from policies.services import (
+    create_policy,
+    retire,
+    save_draft,
+    set_assignments,
+)
+from policies.services.publishing import state_digest
+from spend.selectors.counterparties import counterparty_of, pegs_of
+from spend.services.changes import (
+    add_identifier,
+    change_counterparty,
+    create_counterparty,
+    set_standing,
+    upsert_counterparty_by_ref,
+)
+from spend.services.pegs import remove_peg, set_peg
+from tests.approvals.second import ALL, RESEARCH, agree, cautious, limit_of, policy_in_force, send, waits
+from tests.factories import NOW, Cast, actor_for, make_cast
+from tests.policies.samples import daily_limit, document, make_agent, reload
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def people() -> Cast:
+    return cautious()
+
+
+# --- Counterparties, pegs, labels, settings ---------------------------------------------------------------------------
+
+
+def test_a_better_standing_and_another_identifier_wait_and_a_worse_standing_goes_alone(people: Cast) -> None:
+    by: Any = {"organization_id": people.organization.pk, "actor": actor_for(people.olu), "now": NOW}
+    payee = at_once(create_counterparty(change={"name": "Acme", "identifiers": ["domain:a.com"]}, **by))
+    change_id = waits(set_standing(counterparty_id=payee, standing="trusted", reason="Known.", **by))
+    assert counterparty_of(people.organization.pk, payee).standing == "unknown"
+    agree(people, change_id)
+    assert counterparty_of(people.organization.pk, payee).standing == "trusted"
+    assert set_standing(counterparty_id=payee, standing="blocked", **by) is None
+    waits(set_standing(counterparty_id=payee, standing="unknown", **by))
+    waits(change_counterparty(counterparty_id=payee, change={"country": "DE"}, **by))
+    assert change_counterparty(counterparty_id=payee, change={"note": "Ours."}, **by) is None
+    added = waits(add_identifier(counterparty_id=payee, identifier="domain:b.com", **by))
+    agree(people, added)
+    assert len(counterparty_of(people.organization.pk, payee).identifiers) == 2
+
+
+def test_a_new_counterparty_begins_unknown_where_a_better_standing_waits(people: Cast) -> None:
+    by: Any = {"organization_id": people.organization.pk, "actor": actor_for(people.olu), "now": NOW}
+    wanted: Any = {"name": "Acme", "standing": "verified"}
+    sent: Any = {"external_ref": "acme", "change": wanted, **by}
+    change_id = waits(upsert_counterparty_by_ref(**sent))
+    assert waits(upsert_counterparty_by_ref(**sent)) == change_id
+    payee = from_public(Prefix.COUNTERPARTY, PendingChange.objects.get(pk=change_id).subject_id)
+    assert counterparty_of(people.organization.pk, payee).standing == "unknown"
+    agree(people, change_id)
+    assert not at_once(upsert_counterparty_by_ref(**sent)).is_new
+    assert counterparty_of(people.organization.pk, payee).standing == "verified"
+
+
+def test_a_merge_waits_for_it_names_more_payees(people: Cast) -> None:
+    by: Any = {"organization_id": people.organization.pk, "actor": actor_for(people.olu), "now": NOW}
+    first, second = (
+        at_once(create_counterparty(change={"name": name, "identifiers": [f"domain:{name}.com"]}, **by))
+        for name in ("first", "second")
+    )
+    change_id = waits(merge_counterparties(kept_id=first, merged_id=second, **by))
+    page = signed_in(people.ada).get(f"/approvals/changes/{to_public(Prefix.CHANGE, change_id)}/").content.decode()
+    assert "it names what identifies second as well" in page
+    assert len(counterparty_of(people.organization.pk, first).identifiers) == 1
+    agree(people, change_id)
+    assert len(counterparty_of(people.organization.pk, first).identifiers) == 2
+
+
+def test_a_peg_waits_whether_it_comes_or_goes(people: Cast) -> None:
+    by: Any = {"organization_id": people.organization.pk, "actor": actor_for(people.olu), "now": NOW}
+    change_id = waits(set_peg(currency="USDC", pegged_to="USD", **by))
+    assert pegs_of(people.organization.pk) == {}
+    agree(people, change_id)
+    assert pegs_of(people.organization.pk) == {"USDC": "USD"}
+    assert set_peg(currency="USDC", pegged_to="USD", **by) is None
+    waits(remove_peg(currency="USDC", **by))
+
+
+def test_a_label_that_goes_waits_and_one_that_comes_goes_alone(people: Cast) -> None:
+    agent = make_agent(people.organization, labels=("research",))
+    by: Any = {
+        "organization_id": people.organization.pk,
+        "agent_id": agent.pk,
+        "actor": actor_for(people.olu),
+        "now": NOW,
+    }
+    assert at_once(change_agent(change={"labels": ["eu", "research"]}, **by)).labels == ["eu", "research"]
+    change_id = waits(change_agent(change={"labels": ["eu"], "owner_id": people.vera.person_id}, **by))
+    agree(people, change_id)
+    changed = Agent.objects.get(pk=agent.pk)
+    assert (changed.labels, changed.owner_id) == (["eu"], people.vera.person_id)
+
+
+def settings(**more: Any) -> OrganizationSettings:
+    given: dict[str, Any] = {
+        "name": "Acme",
+        "currency": "USD",
+        "time_zone": "UTC",
+        "approval_ttl_seconds": 900,
+        "confirmation_amount": None,
+        "needs_four_eyes": True,
+    }
+    return OrganizationSettings(**given | more)
+
+
+def test_to_want_no_four_eyes_any_more_waits_for_a_second_admin(people: Cast) -> None:
+    by: Any = {"organization_id": people.organization.pk, "actor": actor_for(people.ada), "now": NOW}
+    assert at_once(change_settings(settings=settings(name="Acme Ltd"), **by)).name == "Acme Ltd"
+    waits(change_settings(settings=settings(time_zone="Asia/Tokyo"), **by))
+    change_id = waits(change_settings(settings=settings(needs_four_eyes=False), **by))
+    with pytest.raises(NotAllowed) as caught:
+        agree(people, change_id, by=people.olu)
+    assert caught.value.code == "right_missing"
+    assert agree(people, change_id, by=people.oona) is ChangeEnd.APPROVED
+    assert not Organization.objects.get(pk=people.organization.pk).needs_four_eyes
+
+
+def test_four_eyes_are_not_wanted_where_nobody_else_could_agree() -> None:
+    people = make_cast()
+    by: Any = {"organization_id": people.organization.pk, "actor": actor_for(people.oona), "now": NOW}
+    Member.objects.filter(pk=people.ada.pk).update(roles=["operator"])
+    with pytest.raises(Invalid) as caught:
+        change_settings(settings=settings(), **by)
+    assert (caught.value.code, caught.value.field) == ("second_person_missing", "needs_four_eyes")
+    Member.objects.filter(pk=people.ada.pk).update(roles=["admin"])
+    assert at_once(change_settings(settings=settings(), **by)).needs_four_eyes
+
+
+# --- Pages and the API ------------------------------------------------------------------------------------------------
+
+
+def signed_in(member: Member) -> Client:
+    client = Client()
+    client.force_login(member.person)
+    return client
+
+
+def test_a_second_person_sees_what_changes_and_agrees_in_the_inbox(people: Cast) -> None:
+    policy = policy_in_force(people)
+    change_id = waits(send(people, policy, "900"))
+    at = f"/approvals/changes/{to_public(Prefix.CHANGE, change_id)}/"
+    ada, olu, vera = (signed_in(one) for one in (people.ada, people.olu, people.vera))
+    assert at in ada.get("/approvals/").content.decode()
+    assert at in ada.get("/approvals/changes/").content.decode()
+    page = ada.get(at).content.decode()
+    assert "Daily: $500.00 becomes $900.00." in page
+    assert "Agree, and make the change" in page
+    assert "somebody else must agree" in olu.get(at).content.decode()
+    assert "needs the right" in vera.get(at).content.decode()
+    digest = PendingChange.objects.get(pk=change_id).digest
+    assert olu.post(f"{at}approve/", {"digest": digest}).status_code == 403
+    assert vera.post(f"{at}approve/", {"digest": digest}).status_code == 403
+    assert ada.post(f"{at}approve/", {"digest": "0" * 64}).status_code == 409
+    assert ada.post(f"{at}approve/", {"digest": digest}).status_code == 302
+    assert limit_of(policy) == "900.00"
+    assert "Ada agreed" in ada.get(at).content.decode()
+    assert ada.post(f"{at}approve/", {"digest": digest}).status_code == 409
+    assert at not in ada.get("/approvals/").content.decode()
+
+
+def test_a_change_is_rejected_with_a_reason_on_its_page(people: Cast) -> None:
+    change_id = waits(send(people, policy_in_force(people), "900"))
+    at, ada = f"/approvals/changes/{to_public(Prefix.CHANGE, change_id)}/", signed_in(people.ada)
+    assert ada.post(f"{at}reject/", {"reason": ""}).status_code == 422
+    assert ada.post(f"{at}reject/", {"reason": "Too much."}).status_code == 302
+    assert "Too much." in ada.get(at).content.decode()
+    assert ada.post(f"{at}reject/", {"reason": "Too much."}).status_code == 409
+
+
+def test_every_kind_of_change_has_a_page(people: Cast) -> None:
+    by: Any = {"organization_id": people.organization.pk, "actor": actor_for(people.olu), "now": NOW}
+    policy = policy_in_force(people, targets=RESEARCH)
+    agent = make_agent(people.organization, labels=("research",))
+    payee = at_once(create_counterparty(change={"name": "Acme"}, **by))
+    other = at_once(create_counterparty(change={"name": "B"}, **by))
+    set_by: Any = {**by, "actor": actor_for(people.ada)}
+    made = [
+        retire(policy_id=policy.pk, **by),
+        change_agent(agent_id=agent.pk, change={"labels": []}, **by),
+        set_standing(counterparty_id=payee, standing="trusted", **by),
+        add_identifier(counterparty_id=other, identifier="domain:b.com", **by),
+        set_peg(currency="USDC", pegged_to="USD", **by),
+        change_settings(settings=settings(needs_four_eyes=False), **set_by),
+        set_assignments(policy_id=create_policy(name="Idle", **by), targets=ALL, **by),
+    ]
+    ada = signed_in(people.ada)
+    for change_id in [waits(one) for one in made[:-1]]:
+        page = ada.get(f"/approvals/changes/{to_public(Prefix.CHANGE, change_id)}/")
+        assert page.status_code == 200
+        assert "What may let more money pass" in page.content.decode()
+    assert made[-1] is True
+
+
+def test_the_publish_page_says_who_must_agree_and_publishing_says_that_it_waits(people: Cast) -> None:
+    policy, olu = policy_in_force(people), signed_in(people.olu)
+    by: Any = {"organization_id": people.organization.pk, "policy_id": policy.pk, "now": NOW}
+    at = f"/policies/{to_public(Prefix.POLICY, policy.pk)}/draft/publish/"
+    for amount, is_looser in (("400", False), ("900", True)):
+        save_draft(document=document(daily_limit(amount)), actor=actor_for(people.olu), **by)
+        assert ("A second person must agree" in olu.get(at).content.decode()) is is_looser
+    sent = {"mode": "enforced", "note": "More data.", "shown": state_digest(reload(policy.pk))}
+    answer = olu.post(at, sent, follow=True)
+    assert "waits for a second person" in answer.content.decode()
+    assert limit_of(policy) == "500.00"
+    assert PendingChange.objects.get().content["note"] == "More data."
+
+
+def test_the_console_says_that_a_change_waits(people: Cast) -> None:
+    policy, olu = policy_in_force(people, targets=RESEARCH), signed_in(people.olu)
+    answer = olu.post(f"/policies/{to_public(Prefix.POLICY, policy.pk)}/retire/", follow=True)
+    assert "waits for a second person" in answer.content.decode()
+    assert reload(policy.pk).retired_at is None
+
+
+def test_the_api_answers_202_with_the_change_and_the_same_call_with_the_same_one(people: Cast) -> None:
+    issued = issue_organization_key(
+        organization_id=people.organization.pk,
+        name="Back end",
+        scopes=("policies", "provision"),
+        expires_at=None,
+        by=people.ada.person,
+        actor=actor_for(people.ada),
+        now=NOW,
+    )
+    app = Client(headers={"Authorization": f"Bearer {issued.secret}"})
+    body = {"name": "Limits", "document": document(daily_limit("20")), "assigned_to": {"organization": True}}
+    first = app.put("/api/v1/policies/by-ref/ours", body, content_type="application/json")
+    assert first.status_code == 202
+    assert (first.json()["status"], first.json()["kind"]) == ("waiting", "policy")
+    again = app.put("/api/v1/policies/by-ref/ours", body, content_type="application/json")
+    assert (again.status_code, again.json()) == (202, first.json())
+    assert app.get("/api/v1/changes").json()["data"] == [first.json()]
+    assert app.get(f"/api/v1/changes/{first.json()['id']}").json() == first.json()
+    assert app.post("/api/v1/policies", body, content_type="application/json").status_code == 202
+    pegs = app.put("/api/v1/pegs", {"pegs": {"USDC": "USD"}}, content_type="application/json")
+    assert (pegs.status_code, pegs.json()["kind"]) == (202, "peg")
+    agree(people, from_public(Prefix.CHANGE, first.json()["id"]), by=people.olu)
+    done = app.put("/api/v1/policies/by-ref/ours", body, content_type="application/json")
+    assert (done.status_code, done.json()["enforced"]["number"]) == (200, 1)
