@@ -7,6 +7,7 @@ from approvals.api.backtests import Backtests, Cancelling, Changes, OneBacktest
 from approvals.api.changes import ChangesView, ChangeView
 from approvals.api.life import CredentialView, InDoubtView, RecordView, SpendRecordsView, VoidView
 from approvals.api.merge import MergeView
+from approvals.api.simulations import SimulationsView
 
 app_name = "approvals_api"
 
@@ -25,6 +26,7 @@ urlpatterns = [
     path("backtests/<str:backtest_id>/cancel", Cancelling.as_view(), name="backtest_cancel"),
     path("changes", ChangesView.as_view(), name="changes"),
     path("changes/<str:change_id>", ChangeView.as_view(), name="change"),
+    path("simulations", SimulationsView.as_view(), name="simulations"),
     path("spend-records", SpendRecordsView.as_view(), name="spend_records"),
     path("limits", LimitsView.as_view(), name="limits"),
 ]

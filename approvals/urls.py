@@ -38,4 +38,5 @@ urlpatterns = [
     path("backtests/<str:backtest_id>/", views.backtest, name="backtest"),
     path("backtests/<str:backtest_id>/cancel/", views.cancel_backtest, name="cancel_backtest"),
     path("backtests/<str:backtest_id>/changes/<int:number>/", views.backtest_change, name="backtest_change"),
+    path("simulator/", views.simulator, name="simulator"),
 ]

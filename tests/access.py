@@ -88,6 +88,7 @@ PAGES: Final = (
     get("audit/checkpoint/", foreign=404),
     get("audit/history/<str:subject_id>/", status=302, foreign=302),
     *(get(f"{POLICY}backtests/{one}") for one in ("", "summary/")),
+    get("simulator/"),
     *(get(f"{BACKTEST}{one}") for one in ("", "changes/<int:number>/")),
     # What a reader keeps for themselves.
     post("authorizations/filters/save/", READERS, data={"name": "Mine", "query": "status=approved"}),
@@ -346,6 +347,7 @@ CALLS: Final = (
     Call("POST", "backtests", POLICIES, status=202, body={"policy": "<str:policy_id>", "document": RULES}, foreign=404),
     *(Call("GET", f"{BACKTEST_ID}{one}", READ | POLICIES) for one in ("", "/changes")),
     Call("POST", f"{BACKTEST_ID}/cancel", POLICIES),
+    Call("POST", "simulations", READ | POLICIES, body={"imagined": {}, "payment": PAYMENT}),
     # Reading.
     Call("GET", "changes", READ | POLICIES),
     Call("GET", "changes/<str:change_id>", READ | POLICIES),

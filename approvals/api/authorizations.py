@@ -18,9 +18,10 @@ from agents.authentication import AgentAuthentication
 from approvals.api.callers import actor_of, asker_of, reach_of
 from approvals.api.parsing import parse_ask, parse_key
 from approvals.api.shapes import KEY_HEADER, LIST_FILTERS, AskIn, AuthorizationOut, LimitsOut, PageOut, SimulationOut
+from approvals.api.simulations import simulation_json
 from approvals.lifecycle import Status
 from approvals.models import Authorization
-from approvals.selectors.answers import Answer, answer, as_json, decision_json
+from approvals.selectors.answers import Answer, answer, as_json
 from approvals.selectors.limits import Limit, limits_of
 from approvals.selectors.lists import Chosen, authorizations_page
 from approvals.services.authorize import authorize_payment
@@ -33,7 +34,6 @@ from core.money import amount_text
 from core.paging import limit_in, moment_in, text_in
 from people.authentication import OrganizationAuthentication
 from people.roles import Scope
-from policies.engine.stored import decision_to_plain
 from spend.selectors.payees import public_counterparty
 
 POLL_SECONDS: Final = 2
@@ -134,14 +134,7 @@ class SimulateView(APIView):
     def post(self, request: Request) -> Response:
         """Say what would be answered now; nothing is stored and no counter moves."""
         ask, _ = parse_ask(request.data)
-        asker = asker_of(request)
-        situation, decision = simulate_payment(asker, ask, now=clock_now())
-        payee = {
-            "id": situation.payment.counterparty,
-            "name": ask.payee.name,
-            "identifiers": list(ask.payee.identifiers),
-        }
-        return Response({"decision": decision_json(decision_to_plain(decision)), "counterparty": payee})
+        return Response(simulation_json(ask, *simulate_payment(asker_of(request), ask, now=clock_now())))
 
 
 class LimitsView(APIView):

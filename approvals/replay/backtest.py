@@ -92,9 +92,7 @@ class DraftWorld:
             yield self.draft
 
     def _applies(self, agent_id: UUID) -> bool:
-        named = {agent for agent, _ in self.targets.agents}
-        labels = self.labels.get(agent_id, ())
-        return self.targets.organization or agent_id in named or not set(labels).isdisjoint(self.targets.labels)
+        return self.targets.binds(agent_id, self.labels.get(agent_id, ()))
 
 
 @dataclass(frozen=True, slots=True)

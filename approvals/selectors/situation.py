@@ -195,15 +195,17 @@ def look(
     asked_at: datetime,
     now: datetime,
     own: UUID | None = None,
+    policies: tuple[PolicyInForce, ...] | None = None,
 ) -> Situation:
     """Return the situation at `now` of a payment asked for at `asked_at`, without a lock: a snapshot.
 
     `own` is the authorization decided again: what it holds itself is left out. `missing` counters have to be opened
-    first.
+    first. `policies` are judged by in place of those in force.
     """
     payee = payee_in(asker.organization_id, ask.payee, asker.epoch)
     payment = payment_of(asker, ask, payee, asked_at)
-    policies = policies_for(asker.organization_id, asker.agent_id, asker.labels, asker.epoch)
+    if policies is None:
+        policies = policies_for(asker.organization_id, asker.agent_id, asker.labels, asker.epoch)
     wanted = lookback(policies, payment)
     payee_digest = digest_of_payee(ask.payee, payee)
     fingerprint = digest([payee_digest, ask.amount, ask.currency]) if wanted else None

@@ -14,6 +14,7 @@ from approvals.views.changes import approve_change, change, changes, reject_chan
 from approvals.views.inbox import inbox, left, queue_now, request, waiting_count
 from approvals.views.merge import merge
 from approvals.views.shadow import shadow
+from approvals.views.simulator import simulator
 
 __all__ = [
     "agent_authorizations",
@@ -42,6 +43,7 @@ __all__ = [
     "request",
     "save_filter",
     "shadow",
+    "simulator",
     "start_backtest",
     "undo",
     "undo_bulk",

@@ -1,7 +1,7 @@
 """Questions about policies: which are in force for an agent, what a policy looks like now, who drafts and published."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -219,6 +219,11 @@ class Targets:
         """Nobody at all."""
         return not (self.organization or self.labels or self.agents)
 
+    def binds(self, agent_id: UUID, labels: Collection[str]) -> bool:
+        """Say whether the policy applies to an agent with these labels."""
+        is_named = any(agent_id == agent for agent, _ in self.agents)
+        return self.organization or is_named or not set(labels).isdisjoint(self.labels)
+
 
 def policies_page(organization_id: UUID, *, after: str | None = None, limit: int = DEFAULT_PAGE) -> tuple[Policy, ...]:
     """Return policies, retired ones included, oldest first, from behind the policy with the public id `after`."""
@@ -281,6 +286,12 @@ def agents_to_assign(organization_id: UUID) -> tuple[tuple[UUID, str], ...]:
     """Return the agents that are not retired, as (id, name), by name."""
     agents = Agent.objects.filter(organization_id=organization_id, retired_at=None).order_by("name", "id")
     return tuple(agents.values_list("id", "name")[:LARGEST_LIST])
+
+
+def drafts_to_choose(organization_id: UUID) -> tuple[tuple[UUID, str], ...]:
+    """Return the policies that have a draft, as (id, name), by name."""
+    drafted = Policy.objects.filter(organization_id=organization_id, draft__isnull=False, retired_at=None)
+    return tuple(drafted.order_by("name", "id").values_list("id", "name")[:LARGEST_LIST])
 
 
 def labels_in_use(organization_id: UUID) -> tuple[str, ...]:

@@ -26,7 +26,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from core.clock import now as clock_now
-from core.ids import Prefix, to_public
+from core.ids import Prefix, new_id, to_public
 from people.roles import Scope
 from people.services import issue_organization_key
 from spend.payee import PayeeClaim
@@ -63,6 +63,7 @@ GOOD: Final[dict[str, dict[str, Any]]] = {
     "authorizations_ask": PAYMENT,
     "authorizations_record": PAYMENT,
     "authorizations_simulate": PAYMENT,
+    "backtests_start": {"document": DOCUMENT},
     "counterparties_add_identifier": {"identifier": "domain:api.anthropic.com"},
     "counterparties_create": {"name": "Anthropic", "identifiers": ["domain:anthropic.example"], "country": "US"},
     "policies_apply": {"file": FILE, "digest": "0" * 64},
@@ -71,6 +72,7 @@ GOOD: Final[dict[str, dict[str, Any]]] = {
     "policies_publish": {"document": DOCUMENT},
     "policies_sync": POLICY,
     "sealed_credentials_create": {"name": "Card", "secret": "s3cr3t-of-the-provider", "rails": ["card"]},
+    "simulations": {"payment": PAYMENT},
     "spend_records_report": PAYMENT,
 }
 """Members that bring a body past the first look, each put into what was generated now and then."""
@@ -125,6 +127,7 @@ def make_target(url: str) -> Target:
         {
             "agent_id": agents,
             "authorization_id": [to_public(Prefix.AUTHORIZATION, one.answer.id) for one in asked],
+            "backtest_id": [to_public(Prefix.BACKTEST, new_id(now))],
             "counterparty_id": [public(a_counterparty(member)), public(a_counterparty(member, "B", identifiers=[]))],
             "credential_id": [to_public(Prefix.CREDENTIAL, a_credential(member, bound).pk)],
             "external_ref": ["bound", "a/b"],
