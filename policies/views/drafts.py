@@ -17,7 +17,6 @@ from people.roles import Right
 from people.services import Awaiting
 from policies import selectors, services
 from policies.engine.document import SCHEMA_VERSION, Document, rule_to_plain
-from policies.engine.explain import rule_sentence
 from policies.engine.lint import Finding, Level
 from policies.engine.rules import Rule, RuleType
 from policies.engine.types import Mode
@@ -178,8 +177,8 @@ def said(form: RuleForm, rule: Mapping[str, Any] | None) -> dict[str, Any]:
         judged = [form.parsed] if form.parsed else []
     names = form.names_of(set(shown.PAYEE.findall(str([rule_to_plain(one) for one in (*present, *judged)]))))
     return {
-        "sentences": [shown.named(rule_sentence(one), names) for one in judged],
-        "present": [shown.named(rule_sentence(one), names) for one in present],
+        "sentences": [shown.sentence_of(one, names) for one in judged],
+        "present": [shown.sentence_of(one, names) for one in present],
         "week": next((week for one in judged if (week := week_of(one))), ()),
         "is_closing": form.type is RuleType.BLACKOUT_PERIOD,
     }

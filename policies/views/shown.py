@@ -13,12 +13,15 @@ from core.ids import Prefix, to_public
 from policies.engine.document import Document, rule_to_plain
 from policies.engine.explain import rule_sentence
 from policies.engine.lint import Finding, lint
-from policies.engine.rules import Rule
+from policies.engine.rules import Rule, RuleType
 from policies.forms import RULE_FORMS, Directory
+from policies.forms.picks import country_choices
 from policies.models import Policy, PolicyVersion
 from policies.selectors import Targets, reviewers
 
 PAYEE: Final = re.compile(rf"\b{Prefix.COUNTERPARTY.value}_[0-9a-z]{{26}}\b", re.ASCII)
+
+COUNTRY: Final = re.compile(r"\b[A-Z]{2}\b", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +58,7 @@ def rule_line(rule: Rule, names: Mapping[str, str], findings: tuple[Finding, ...
         key=rule.key,
         title=form.title,
         icon=form.icon,
-        sentence=named(rule_sentence(rule), names),
+        sentence=sentence_of(rule, names),
         conditions=tuple(named(one, names) for one in conditions(rule)),
         reviewers=reviewing(rule, names),
         findings=findings,
@@ -108,6 +111,18 @@ def names_in(request: HttpRequest, *several: Sequence[Rule]) -> dict[str, str]:
     written = "".join(str(rule_to_plain(rule)) for rules in several for rule in rules)
     ids = set(PAYEE.findall(written))
     return reviewer_names(member.organization_id) | (dict(directory.names(ids)) if directory and ids else {})
+
+
+def sentence_of(rule: Rule, names: Mapping[str, str]) -> str:
+    """Return what a rule says, with the names of counterparties and countries."""
+    return in_words(rule_sentence(rule), rule.type, names)
+
+
+def in_words(text: str, kind: RuleType, names: Mapping[str, str]) -> str:
+    """Return a sentence about a rule with the names of counterparties, and of countries where the rule is of them."""
+    if kind is RuleType.GEOGRAPHIC:
+        text = COUNTRY.sub(lambda found: dict(country_choices()).get(found[0], found[0]), text)
+    return named(text, names)
 
 
 def named(text: str, names: Mapping[str, str]) -> str:

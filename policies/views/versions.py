@@ -168,8 +168,9 @@ def differences(old: Sequence[Rule], new: Sequence[Rule], names: Mapping[str, st
 
 def with_names(change: RuleChange, names: Mapping[str, str]) -> RuleChange:
     """Return a change with names in place of ids in its sentences."""
-    parameters = [replace(one, sentence=shown.named(one.sentence, names)) for one in change.parameters]
-    before, after = (shown.named(text, names) for text in (change.before, change.after))
+    kind = RuleType(change.type)
+    parameters = [replace(one, sentence=shown.in_words(one.sentence, kind, names)) for one in change.parameters]
+    before, after = (shown.in_words(text, kind, names) for text in (change.before, change.after))
     return replace(change, before=before, after=after, parameters=tuple(parameters))
 
 

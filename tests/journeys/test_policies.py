@@ -97,7 +97,7 @@ def test_a_country_is_added_with_enter_and_the_keyboard_goes_on(open_for: OpenFo
         expect(olu.page.get_by_role("checkbox", name=country)).to_be_checked()
         expect(typed).to_be_focused()
         expect(typed).to_have_value("")
-    expect(olu.page.locator("#said")).to_contain_text("Only to counterparties in DE or FR.")
+    expect(olu.page.locator("#said")).to_contain_text("Only to counterparties in Germany or France.")
 
 
 def test_a_form_with_chips_faults_and_a_week_shuts_nobody_out(window: Window) -> None:

@@ -182,6 +182,15 @@ def test_what_a_rule_says_is_told_while_it_is_written_and_stored_by_nobody(peopl
     assert reload(policy.pk).draft is None
 
 
+def test_countries_are_named_in_sentences_and_codes_elsewhere_are_left_alone(people: Cast) -> None:
+    abroad = {"key": "abroad", "type": "GEOGRAPHIC", "blocked": ["KP", "US"]}
+    rules = (abroad, daily_limit(time_zone="GB"))
+    policy, olu = make_policy(people.organization, actor_for(people.olu), *rules), signed_in(people.olu)
+    page = text_of(olu.get(f"/policies/{public(policy)}/").content)
+    assert "Never to counterparties in North Korea or United States." in page
+    assert "At most $500.00 a day (GB)." in page
+
+
 def test_hours_are_drawn_as_a_week(people: Cast) -> None:
     night = {"key": "night", "type": "TIME_WINDOW", "windows": [{"days": ["sun"], "from": "22:30", "to": "02:00"}]}
     policy = make_policy(people.organization, actor_for(people.olu), night)
