@@ -13,10 +13,10 @@ from core.ids import Prefix, from_public, to_public
 from policies.engine.changes import ChangeKind, RuleChange, loosenings, rule_changes
 from policies.engine.document import Document
 from policies.engine.lint import Finding, Level, lint
-from policies.engine.rules import BlackoutPeriod, Rule
+from policies.engine.rules import BlackoutPeriod, Holidays, Rule
 from policies.engine.written import PolicyFile, WrittenPolicy, WrittenTargets, file_to_plain
 from policies.models import Policy, PolicyVersion
-from policies.selectors import Targets, agent_ids, every_policy, targets_of
+from policies.selectors import Targets, agent_ids, every_policy, rules_of, targets_of
 from policies.services.calendars import with_holidays
 from policies.services.code.exporting import written_rules
 from policies.services.findings import finding_facts
@@ -25,6 +25,7 @@ from policies.services.targets import AssignTo, checked_targets
 
 MODES: Final = ("rules", "shadow")
 HOLIDAYS_RENEWED: Final = "The public holidays of further years become known; beyond the known ones it denied."
+ORDER_CHANGED: Final = "The same rules stand in another order, which changes no answer."
 """The rules are the same, and the version would be another one."""
 
 
@@ -154,14 +155,15 @@ def _facts(policy: Policy, targets: Targets) -> list[object]:
 def _wanted(
     organization_id: UUID, file: PolicyFile, stored: Iterable[Policy], targets: dict[UUID, Targets]
 ) -> tuple[Wanted, ...]:
-    known = {to_public(Prefix.POLICY, one.pk): one for one in stored}
-    known |= {one.external_ref: one for one in stored if one.external_ref is not None}
+    # Apart, for an app may call one policy by what is the id of another.
+    by_id = {to_public(Prefix.POLICY, one.pk): one for one in stored}
+    by_reference = {one.external_ref: one for one in stored if one.external_ref is not None}
     agents = _agents(organization_id, file)
     faults: list[tuple[str, str, str]] = []
     wanted: list[Wanted] = []
     for index, written in enumerate(file.policies):
         path = f"policies[{index}]"
-        policy = known.get(written.id or written.ref or "")
+        policy = by_reference.get(written.ref or "") if written.id is None else by_id.get(written.id)
         if policy is None and written.id is not None:
             faults.append((f"{path}.id", "policy_unknown", "There is no such policy. A new one has a ref."))
         if policy is not None and any(one.policy is not None and one.policy.pk == policy.pk for one in wanted):
@@ -232,12 +234,10 @@ def _planned(one: Wanted, now: datetime) -> Planned:
             detail = "A version is enforced, and the file has no rules for it. To take it out of force, retire it."
             raise InvalidMany([(f"{one.path}.rules", "rules_missing", detail)])
         old = written_rules(version)
-        told = list(_rules_in_words(mode, old, rules)) or [HOLIDAYS_RENEWED]
-        changes += told
+        renewed = [HOLIDAYS_RENEWED] if _renews_holidays(one, version, rules, now) else []
+        changes += [*_rules_in_words(mode, old, rules), *renewed] or [ORDER_CHANGED]
         if mode == "rules":
-            loosens += [each.detail for each in loosenings(old, rules)] or [
-                one for one in told if one == HOLIDAYS_RENEWED
-            ]
+            loosens += [*(each.detail for each in loosenings(old, rules)), *renewed]
     loosens += _loosened_otherwise(one)
     step = Step.CHANGE if changes else Step.NOTHING
     return Planned(written.label, written.name, step, tuple(changes), tuple(loosens), findings)
@@ -254,6 +254,18 @@ def _is_in_force(one: Wanted, version: PolicyVersion | None, rules: tuple[Rule, 
     if not any(isinstance(one, BlackoutPeriod) and one.holidays for one in rules):
         return version.digest == document_digest(Document(rules))
     return version.digest == document_digest(resolved(one, rules, now))
+
+
+def _renews_holidays(one: Wanted, version: PolicyVersion | None, rules: tuple[Rule, ...], now: datetime) -> bool:
+    """Say whether a rule that stays would know the holidays of the same place for another time."""
+    before = _holidays_of(rules_of(version.document) if version else ())
+    after = _holidays_of(resolved(one, rules, now).rules)
+    return any(place in before and before[place] != of for place, of in after.items())
+
+
+def _holidays_of(rules: Iterable[Rule]) -> dict[tuple[str, str, str | None], Holidays]:
+    known = [(rule.key, rule.holidays) for rule in rules if isinstance(rule, BlackoutPeriod) and rule.holidays]
+    return {(key, of.country, of.subdivision): of for key, of in known}
 
 
 def resolved(one: Wanted, rules: tuple[Rule, ...], now: datetime) -> Document:
