@@ -25,7 +25,7 @@ from policies.selectors import Targets, policies_of, targets_of
 from policies.services import Suggestion, Wish, put_suggestions, suggest
 from policies.services.drafts import draft_rules
 from policies.services.publishing import state_digest
-from spend.selectors.counterparties import counterparty_names
+from spend.selectors.counterparties import present_counterparty
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,13 +90,13 @@ def always(request: MemberRequest, public_id: str) -> HttpResponse:
 def wish_of(shown: Detail, up_to: Decimal) -> Wish:
     """Return what a person means who always wants to allow such a payment."""
     one = shown.authorization
-    payee = one.counterparty_id
-    names = counterparty_names(one.organization_id, [payee]) if payee else {}
+    # A rule that names who was merged since would deny the one that is left.
+    payee = present_counterparty(one.organization_id, one.counterparty_id) if one.counterparty_id else None
     return Wish(
         agent=shown.agent_id,
         agent_name=one.agent.name,
-        counterparty=to_public(Prefix.COUNTERPARTY, payee) if payee else None,
-        payee=names.get(payee, "the payee") if payee else "the payee",
+        counterparty=payee.public_id if payee else None,
+        payee=payee.name if payee else "the payee",
         up_to=up_to,
         currency=one.counting_currency,
         origin=shown.public_id,

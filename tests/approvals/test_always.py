@@ -8,6 +8,7 @@ import pytest
 from django.test import Client
 
 from approvals.models import Authorization
+from approvals.services.merge import merge_counterparties
 from audit.models import Event
 from core.canonical import digest
 from core.ids import Prefix, to_public
@@ -19,6 +20,7 @@ from spend.models import Counterparty
 from spend.payee import PayeeClaim
 from tests.approvals.world import World, add_agent, ask, make_world, put_policy, say_yes, stored
 from tests.factories import NOW, actor_for
+from tests.spend.samples import a_counterparty
 
 pytestmark = pytest.mark.django_db
 
@@ -238,6 +240,26 @@ def test_it_can_still_be_wished_when_the_payment_is_approved() -> None:
     assert say_yes(one, world.cast.rui) == "approved"
     drafted(signed_in(world.cast.olu), one, "80")
     assert only_policy().draft is not None
+
+
+@pytest.mark.parametrize("rule", [THRESHOLD, LIST], ids=["threshold", "list"])
+def test_who_was_merged_since_is_let_pass_under_the_one_that_is_left(rule: dict[str, Any]) -> None:
+    world = make_world(rule)
+    one = stored(ask(world, "60"))
+    kept = a_counterparty(world.cast.olu, "Open AI", identifiers=["domain:openai.example"])
+    assert one.counterparty_id is not None
+    merge_counterparties(
+        organization_id=world.organization_id,
+        kept_id=kept,
+        merged_id=one.counterparty_id,
+        actor=actor_for(world.cast.olu),
+        now=NOW,
+    )
+    olu = signed_in(world.cast.olu)
+    drafted(olu, one, "80")
+    publish_as_shown(olu, only_policy())
+    assert outcome(world, "80") == "allow"
+    assert outcome(world, "80.01") == "review"
 
 
 def test_the_history_names_the_request_and_the_notes_go_with_the_draft() -> None:
