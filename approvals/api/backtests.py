@@ -17,7 +17,7 @@ from approvals.services.backtests import Wanted, cancel_backtest, start_backtest
 from core.canonical import moment_text
 from core.clock import now as clock_now
 from core.errors import Invalid
-from core.ids import Prefix, from_public, to_public
+from core.ids import EPOCH, Prefix, from_public, to_public
 from people.authentication import OrganizationAuthentication, OrganizationCaller
 from people.roles import Scope
 from policies.api.calls import demanded, read
@@ -146,7 +146,7 @@ class Backtests(APIView):
         until = sent.get("until", now)
         wanted = Wanted(
             policy_id=from_public(Prefix.POLICY, sent["policy"]),
-            since=sent.get("since", until - DEFAULT_PERIOD),
+            since=sent["since"] if "since" in sent else max(until, EPOCH) - DEFAULT_PERIOD,
             until=until,
             document=sent.get("document"),
             agent_id=from_public(Prefix.AGENT, sent["agent"]) if "agent" in sent else None,

@@ -20,7 +20,7 @@ from core.actor import Actor
 from core.canonical import digest
 from core.db import use_case
 from core.errors import Conflict, ContoError, Invalid, NotFound
-from core.ids import Prefix, from_public, new_id, to_public
+from core.ids import EPOCH, Prefix, from_public, new_id, to_public
 from policies.engine.document import Document, parse, to_plain
 from policies.engine.rules import BlackoutPeriod, Rule
 from policies.models import Policy
@@ -257,8 +257,9 @@ def _with_both(one: Rule, other: Rule) -> Rule:
 
 
 def _demand_period(wanted: Wanted, now: datetime) -> None:
-    if wanted.since >= min(wanted.until, now):
-        raise Invalid("period_invalid", "The period ends before it begins, or lies in the future.", field="since")
+    if not EPOCH <= wanted.since < min(wanted.until, now):
+        detail = "The period ends before it begins, lies in the future, or begins before 1970."
+        raise Invalid("period_invalid", detail, field="since")
     if wanted.until - wanted.since > LONGEST_PERIOD:
         raise Invalid("period_invalid", f"The period has at most {LONGEST_PERIOD.days} days.", field="since")
 

@@ -174,6 +174,8 @@ def test_a_back_end_asks_over_the_api_and_reads_what_came_out(world: World) -> N
         ({"assigned_to": {}}, 422, "targets_missing"),
         ({"since": "2099-01-01T00:00:00Z"}, 422, "period_invalid"),
         ({"until": "yesterday"}, 422, "invalid"),
+        ({"until": "0001-01-02T00:00:00Z"}, 422, "period_invalid"),
+        ({"since": "0001-01-01T00:00:00Z", "until": "0005-01-01T00:00:00Z"}, 422, "period_invalid"),
         ({"document": {"schema": 2}}, 422, "schema_unknown"),
         ({"agent": "agt_nobody"}, 404, "not_found"),
         ({"policy": "pol_nobody"}, 404, "not_found"),
