@@ -344,7 +344,7 @@ CALLS: Final = (
     Call("PUT", f"{POLICY_ID}/assignments", POLICIES, body={"organization": True}),
     Call("POST", f"{POLICY_ID}/retire", POLICIES),
     Call("GET", "backtests", READ | POLICIES),
-    Call("POST", "backtests", POLICIES, status=202, body={"policy": "<str:policy_id>", "document": RULES}, foreign=404),
+    Call("POST", "backtests", POLICIES, status=202, body={"policy": "<str:policy_id>", "document": RULES}, foreign=422),
     *(Call("GET", f"{BACKTEST_ID}{one}", READ | POLICIES) for one in ("", "/changes")),
     Call("POST", f"{BACKTEST_ID}/cancel", POLICIES),
     Call("POST", "simulations", READ | POLICIES, body={"imagined": {}, "payment": PAYMENT}),

@@ -10,7 +10,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from agents.api.shapes import TextField
-from approvals.api.callers import actor_of
+from approvals.api.callers import actor_of, named_in
 from approvals.models import Backtest
 from approvals.selectors import backtests as selectors
 from approvals.services.backtests import Wanted, cancel_backtest, start_backtest
@@ -126,7 +126,8 @@ class Backtests(APIView):
     def get(self, request: Request) -> Response:
         """Return the newest backtests."""
         caller, policy = demanded(request, Scope.READ), request.query_params.get("policy")
-        of = None if policy is None else from_public(Prefix.POLICY, policy)
+        with named_in("policy"):
+            of = None if policy is None else from_public(Prefix.POLICY, policy)
         found = selectors.backtests_of(caller.organization_id, policy_id=of)
         return Response({"data": [backtest_json(row) for row in found]})
 
@@ -144,15 +145,18 @@ class Backtests(APIView):
         caller, now = demanded(request, Scope.POLICIES), clock_now()
         sent = read(BacktestIn, request)
         until = sent.get("until", now)
-        wanted = Wanted(
-            policy_id=from_public(Prefix.POLICY, sent["policy"]),
-            since=sent["since"] if "since" in sent else max(until, EPOCH) - DEFAULT_PERIOD,
-            until=until,
-            document=sent.get("document"),
-            agent_id=from_public(Prefix.AGENT, sent["agent"]) if "agent" in sent else None,
-            targets=_targets(caller, sent),
-        )
-        started = start_backtest(wanted, organization_id=caller.organization_id, actor=actor_of(request), now=now)
+        with named_in("agent"):
+            agent = from_public(Prefix.AGENT, sent["agent"]) if "agent" in sent else None
+        with named_in("policy"):
+            wanted = Wanted(
+                policy_id=from_public(Prefix.POLICY, sent["policy"]),
+                since=sent["since"] if "since" in sent else max(until, EPOCH) - DEFAULT_PERIOD,
+                until=until,
+                document=sent.get("document"),
+                agent_id=agent,
+                targets=_targets(caller, sent),
+            )
+            started = start_backtest(wanted, organization_id=caller.organization_id, actor=actor_of(request), now=now)
         return Response(backtest_json(selectors.backtest_of(caller.organization_id, started)), status=ACCEPTED)
 
 

@@ -1,5 +1,7 @@
 """Who calls the API of authorizations, and what the call may reach."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -8,7 +10,7 @@ from rest_framework.request import Request
 from agents.authentication import AgentCaller
 from approvals.selectors.situation import Asker
 from core.actor import Actor
-from core.errors import NotAllowed
+from core.errors import Invalid, NotAllowed, NotFound
 from core.http import address_of, request_id_of
 from people.authentication import OrganizationCaller
 from people.roles import Scope
@@ -48,6 +50,15 @@ def actor_of(request: Request) -> Actor:
     assert isinstance(caller, AgentCaller | OrganizationCaller), "every call is authenticated"
     plain = request._request  # noqa: SLF001 - DRF has no other way to Django's request
     return caller.actor(request_id_of(plain), address_of(plain))
+
+
+@contextmanager
+def named_in(field: str) -> Iterator[None]:
+    """Say of what a member of the body names and nobody knows that the member is wrong: 404 is for addresses."""
+    try:
+        yield
+    except NotFound as error:
+        raise Invalid("id_unknown", "There is nothing of this id.", field=field) from error
 
 
 def reach_of(request: Request, *scopes: Scope) -> Reach:

@@ -11,6 +11,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from agents.api.shapes import TextField
+from approvals.api.callers import named_in
 from approvals.api.parsing import parse_ask
 from approvals.api.shapes import AskIn, SimulationOut
 from approvals.selectors.answers import decision_json
@@ -68,8 +69,9 @@ class SimulationsView(APIView):
         at: datetime = sent.get("at", clock_now())
         asker = _asker(caller.organization_id, sent)
         policies = None
-        if "draft_of" in sent:
-            policies = policies_with_draft(asker, from_public(Prefix.POLICY, sent["draft_of"]), now=at)
+        with named_in("draft_of"):
+            if "draft_of" in sent:
+                policies = policies_with_draft(asker, from_public(Prefix.POLICY, sent["draft_of"]), now=at)
         return Response(simulation_json(ask, *simulate_payment(asker, ask, now=at, policies=policies)))
 
 
@@ -87,6 +89,7 @@ def _asker(organization_id: UUID, sent: dict[str, Any]) -> Asker:
     if ("agent" in sent) == ("imagined" in sent):
         raise Invalid("agent_required", "Send either `agent` or `imagined`.", field="agent")
     if "agent" in sent:
-        return asker_to_simulate(organization_id, from_public(Prefix.AGENT, sent["agent"]))
+        with named_in("agent"):
+            return asker_to_simulate(organization_id, from_public(Prefix.AGENT, sent["agent"]))
     imagined = sent["imagined"]
     return imagined_asker(organization_id, labels=imagined["labels"], time_zone=imagined.get("time_zone"))

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Final
 
 from core.span import CounterKey, Measure, Tally, bucket_of, first_counted_bucket
-from policies.engine.types import CounterMove
+from policies.engine.types import CounterMove, Payment
 from spend.selectors.openings import Opened
 
 ZERO: Final = Decimal(0)
@@ -112,6 +112,9 @@ class Books:
         for key in keys:
             if key.measure is Measure.AMOUNT:
                 self._post(entry, key, entry.total)
+
+    def note(self, entry: Entry, payment: Payment, *, is_ask: bool) -> None:
+        """Hear of an entry once it is posted; whoever may have to open counters again keeps it."""
 
     def move(self, entry: Entry, *, held: Decimal, spent: Decimal, returned: Decimal) -> None:
         """Set what an entry sets aside, has spent and got back; the counters of its postings follow."""

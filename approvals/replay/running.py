@@ -59,6 +59,8 @@ class _Prepared:
     policies: tuple[PolicyInForce, ...]
     keys: tuple[CounterKey, ...]
     lookback: Lookback | None
+    time_zone: str
+    frozen: tuple[str, ...]
 
 
 @dataclass(slots=True)
@@ -116,10 +118,10 @@ class Run:
                 self.is_paid[payee] = True
 
     def _prepared(self, asked: Asked) -> _Prepared:
-        payment = self.world.payment_of(asked)
         policies = self.world.policies_at(asked.agent_id, asked.asked_at)
-        keys = counters_needed(policies, payment, self.world.time_zone)
-        return _Prepared(asked, payment, policies, keys, lookback(policies, payment))
+        payment, zone = self.world.payment_of(asked), self.world.time_zone
+        keys, frozen = counters_needed(policies, payment, zone), self.world.frozen_at(asked)
+        return _Prepared(asked, payment, policies, keys, lookback(policies, payment), zone, frozen)
 
     def _decided(self, one: _Prepared) -> Decided:
         facts = self._facts(one)
@@ -133,11 +135,11 @@ class Run:
         earlier, unread = self.twins.earlier(same, wanted, asked.asked_at) if wanted else ((), None)
         return Facts(
             now=asked.asked_at,
-            time_zone=self.world.time_zone,
+            time_zone=one.time_zone,
             tallies=self.books.tallies(one.keys, asked.asked_at),
             earlier=earlier,
             has_paid_counterparty=self.has_paid(one.policies, payment),
-            frozen=self.world.frozen_at(asked),
+            frozen=one.frozen,
             unread_before=unread,
         )
 
@@ -169,11 +171,13 @@ class Run:
             if not asked.is_approved and asked.has_paid:
                 # Whoever pays without an approval does so whatever was answered.
                 self.books.post_money(entry, decided.keys)
+                self.books.note(entry, decided.payment, is_ask=False)
                 self._schedule(entry, [replace(step, held=ZERO) for step in asked.course], None)
             return
         is_new = becomes_paid(asked, decided.decision.outcome)
         entry.held, entry.spent = (ZERO, asked.amount) if is_new else (asked.amount, ZERO)
         self.books.post(entry, decided.decision.moves)
+        self.books.note(entry, decided.payment, is_ask=True)
         same = asked.agent_id, asked.payee_digest, decided.payment.amount, decided.payment.currency
         if decided.lookback is not None:
             self.twins.add(same, asked.id, decided.payment, entry)
@@ -194,10 +198,11 @@ class Run:
                 self.books.move(entry, held=ZERO, spent=entry.spent, returned=entry.returned + one.amount)
             return
         entry = self.holds[one.hold_id] = Entry(one.asked_at, spent=one.amount)
-        policies = self.world.policies_at(one.agent_id, one.at)
-        keys = counters_needed(policies, self._payment_of(one), self.world.time_zone)
+        policies, payment = self.world.policies_at(one.agent_id, one.at), self._payment_of(one)
+        keys = counters_needed(policies, payment, self.world.time_zone)
         self.books.open(keys)
         self.books.post_money(entry, keys)
+        self.books.note(entry, payment, is_ask=False)
 
     def _payment_of(self, one: Unasked) -> Payment:
         return Payment(

@@ -177,8 +177,8 @@ def test_a_back_end_asks_over_the_api_and_reads_what_came_out(world: World) -> N
         ({"until": "0001-01-02T00:00:00Z"}, 422, "period_invalid"),
         ({"since": "0001-01-01T00:00:00Z", "until": "0005-01-01T00:00:00Z"}, 422, "period_invalid"),
         ({"document": {"schema": 2}}, 422, "schema_unknown"),
-        ({"agent": "agt_nobody"}, 404, "not_found"),
-        ({"policy": "pol_nobody"}, 404, "not_found"),
+        ({"agent": "agt_nobody"}, 422, "id_unknown"),
+        ({"policy": "pol_nobody"}, 422, "id_unknown"),
         ({"colour": "red"}, 422, "field_unknown"),
     ],
 )
