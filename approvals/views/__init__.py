@@ -15,6 +15,7 @@ from approvals.views.inbox import inbox, left, queue_now, request, waiting_count
 from approvals.views.merge import merge
 from approvals.views.shadow import shadow
 from approvals.views.simulator import simulator
+from approvals.views.unmet import unmet
 
 __all__ = [
     "agent_authorizations",
@@ -47,6 +48,7 @@ __all__ = [
     "start_backtest",
     "undo",
     "undo_bulk",
+    "unmet",
     "void",
     "waiting_count",
 ]

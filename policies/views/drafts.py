@@ -12,6 +12,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from core.clock import now as clock_now
 from core.errors import Conflict, ContoError, Invalid, InvalidMany
 from core.ids import Prefix, to_public
+from core.span import ANY_PAYMENT
 from people.permissions import MemberRequest, actor_of, needs, tell_waiting
 from people.roles import Right
 from people.services import Awaiting
@@ -258,6 +259,7 @@ def publish_page(request: MemberRequest, policy: Policy, form: PublishForm, *, s
         "form": form,
         "differences": differences(old, rules, shown.names_in(request, old, rules)),
         "findings": shown.finding_lines(rules, findings),
+        "has_conditions": any(rule.when != ANY_PAYMENT for rule in rules),
         "loosens": loosenings_of(policy, rules=rules) if policy.organization.needs_four_eyes else (),
         "in_force": in_force,
         "targets": shown.targets_in_words(selectors.targets_of((policy,))[policy.pk]),
