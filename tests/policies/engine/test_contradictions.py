@@ -40,6 +40,7 @@ POSSIBLE: Final = [
     (rule("WHITELIST", allowed=["domain:a.com"]), rule("COUNTERPARTY", blocked=["domain:b.com"])),
     (rule("WHITELIST", allowed=[]), rule("COUNTERPARTY", blocked=["domain:b.com"])),
     (rule("WHITELIST", allowed=["domain:a.com"]), rule("WHITELIST", allowed=[CPT])),
+    (rule("WHITELIST", allowed=[]), rule("WHITELIST", allowed=[CPT])),
     (rule("TIME_WINDOW", windows=[MORNING]), rule("TIME_WINDOW", windows=[NOON], time_zone="Asia/Tokyo")),
     (rule("TIME_WINDOW", windows=[MORNING]), rule("TIME_WINDOW", windows=[MORNING])),
     (rule("TIME_WINDOW", windows=[MORNING]), rule("BLACKOUT_PERIOD", hours=[NOON])),

@@ -20,6 +20,10 @@ def found(*rules: dict[str, Any]) -> list[tuple[str, str]]:
     return [(one.code, one.path) for one in findings]
 
 
+def said(*rules: dict[str, Any]) -> list[tuple[Level, str]]:
+    return [(one.level, one.detail) for one in lint(parse({"schema": 1, "rules": list(rules)}))]
+
+
 def rule(kind: str, **more: Any) -> dict[str, Any]:
     return {"key": "it", "type": kind, **more}
 
@@ -185,6 +189,21 @@ def test_a_rule_that_another_one_shadows() -> None:
     assert found(narrow, wide) == [("rule_shadowed", "rules[0]")]
     assert found(wide, {**narrow, "daily": {"USD": "1.00"}}) == []
     assert found(GUARD, {**GUARD, "key": "twin"}) == [("rule_shadowed", "rules[1]")]
+
+
+def test_warnings_say_which_amounts_and_rules_they_are_about() -> None:
+    caps = {"key": "guard", "type": "SPEND_LIMIT", "per_transaction": TEN, "daily": USD}
+    assert said(caps) == [(Level.WARNING, "Per transaction $10.00 is never reached: daily ends at $5.00.")]
+    twin = {"key": "twin", "type": "SPEND_LIMIT", "daily": USD}
+    shadow = "The rule guard is at least as strict for every payment, so this one changes nothing."
+    assert said(GUARD, twin) == [(Level.WARNING, shadow)]
+    single = {"key": "guard", "type": "SPEND_LIMIT", "per_transaction": USD | {"EUR": "4.00"}}
+    threshold = rule("APPROVAL_THRESHOLD", above=USD | {"EUR": "6.00"})
+    unreached = "Nobody is ever asked: above {} the rule guard denies already ({} per transaction)."
+    assert said(single, threshold) == [
+        (Level.WARNING, unreached.format("€6.00", "€4.00")),
+        (Level.WARNING, unreached.format("$5.00", "$5.00")),
+    ]
 
 
 def test_two_rules_that_nothing_can_pass() -> None:

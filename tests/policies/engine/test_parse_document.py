@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.errors import Invalid
+from core.errors import Invalid, InvalidMany
 from core.money import LARGEST_AMOUNT
 from policies.engine import values
 from policies.engine.document import MAX_RULES, Document, json_schema, parse, rule_to_plain, to_plain
@@ -276,6 +276,9 @@ def test_what_is_no_identifier_at_all(sent: object, code: str) -> None:
 def test_of_an_id_that_is_none_it_is_said_whose_it_had_to_be() -> None:
     with pytest.raises(Invalid, match=r"^Must be the id of a counterparty, such as cpt_….$"):
         values.read_identifier("cpt_x", "allowed")
+    with pytest.raises(InvalidMany) as refused:
+        parse(document(limit(review={"people": ["rui"]})))
+    assert [detail for _, _, detail in refused.value.errors] == ["Must be the id of a person, such as per_…."]
 
 
 @law

@@ -53,6 +53,7 @@ STRICTER: Final[list[Case]] = [
     ("BUDGET_ALLOCATION", {"amount": TEN, "period": "day"}, {"amount": FIVE, "period": "day"}),
     ("COUNTERPARTY", {"blocked": ["domain:a.example.com"]}, {"blocked": ["domain:*.example.com"]}),
     ("COUNTERPARTY", {"require": "verified"}, {"require": "trusted"}),
+    ("COUNTERPARTY", {"require": "verified"}, {"require": "verified", "blocked": ["domain:a.example.com"]}),
     ("COUNTERPARTY", {"unknown": "allow"}, {"require": "verified", "on_breach": "review"}),
     ("COUNTERPARTY", {"unknown": "review"}, {"unknown": "deny"}),
     ("COUNTERPARTY", {"unknown": "review"}, {"unknown": "review", "review": {"approvals": 2}}),
@@ -89,6 +90,7 @@ STRICTER: Final[list[Case]] = [
     ("BLACKOUT_PERIOD", {"hours": [MORNING]}, {"hours": [DAY], "dates": [XMAS]}),
     ("BLACKOUT_PERIOD", {"hours": [DAY]}, {"hours": [DAY], "holidays": HOLY}),
     ("BLACKOUT_PERIOD", {"holidays": HOLY}, {"holidays": {**HOLY, "dates": ["2026-12-25"], "until": "2026-12-31"}}),
+    ("BLACKOUT_PERIOD", {"holidays": {**HOLY, "dates": ["2026-12-25"]}}, {"holidays": HOLY}),
     ("BLACKOUT_PERIOD", {"holidays": HOLY}, {"holidays": {"country": "DE"}}),
     ("VELOCITY", {"limit": 5, "period_minutes": 60}, {"limit": 4, "period_minutes": 60}),
     ("VELOCITY", {"limit": 5, "period_minutes": 60}, {"limit": 5, "period_minutes": 61}),
@@ -157,6 +159,7 @@ UNORDERED: Final[list[Case]] = [
     ("BLACKOUT_PERIOD", {"dates": [XMAS]}, {"dates": [TO_NEW_YEAR]}),
     ("BLACKOUT_PERIOD", {"holidays": HOLY}, {"hours": [DAY]}),
     ("BLACKOUT_PERIOD", {"holidays": HOLY}, {"holidays": {**HOLY, "country": "FR"}}),
+    ("BLACKOUT_PERIOD", {"holidays": HOLY}, {"holidays": {**HOLY, "dates": ["2026-12-24"], "until": "2026-12-25"}}),
     ("VELOCITY", {"limit": 5, "period_minutes": 120}, {"limit": 5, "period_minutes": 121}),
     ("RAIL", {"allowed": ["card"]}, {"ceiling": FIVE}),
 ]
