@@ -204,3 +204,9 @@ def test_rules_for_payments_that_another_one_judges_tighten() -> None:
 
 def test_nothing_after_nothing_tightens() -> None:
     assert found((), ()) == []
+
+
+def test_what_is_loosened_is_told_beside_what_is_judged_anew() -> None:
+    old = rules(limit(daily=FIVE, when={"categories": ["ads"]}))
+    new = rules(limit(daily=TEN, when={"categories": ["ads"]}), {**limit(daily=TEN), "key": "everybody"})
+    assert [one.path for one in loosenings(old, new)] == ["limit.daily", "everybody"]
