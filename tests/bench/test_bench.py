@@ -44,3 +44,15 @@ def test_viewers_look_while_agents_ask() -> None:
     assert missed == "", done.stdout + done.stderr
     assert len(re.findall(r"^\| 10 \| \d+ \|", done.stdout, re.MULTILINE)) == 3, done.stdout + done.stderr
     assert re.search(r"^Watched, asking keeps \d\.\d\d of its rate\.$", done.stdout, re.MULTILINE)
+
+
+def test_a_small_past_is_followed_under_a_draft() -> None:
+    command = [sys.executable, "-m", "bench", "--only", "backtests", "--followed", "300"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+    # How fast this machine is at the moment is not the question here.
+    missed = re.sub(
+        r"a backtest takes \d+ s(; )?", "", "".join(re.findall(r"^Missed: (.*)$", done.stdout, re.MULTILINE))
+    )
+    assert missed == "", done.stdout + done.stderr
+    assert re.search(r"^300 asks of 100 agents", done.stdout, re.MULTILINE), done.stdout + done.stderr
