@@ -205,18 +205,24 @@ class IdentifierRemoveView(APIView):
 
     authentication_classes = (OrganizationAuthentication,)
 
-    @extend_schema(tags=TAG, operation_id="counterparties_remove_identifier", responses={200: CounterpartyOut})
+    @extend_schema(
+        tags=TAG,
+        operation_id="counterparties_remove_identifier",
+        responses={200: CounterpartyOut, 202: PendingChangeOut},
+    )
     def delete(self, request: Request, counterparty_id: str, identifier: str) -> Response:
         """Take an identifier away; one that it lacks changes nothing. Scope: `provision`."""
         caller, now = provisioner(request), clock_now()
         found = from_public(Prefix.COUNTERPARTY, counterparty_id)
-        changes.remove_identifier(
+        awaiting = changes.remove_identifier(
             organization_id=caller.organization_id,
             counterparty_id=found,
             identifier=identifier,
             actor=actor_of(request, caller),
             now=now,
         )
+        if awaiting is not None:
+            return accepted(caller.organization_id, awaiting)
         return shown(caller.organization_id, found)
 
 

@@ -122,12 +122,12 @@ def add_identifier(
 @use_case
 def remove_identifier(
     *, organization_id: UUID, counterparty_id: UUID, identifier: str, actor: Actor, now: datetime
-) -> None:
+) -> Awaiting | None:
     """Untie an identifier; who sends it from now on names nobody known. Removing what it lacks changes nothing."""
     counterparty = _stop_and_lock(organization_id, counterparty_id)
     (removed,) = identifiers_of([identifier])
     kept = [one for one in _identifiers(counterparty) if one != removed]
-    _change(counterparty, {"identifiers": kept}, actor=actor, now=now)
+    return _change(counterparty, {"identifiers": kept}, actor=actor, now=now)
 
 
 @use_case
@@ -223,8 +223,12 @@ def _proposed(
     if country != counterparty.country:
         loosens.append(f"Country: {counterparty.country or 'not known'} becomes {country or 'not known'}.")
     present = _identifiers(counterparty)
-    added = [one for one in identifiers_of(change.get("identifiers", ())) if one not in present]
+    wanted = identifiers_of(change["identifiers"]) if "identifiers" in change else present
+    added, removed = ([one for one in some if one not in of] for some, of in ((wanted, present), (present, wanted)))
     loosens += [f"{one} names it from now on, wherever a list names the counterparty." for one in added]
+    loosens += [
+        f"{one} names nobody known any more: what blocks or limits the counterparty misses it." for one in removed
+    ]
     if not loosens or not needs_second_person(counterparty.organization_id):
         return None
     proposal = Proposal(

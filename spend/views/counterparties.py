@@ -124,14 +124,14 @@ def add_identifier(request: MemberRequest, public_id: str) -> HttpResponse:
 @needs(Right.MANAGE_COUNTERPARTIES)
 def remove_identifier(request: MemberRequest, public_id: str) -> HttpResponse:
     """Take an identifier away from the counterparty."""
-    changes.remove_identifier(
+    stored = changes.remove_identifier(
         organization_id=request.member.organization_id,
         counterparty_id=from_public(Prefix.COUNTERPARTY, public_id),
         identifier=request.POST.get("identifier", ""),
         actor=actor_of(request),
         now=clock_now(),
     )
-    messages.success(request, "The identifier is taken away.")
+    tell_stored(request, stored, "The identifier is taken away.")
     return redirect("spend:counterparty", public_id)
 
 

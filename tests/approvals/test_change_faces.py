@@ -29,6 +29,7 @@ from spend.services.changes import (
     add_identifier,
     change_counterparty,
     create_counterparty,
+    remove_identifier,
     set_standing,
     upsert_counterparty_by_ref,
 )
@@ -62,6 +63,22 @@ def test_a_better_standing_and_another_identifier_wait_and_a_worse_standing_goes
     added = waits(add_identifier(counterparty_id=payee, identifier="domain:b.com", **by))
     agree(people, added)
     assert len(counterparty_of(people.organization.pk, payee).identifiers) == 2
+
+
+def test_an_identifier_less_waits_for_who_is_blocked_must_not_become_nobody_known(people: Cast) -> None:
+    by: Any = {"organization_id": people.organization.pk, "actor": actor_for(people.olu), "now": NOW}
+    named = ["domain:a.com", "domain:b.com"]
+    payee = at_once(create_counterparty(change={"name": "Acme", "identifiers": named}, **by))
+    set_standing(counterparty_id=payee, standing="blocked", **by)
+    change_id = waits(remove_identifier(counterparty_id=payee, identifier="domain:a.com", **by))
+    assert waits(change_counterparty(counterparty_id=payee, change={"identifiers": named[1:]}, **by)) == change_id
+    at = f"/counterparties/{to_public(Prefix.COUNTERPARTY, payee)}/identifiers/remove/"
+    page = signed_in(people.olu).post(at, {"identifier": "domain:a.com"}, follow=True).content.decode()
+    assert "The identifier is taken away." not in page
+    assert list(counterparty_of(people.organization.pk, payee).identifiers) == named
+    assert remove_identifier(counterparty_id=payee, identifier="domain:c.com", **by) is None
+    agree(people, change_id)
+    assert list(counterparty_of(people.organization.pk, payee).identifiers) == named[1:]
 
 
 def test_a_new_counterparty_begins_unknown_where_a_better_standing_waits(people: Cast) -> None:
