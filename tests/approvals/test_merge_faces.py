@@ -1,17 +1,19 @@
 """Merging counterparties by page and by API."""
 
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import pytest
 from django.test import Client
 
 from core.clock import now as clock_now
+from core.db import rows
 from people.roles import Scope
 from people.services import issue_organization_key
+from spend.services.merging import LEAVE_GAPS
 from tests.agents.samples import a_credential, bearer
-from tests.approvals.test_merge import PER_PAYEE, ROOMY, payees
-from tests.approvals.world import make_world, put_policy
+from tests.approvals.test_merge import PER_PAYEE, ROOMY, A, payees
+from tests.approvals.world import ask, make_world, put_policy
 from tests.factories import actor_for
 from tests.spend.samples import a_counterparty, public
 
@@ -73,3 +75,25 @@ def test_the_page_says_what_stands_in_the_way(client: Client) -> None:
     assert refused.status_code == 409
     assert "say first which is right" in refused.content.decode()
     assert client.post(f"/counterparties/{public(kept)}/merge/", {"duplicate": "x"}).status_code == 422
+
+
+MANY_COUNTERS: Final = """
+insert into spend_counter
+select made.* from spend_counter c cross join generate_series(1, 5000) n, jsonb_populate_record(c, jsonb_build_object(
+    'id', 1000000 + n, 'key', lpad(n::text, 64, '0'), 'counterparty', 'cpt_' || n,
+    'condition', jsonb_build_object('counterparties', array['cpt_' || n]))) made
+where c.counterparty is not null
+"""
+
+
+def test_a_merge_finds_its_counters_by_index() -> None:
+    """It holds the gate meanwhile, so it must not look through all that the organization ever opened."""
+    world = make_world(PER_PAYEE)
+    kept, _ = payees(world)
+    ask(world, "1", payee=A)
+    rows(MANY_COUNTERS)
+    rows("analyze spend_counter")
+    plan = str(rows(f"explain {LEAVE_GAPS}", {"organization": world.organization_id, "kept": public(kept)}))
+
+    assert "counter_of_counterparty" in plan
+    assert "counter_that_names" in plan
