@@ -128,6 +128,7 @@ def make_target(url: str) -> Target:
             "agent_id": agents,
             "authorization_id": [to_public(Prefix.AUTHORIZATION, one.answer.id) for one in asked],
             "backtest_id": [to_public(Prefix.BACKTEST, new_id(now))],
+            "change_id": [to_public(Prefix.CHANGE, new_id(now))],
             "counterparty_id": [public(a_counterparty(member)), public(a_counterparty(member, "B", identifiers=[]))],
             "credential_id": [to_public(Prefix.CREDENTIAL, a_credential(member, bound).pk)],
             "external_ref": ["bound", "a/b"],

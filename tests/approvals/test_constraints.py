@@ -45,10 +45,14 @@ def refuse(constraint: str, sql: str, *params: object) -> None:
 
 
 def again(table: str, **changes: object) -> tuple[str, str]:
-    """Return the statement that stores a row of this table once more, changed so, under a fresh id; and the change."""
+    """Return the statement that stores a row of this table once more, changed so, under a fresh id; and the change.
+
+    Of authorizations one that was allowed: ids made in the same millisecond say nothing of what came first.
+    """
+    order = "outcome, id" if table == "approvals_authorization" else "id"
     sql = f"""
         insert into {table}
-        select (jsonb_populate_record(one, %s::jsonb)).* from {table} one order by id limit 1
+        select (jsonb_populate_record(one, %s::jsonb)).* from {table} one order by {order} limit 1
     """
     return sql, orjson.dumps({"id": str(new_id(NOW)), "idempotency_key": None} | changes).decode()
 

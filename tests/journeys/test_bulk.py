@@ -1,9 +1,11 @@
 """Several payments at once: shown beside the live queue, answered there, taken back there; and without scripts."""
 
+from collections.abc import Iterator
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, expect
 
 from approvals.lifecycle import UNDO_TIME
 from approvals.models import Authorization
@@ -13,8 +15,9 @@ from core.ids import Prefix, to_public
 from spend.payee import PayeeClaim
 from tests.approvals.world import World, ask, make_world, say_yes
 from tests.examples.server import LiveConto
-from tests.journeys.browser import Window
+from tests.journeys.browser import Window, open_window
 from tests.journeys.conftest import WITH_SCRIPTS, OpenFor
+from tests.journeys.test_every_page import AXE, faults_of, must_be_well
 
 pytestmark = pytest.mark.journey
 
@@ -22,6 +25,28 @@ RULES = (
     {"key": "caps", "type": "SPEND_LIMIT", "daily": {"USD": "90000"}},
     {"key": "large", "type": "APPROVAL_THRESHOLD", "above": {"USD": "50"}},
 )
+
+
+ASKING = (
+    {"key": "month", "type": "SPEND_LIMIT", "monthly": {"USD": "5000"}},
+    {"key": "pot", "type": "BUDGET_ALLOCATION", "amount": {"USD": "2000"}, "period": "month", "on_breach": "review"},
+    {"key": "large", "type": "APPROVAL_THRESHOLD", "above": {"USD": "100"}},
+)
+NATIVE = """() => {
+  const form = document.getElementById("bulk");
+  form.append(Object.assign(document.createElement("input"), {type: "hidden", name: "verdict", value: "approve"}));
+  form.submit();
+}"""
+"""What a browser without scripts does with the form."""
+
+
+@pytest.fixture
+def window(browser: Browser, conto: LiveConto) -> Iterator[Window]:
+    """A window with axe in it."""
+    found = open_window(browser, conto.url)
+    found.context.add_init_script(path=AXE)
+    yield found
+    found.context.close()
 
 
 @pytest.fixture
@@ -118,3 +143,28 @@ def test_without_scripts_each_step_is_a_page(open_for: OpenFor, world: World) ->
     expect(page).to_have_url(f"{window.origin}/approvals/?payee=vendor")
     found = statuses()
     assert [found[one] for one in (first, second, third)] == ["approved", "pending_review", "approved"]
+
+
+def test_steps_of_several_answers(window: Window) -> None:
+    world = make_world(*ASKING, now=clock_now() - timedelta(hours=1))
+    world.cast.organization.confirmation_amount = Decimal(800)
+    world.cast.organization.save()
+    for amount in ("120", "950", "240.50"):
+        ask(world, amount, now=clock_now() - timedelta(minutes=5), purpose="Credits for the month")
+    window.sign_in_as(world.cast.rui)
+    page, found = window.page, list[str]()
+    for name, verdict in (
+        ("page", NATIVE),
+        ("beside", "() => document.querySelector('#bulk [value=approve]').click()"),
+    ):
+        window.open("/approvals/")
+        page.locator("[data-pick-all]").check()
+        found += faults_of(window, f"bulk-chosen-{name}")
+        page.evaluate(verdict)
+        page.locator("#bulk-answer").wait_for()
+        window.settle()
+        found += faults_of(window, f"bulk-{name}")
+    page.keyboard.press("y")
+    page.locator(".undo-bulk").wait_for()
+    found += faults_of(window, "bulk-done")
+    must_be_well([*found, *window.faults])

@@ -2,8 +2,6 @@
 
 import os
 from collections.abc import Iterable, Iterator
-from datetime import timedelta
-from decimal import Decimal
 from http import HTTPStatus
 from pathlib import Path
 
@@ -13,7 +11,6 @@ from playwright.sync_api import Browser, Page
 from pytest_django import DjangoDbBlocker
 
 from core.clock import now as clock_now
-from tests.approvals.world import ask, make_world
 from tests.examples.server import LiveConto
 from tests.journeys import stages
 from tests.journeys.atlas import Place, places
@@ -49,18 +46,6 @@ BARE = (
     "insight-flagged", "people-settings", "people-members", "people-keys",
     "policies-list", "policies-create", "spend-counterparties", "spend-pegs",
 )  # fmt: skip
-
-ASKING = (
-    {"key": "month", "type": "SPEND_LIMIT", "monthly": {"USD": "5000"}},
-    {"key": "pot", "type": "BUDGET_ALLOCATION", "amount": {"USD": "2000"}, "period": "month", "on_breach": "review"},
-    {"key": "large", "type": "APPROVAL_THRESHOLD", "above": {"USD": "100"}},
-)
-NATIVE = """() => {
-  const form = document.getElementById("bulk");
-  form.append(Object.assign(document.createElement("input"), {type: "hidden", name: "verdict", value: "approve"}));
-  form.submit();
-}"""
-"""What a browser without scripts does with the form."""
 
 OVER = (("palette", "Control+k", "#palette [role=option]"), ("keys", "?", "#keys:popover-open"))
 """What a key opens, and what is there then."""
@@ -152,31 +137,6 @@ def test_what_opens_over_a_page(window: Window, company: Stage) -> None:
     window.open("/settings/")
     page.locator(".person").click()
     must_be_well([*found, *faults_of(window, "over-menu"), *window.faults])
-
-
-def test_steps_of_several_answers(window: Window, database: None) -> None:
-    world = make_world(*ASKING, now=clock_now() - timedelta(hours=1))
-    world.cast.organization.confirmation_amount = Decimal(800)
-    world.cast.organization.save()
-    for amount in ("120", "950", "240.50"):
-        ask(world, amount, now=clock_now() - timedelta(minutes=5), purpose="Credits for the month")
-    window.sign_in_as(world.cast.rui)
-    page, found = window.page, list[str]()
-    for name, verdict in (
-        ("page", NATIVE),
-        ("beside", "() => document.querySelector('#bulk [value=approve]').click()"),
-    ):
-        window.open("/approvals/")
-        page.locator("[data-pick-all]").check()
-        found += faults_of(window, f"bulk-chosen-{name}")
-        page.evaluate(verdict)
-        page.locator("#bulk-answer").wait_for()
-        window.settle()
-        found += faults_of(window, f"bulk-{name}")
-    page.keyboard.press("y")
-    page.locator(".undo-bulk").wait_for()
-    found += faults_of(window, "bulk-done")
-    must_be_well([*found, *window.faults])
 
 
 def must_be_well(found: list[str]) -> None:
