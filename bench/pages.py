@@ -40,7 +40,7 @@ with payee as (
     where organization_id = %(organization)s
 ), past as (
     select {world.ID_AT} as id, n, (%(agents)s::uuid[])[1 + n %% cardinality(%(agents)s::uuid[])] as agent_id,
-        (select p.id from payee p where p.number = (n * 7919) %% %(payees)s) as payee_id,
+        (select p.id from payee p where p.number = (n::bigint * 7919) %% %(payees)s) as payee_id,
         (array['ai_services', 'cloud', 'data', 'office', 'travel', null])[1 + n / 3 %% 6] as category,
         (array['card', 'bank', 'x402', 'stablecoin', null])[1 + n / 5 %% 5] as rail,
         at as asked_at,
