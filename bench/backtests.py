@@ -36,7 +36,7 @@ select id, %(organization)s, 'Payee', 'verified', '', '', %(now)s from unnest(%(
 PAST: Final = """
 with past as (
     select gen_random_uuid() as id, n, 1 + n %% cardinality(%(agents)s::uuid[]) as agent,
-        1 + (n * 7919) %% cardinality(%(payees)s::uuid[]) as payee, (100 + n * 31 %% 90000) / 100.0 as amount,
+        1 + (n::bigint * 7919) %% cardinality(%(payees)s::uuid[]) as payee, (100 + n * 31 %% 90000) / 100.0 as amount,
         %(ends)s::timestamptz - ((%(number)s::int - n) * interval '30 days' / %(number)s::int) as asked_at
     from generate_series(0, %(number)s::int - 1) n
 ), asked as (

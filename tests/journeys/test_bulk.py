@@ -12,20 +12,14 @@ from approvals.models import Authorization
 from approvals.services.finalise import finalise_reviews
 from core.clock import now as clock_now
 from core.ids import Prefix, to_public
-from spend.payee import PayeeClaim
 from tests.approvals.world import World, ask, make_world, say_yes
 from tests.examples.server import LiveConto
 from tests.journeys.browser import Window, open_window
 from tests.journeys.conftest import WITH_SCRIPTS, OpenFor
 from tests.journeys.test_every_page import AXE, faults_of, must_be_well
+from tests.journeys.test_inbox import RULES, fill
 
 pytestmark = pytest.mark.journey
-
-RULES = (
-    {"key": "caps", "type": "SPEND_LIMIT", "daily": {"USD": "90000"}},
-    {"key": "large", "type": "APPROVAL_THRESHOLD", "above": {"USD": "50"}},
-)
-
 
 ASKING = (
     {"key": "month", "type": "SPEND_LIMIT", "monthly": {"USD": "5000"}},
@@ -52,23 +46,6 @@ def window(browser: Browser, conto: LiveConto) -> Iterator[Window]:
 @pytest.fixture
 def world(conto: LiveConto) -> World:
     return make_world(*RULES, now=clock_now() - timedelta(hours=2))
-
-
-def fill(world: World, number: int) -> list[str]:
-    """So many payments that wait, the one that expires first first."""
-    asked = clock_now() - timedelta(minutes=number)
-    return [
-        to_public(
-            Prefix.AUTHORIZATION,
-            ask(
-                world,
-                f"{100 + index}",
-                payee=PayeeClaim(f"Vendor {index:02}", (f"domain:v{index}.example",)),
-                now=asked + timedelta(seconds=10 * index),
-            ).answer.id,
-        )
-        for index in range(number)
-    ]
 
 
 def choose(window: Window, *chosen: str) -> None:
