@@ -1,7 +1,7 @@
 """Backtest: a draft and the other current policies asked of history, with running totals of their own."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final, cast
 from uuid import UUID
@@ -20,6 +20,7 @@ from policies.engine.rules import BudgetAllocation, PolicyInForce, Rule
 from policies.engine.stored import payment_from_plain
 from policies.engine.types import Mode, Payment
 from policies.selectors import Targets, policies_for
+from spend.selectors.families import Families, families_of
 from spend.selectors.openings import opened_at
 
 DRAFT: Final = "draft"
@@ -30,7 +31,8 @@ GO_ON_EVERY: Final = 50
 PAID_BEFORE: Final = """
 select c from unnest(%(counterparties)s::uuid[]) c where exists (
     select from spend_hold h join approvals_authorization a on a.id = h.authorization_id
-    where h.counterparty_id = c and h.spent > 0 and a.approved_at is not null and h.asked_at < %(before)s)
+    where h.counterparty_id in (select c union all select m.id from spend_counterparty m where m.merged_into_id = c)
+      and h.spent > 0 and a.approved_at is not null and h.asked_at < %(before)s)
 """
 
 
@@ -53,7 +55,10 @@ class Question:
 
 @dataclass(slots=True)
 class DraftWorld:
-    """The policies of now with the draft among them; payments, payees and freezes are those of history."""
+    """The policies of now with the draft among them; payments, payees and freezes are those of history.
+
+    Who was merged into another by now is that other one throughout: policies of now know nobody else.
+    """
 
     organization_id: UUID
     organization: str
@@ -62,6 +67,7 @@ class DraftWorld:
     draft: PolicyInForce
     targets: Targets
     labels: dict[UUID, tuple[str, ...]]
+    families: Families
     known: dict[UUID, tuple[PolicyInForce, ...]] = field(default_factory=dict)
 
     def policies_at(self, agent_id: UUID, now: datetime) -> tuple[PolicyInForce, ...]:  # noqa: ARG002 - always the same
@@ -73,7 +79,17 @@ class DraftWorld:
 
     def payment_of(self, asked: Asked) -> Payment:
         """Return the payment as it was resolved then: payee, standing and peg of its ask."""
-        return payment_from_plain(asked.payment)
+        payment = payment_from_plain(asked.payment)
+        if payment.counterparty is None:
+            return payment
+        payee = self.present(payment.counterparty)
+        others = (*payment.other_identifiers, *self.families.names.get(payee, ()))
+        others = tuple(one for one in dict.fromkeys(others) if one not in payment.identifiers)
+        return replace(payment, counterparty=payee, other_identifiers=others)
+
+    def present(self, payee: str) -> str:
+        """Return who a payee is by now."""
+        return self.families.left.get(payee, payee)
 
     def frozen_at(self, asked: Asked) -> tuple[str, ...]:
         """Return the freezes of then."""
@@ -156,7 +172,7 @@ def _run(of: Plan) -> Run:
 
 
 def paid_before(counterparties: Sequence[UUID], before: datetime) -> list[UUID]:
-    """Return those of these counterparties that were paid on an approval asked for before a moment."""
+    """Return those of these counterparties that were paid on an approval asked for before a moment, or whose merged."""
     found = rows(PAID_BEFORE, {"counterparties": list(counterparties), "before": before})
     return [cast(UUID, one) for (one,) in found]
 
@@ -179,6 +195,7 @@ def _world(question: Question) -> DraftWorld:
         ),
         targets=question.targets,
         labels={agent: tuple(labels) for agent, labels in agents},
+        families=families_of(organization.pk),
     )
 
 

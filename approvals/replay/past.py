@@ -35,15 +35,20 @@ where a.organization_id = %(organization)s::uuid
 order by a.asked_at, a.id limit %(limit)s::int
 """
 UNASKED: Final = """
-select r.recorded_at, r.hold_id, r.kind, r.amount, h.agent_id, h.amount, h.currency, h.counting_currency,
-    h.counterparty_id, h.session, h.category, h.rail, h.asked_at
+select r.recorded_at, r.id, r.amount, h.agent_id, h.amount, h.currency, h.counting_currency, h.counterparty_id,
+    h.session, h.category, h.rail, h.asked_at,
+    array(select array[extract(epoch from back.recorded_at)::text, back.amount::text] from spend_spendrecord back
+          where back.hold_id = r.hold_id and back.kind = 'refund' and back.gives_room_back
+          order by back.recorded_at, back.id)
 from spend_spendrecord r join spend_hold h on h.id = r.hold_id
-where r.organization_id = %(organization)s::uuid and h.authorization_id is null
+where r.organization_id = %(organization)s::uuid and r.kind = 'payment' and r.flags <> '{}'
+  and h.authorization_id is null and h.asked_at >= %(since)s::timestamptz
   and (%(agents)s::uuid[] is null or h.agent_id = any(%(agents)s::uuid[]))
-  and r.recorded_at >= %(since)s::timestamptz and r.recorded_at < %(until)s::timestamptz
-  and (r.kind = 'payment' or r.gives_room_back)
-order by r.recorded_at, r.id
+  and (r.recorded_at, r.id) > (%(after)s::timestamptz, %(after_id)s::uuid) and r.recorded_at < %(until)s::timestamptz
+order by r.recorded_at, r.id limit %(limit)s::int
 """
+"""Each is flagged, so the index of flagged records finds them among all others."""
+LAST_ID: Final = UUID(int=2**128 - 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +88,9 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Unasked:
-    """A record of spending that nobody had asked for, or that went elsewhere; a refund names the hold it pays back."""
+    """A payment that nobody had asked for, or that went elsewhere than was asked; `course` is what came back of it."""
 
     at: datetime
-    hold_id: UUID
-    is_refund: bool
     amount: Decimal
     agent_id: UUID
     asked_amount: Decimal
@@ -98,6 +101,7 @@ class Unasked:
     category: str | None
     rail: str | None
     asked_at: datetime
+    course: tuple[Step, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,23 +123,41 @@ class Past:
 
     def asks(self) -> Iterator[list[Asked]]:
         """Yield the asks in the order of time, some at a time; each part is a read of its own."""
-        after = (self.since - timedelta(microseconds=1), UUID(int=2**128 - 1))
+        for found in self._parts(ASKED, at=2, row_id=0):
+            yield list(_asked(self.organization_id, found))
+
+    def unasked(self) -> Iterator[list[Unasked]]:
+        """Yield what was paid without an ask, by when that was recorded, some at a time.
+
+        What belongs to an ask from before is left out, as that ask is.
+        """
+        for found in self._parts(UNASKED, at=0, row_id=1):
+            yield list(map(_unasked, found))
+
+    def _parts(self, statement: str, *, at: int, row_id: int) -> Iterator[list[tuple[Any, ...]]]:
+        """Yield the rows of a statement in the order of time; `at` and `row_id` are the columns it goes by."""
+        place = (self.since - timedelta(microseconds=1), LAST_ID)
         while True:
-            place = {"after": after[0], "after_id": after[1], "limit": CHUNK}
-            found = rows(ASKED, self._params() | place)
+            bounds = {"after": place[0], "after_id": place[1], "limit": CHUNK}
+            found = cast(list[tuple[Any, ...]], rows(statement, self._params() | bounds))
             if not found:
                 return
-            yield list(_asked(self.organization_id, found))
-            after = cast(tuple[datetime, UUID], (found[-1][2], found[-1][0]))
-
-    def unasked(self) -> list[Unasked]:
-        """Return what was recorded without an ask; there is little of it, or much is wrong."""
-        found = cast(list[Any], rows(UNASKED, self._params()))
-        return [Unasked(row[0], row[1], row[2] == "refund", *row[3:]) for row in found]
+            place = (found[-1][at], found[-1][row_id])
+            yield found
 
 
-def _asked(organization_id: UUID, found: Sequence[tuple[object, ...]]) -> Iterator[Asked]:
-    lives = [_Life(*cast(Any, row)) for row in found]
+def _unasked(row: tuple[Any, ...]) -> Unasked:
+    at, _, amount, *asked, refunds = row
+    returned, course = ZERO, []
+    for seconds, part in refunds:
+        returned += Decimal(part)
+        course.append(Step(_moment(seconds), ZERO, amount, returned))
+    facts: list[Any] = [*asked, tuple(course)]
+    return Unasked(at, amount, *facts)
+
+
+def _asked(organization_id: UUID, found: Sequence[tuple[Any, ...]]) -> Iterator[Asked]:
+    lives = [_Life(*row) for row in found]
     expired = _expired_before(organization_id, lives)
     for life in lives:
         yield Asked(

@@ -5,13 +5,13 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from heapq import heappop, heappush
-from itertools import count
+from itertools import chain, count
 from typing import Final, Protocol
 from uuid import UUID
 
 from approvals.replay.books import Books, Entry
 from approvals.replay.past import Asked, Past, Step, Unasked
-from approvals.replay.twins import Twins
+from approvals.replay.twins import Same, Twins
 from core.ids import Prefix, from_public, to_public
 from core.span import CounterKey
 from policies.engine.evaluate import counters_needed, evaluate, lookback
@@ -32,6 +32,9 @@ class World(Protocol):
 
     def payment_of(self, asked: Asked) -> Payment:
         """Return the payment as it is resolved at its ask."""
+
+    def present(self, payee: str) -> str:
+        """Return who a payee is, where it was merged into another."""
 
     def frozen_at(self, asked: Asked) -> tuple[str, ...]:
         """Return the codes of the freezes in force at an ask."""
@@ -74,12 +77,13 @@ class Run:
     is_paid: dict[str, bool] = field(default_factory=dict)
     steps: list[tuple[datetime, int, Entry, Step, str | None]] = field(default_factory=list)
     numbers: Iterator[int] = field(default_factory=count)
-    unasked: list[Unasked] = field(default_factory=list)
-    holds: dict[UUID, Entry] = field(default_factory=dict)
+    unasked: Iterator[Unasked] = field(default_factory=lambda: iter(()))
+    next_unasked: Unasked | None = None
 
-    def begin(self, unasked: Iterable[Unasked]) -> None:
-        """Take what was spent without an ask, in the order of time."""
-        self.unasked = sorted(unasked, key=lambda one: one.at, reverse=True)
+    def begin(self, unasked: Iterable[Sequence[Unasked]]) -> None:
+        """Take what was spent without an ask, in the order of time; a part is read when its time has come."""
+        self.unasked = chain.from_iterable(unasked)
+        self.next_unasked = next(self.unasked, None)
 
     def remember(self, before: Past) -> None:
         """Take over equal payments that were asked for before the run begins, as they stand by now."""
@@ -90,7 +94,7 @@ class Run:
                 last = asked.course[-1] if asked.course else Step(asked.asked_at, asked.amount, ZERO, ZERO)
                 entry = Entry(asked.asked_at, last.held, last.spent, last.returned)
                 payment = self.world.payment_of(asked)
-                same = asked.agent_id, asked.payee_digest, payment.amount, payment.currency
+                same = same_as(asked, payment)
                 self.twins.add(same, asked.id, payment, entry)
 
     def follow(self, asks: Sequence[Asked]) -> Iterator[Decided]:
@@ -109,8 +113,9 @@ class Run:
 
     def advance(self, now: datetime) -> None:
         """Let everything happen that happened up to `now`: records, releases, spending that nobody asked for."""
-        while self.unasked and self.unasked[-1].at <= now:
-            self._spend_unasked(self.unasked.pop())
+        while self.next_unasked is not None and self.next_unasked.at <= now:
+            self._spend_unasked(self.next_unasked)
+            self.next_unasked = next(self.unasked, None)
         while self.steps and self.steps[0][0] <= now:
             _, _, entry, step, payee = heappop(self.steps)
             self.books.move(entry, held=step.held, spent=step.spent, returned=step.returned)
@@ -131,7 +136,7 @@ class Run:
     def _facts(self, one: _Prepared) -> Facts:
         asked, payment = one.asked, one.payment
         wanted = one.lookback
-        same = asked.agent_id, asked.payee_digest, payment.amount, payment.currency
+        same = same_as(asked, payment)
         earlier, unread = self.twins.earlier(same, wanted, asked.asked_at) if wanted else ((), None)
         return Facts(
             now=asked.asked_at,
@@ -178,7 +183,7 @@ class Run:
         entry.held, entry.spent = (ZERO, asked.amount) if is_new else (asked.amount, ZERO)
         self.books.post(entry, decided.decision.moves)
         self.books.note(entry, decided.payment, is_ask=True)
-        same = asked.agent_id, asked.payee_digest, decided.payment.amount, decided.payment.currency
+        same = same_as(asked, decided.payment)
         if decided.lookback is not None:
             self.twins.add(same, asked.id, decided.payment, entry)
         if is_new and payee is not None:
@@ -192,19 +197,16 @@ class Run:
 
     def _spend_unasked(self, one: Unasked) -> None:
         """Count spending that nobody asked for where the rules of its time look, unguarded; refunds follow it."""
-        entry = self.holds.get(one.hold_id)
-        if one.is_refund:
-            if entry is not None:
-                self.books.move(entry, held=ZERO, spent=entry.spent, returned=entry.returned + one.amount)
-            return
-        entry = self.holds[one.hold_id] = Entry(one.asked_at, spent=one.amount)
+        entry = Entry(one.asked_at, spent=one.amount)
         policies, payment = self.world.policies_at(one.agent_id, one.at), self._payment_of(one)
         keys = counters_needed(policies, payment, self.world.time_zone)
         self.books.open(keys)
         self.books.post_money(entry, keys)
         self.books.note(entry, payment, is_ask=False)
+        self._schedule(entry, one.course, None)
 
     def _payment_of(self, one: Unasked) -> Payment:
+        payee = None if one.counterparty_id is None else to_public(Prefix.COUNTERPARTY, one.counterparty_id)
         return Payment(
             organization=self.world.organization,
             agent=to_public(Prefix.AGENT, one.agent_id),
@@ -212,12 +214,17 @@ class Run:
             currency=one.currency,
             counting_currency=one.counting_currency,
             asked_at=one.asked_at,
-            counterparty=None if one.counterparty_id is None else to_public(Prefix.COUNTERPARTY, one.counterparty_id),
+            counterparty=payee and self.world.present(payee),
             standing=Standing.UNKNOWN,
             category=one.category,
             rail=None if one.rail is None else Rail(one.rail),
             session=one.session,
         )
+
+
+def same_as(asked: Asked, payment: Payment) -> Same:
+    """Return what makes another payment equal to this one: a payee that is known goes by who it is by now."""
+    return asked.agent_id, payment.counterparty or asked.payee_digest, payment.amount, payment.currency
 
 
 def becomes_paid(asked: Asked, outcome: Outcome) -> bool:

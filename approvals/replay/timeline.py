@@ -68,6 +68,10 @@ class AsWas:
         counts_as = self.pegs.get(payment.currency, payment.currency)
         return replace(payment, standing=standing, counting_currency=counts_as)
 
+    def present(self, payee: str) -> str:
+        """Return who a payee is."""
+        return payee
+
     def frozen_at(self, asked: Asked) -> tuple[str, ...]:
         """Return the freezes of that moment."""
         agent = self.known[to_public(Prefix.AGENT, asked.agent_id)]

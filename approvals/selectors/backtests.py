@@ -27,7 +27,7 @@ OUTCOMES: Final = tuple(outcome.value for outcome in Outcome)
 STRICTNESS: Final = {outcome.value: outcome.strictness for outcome in Outcome}
 ASSUMPTIONS: Final = (
     "Policies, assignments, labels and the time zone are those of the day it ran; the draft stands in for its policy.",
-    "Payees, their standings, pegs and freezes are those of each ask.",
+    "Payees, their standings, pegs and freezes are those of each ask; who was merged by now is one throughout.",
     "Where the draft would ask people, they answer as they did then; where nobody was asked, it counts as approved.",
     "A payment that is let through now and was not then counts as recorded at once, for the amount asked for.",
     "Other payments settle as they did: with the amount recorded, or with nothing where they were given up.",

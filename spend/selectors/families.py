@@ -1,6 +1,8 @@
 """Who is one and the same: a counterparty, and those that were merged into it."""
 
-from collections.abc import Collection
+from collections import defaultdict
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from typing import Final, cast
 from uuid import UUID
 
@@ -17,6 +19,35 @@ select one.id from spend_counterparty one join (
 ) present on one.id = present.id or one.merged_into_id = present.id
 order by one.id
 """
+
+MERGED: Final = """
+select m.id, m.merged_into_id,
+    array(select kind || ':' || value from spend_identifier o where o.counterparty_id = m.merged_into_id order by 1)
+from spend_counterparty m
+where m.organization_id = %(organization)s and m.merged_into_id is not null order by m.merged_into_id, m.id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Families:
+    """Everybody of an organization who was merged, by public ids.
+
+    `left` says into whom; `names` holds what those that are left go by: their identifiers, and the ids of the merged.
+    """
+
+    left: Mapping[str, str]
+    names: Mapping[str, tuple[str, ...]]
+
+
+def families_of(organization_id: UUID) -> Families:
+    """Return who is one with whom by now."""
+    found = cast(list[tuple[UUID, UUID, list[str]]], rows(MERGED, {"organization": organization_id}))
+    left = {to_public(Prefix.COUNTERPARTY, merged): to_public(Prefix.COUNTERPARTY, into) for merged, into, _ in found}
+    names: dict[str, tuple[str, ...]] = defaultdict(tuple)
+    for merged, into, identifiers in found:
+        kept = to_public(Prefix.COUNTERPARTY, into)
+        names[kept] = (*(names[kept] or identifiers), to_public(Prefix.COUNTERPARTY, merged))
+    return Families(left, dict(names))
 
 
 def family_of(organization_id: UUID, counterparty_id: UUID) -> tuple[UUID, ...]:

@@ -18,7 +18,8 @@ NOBODY: Final = "unknown"
 """How a key calls payees that resolve to no counterparty."""
 
 BEFORE: Final = f"""
-select agent_id, session, counterparty_id, {{bucket}}, coalesce(sum({COUNTED}), 0)
+select agent_id, session, coalesce(merged.merged_into_id, counted.counterparty_id), {{bucket}},
+    coalesce(sum({COUNTED}), 0)
 from (
     select agent_id, held, spent, returned, asked_at,
         case when %(is_by_session)s then session end as session,
@@ -31,8 +32,10 @@ from (
       and (not %(is_by_session)s or session = any(%(sessions)s::text[]))
       and {CONDITION}
 ) counted
+left join spend_counterparty merged on merged.id = counted.counterparty_id and merged.merged_into_id is not null
 group by 1, 2, 3, 4
 """
+"""Who was merged into another counts as that other one, as in `spend.selectors.matching`."""
 DRAWN: Final = """
 select c.key, coalesce(sum(p.amount), 0)
 from spend_counter c join spend_posting p on p.counter_id = c.id join spend_hold h on h.id = p.hold_id
