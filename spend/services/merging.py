@@ -70,6 +70,13 @@ def merge_into(*, organization_id: UUID, kept_id: UUID, merged_id: UUID, actor: 
         )
 
 
+def refuse_merge(organization_id: UUID, kept_id: UUID, merged_id: UUID) -> None:
+    """Raise where `merge_into` would now; a step for whoever only proposes it."""
+    must_be_in_transaction()
+    kept, merged = _both(organization_id, kept_id, merged_id)
+    _refuse(kept, merged, _facts(kept), _facts(merged))
+
+
 def _both(organization_id: UUID, kept_id: UUID, merged_id: UUID) -> tuple[Counterparty, Counterparty]:
     found = Counterparty.objects.filter(organization_id=organization_id, pk__in=[kept_id, merged_id])
     rows_by_id = {one.pk: one for one in found.select_for_update(of=("self",)).order_by("pk")}

@@ -8,8 +8,8 @@ from django.test import Client
 from agents.models import Agent
 from agents.services import change_agent
 from approvals.services.merge import merge_counterparties
-from core.errors import Invalid, NotAllowed
-from core.ids import Prefix, from_public, to_public
+from core.errors import ContoError, Invalid, NotAllowed
+from core.ids import Prefix, from_public, new_id, to_public
 from people.models import ChangeEnd, Member, Organization, PendingChange
 from people.services import (
     OrganizationSettings,
@@ -106,6 +106,35 @@ def test_a_merge_waits_for_it_names_more_payees(people: Cast) -> None:
     assert len(counterparty_of(people.organization.pk, first).identifiers) == 1
     agree(people, change_id)
     assert len(counterparty_of(people.organization.pk, first).identifiers) == 2
+
+
+def test_a_merge_that_cannot_be_made_is_refused_and_does_not_wait(people: Cast) -> None:
+    by: Any = {"organization_id": people.organization.pk, "actor": actor_for(people.olu), "now": NOW}
+    german, french, plain, gone = (
+        at_once(create_counterparty(change=change, **by))
+        for change in (
+            {"name": "German", "country": "DE"},
+            {"name": "French", "country": "FR"},
+            {"name": "Plain"},
+            {"name": "Gone"},
+        )
+    )
+    agree(people, waits(merge_counterparties(kept_id=german, merged_id=gone, **by)))
+    named = {"when": {"counterparties": [to_public(Prefix.COUNTERPARTY, plain)]}}
+    policy_in_force(people, daily_limit("9", **named))
+    elsewhere = new_id(NOW)
+    for kept, merged, code in (
+        (german, german, "merge_with_itself"),
+        (german, french, "countries_differ"),
+        (german, gone, "counterparty_merged"),
+        (german, plain, "counterparty_named"),
+        (german, elsewhere, "not_found"),
+    ):
+        with pytest.raises(ContoError) as refused:
+            merge_counterparties(kept_id=kept, merged_id=merged, **by)
+        assert refused.value.code == code
+    assert not PendingChange.objects.filter(closed_at=None).exists()
+    waits(merge_counterparties(kept_id=plain, merged_id=german, **by))
 
 
 def test_a_peg_waits_whether_it_comes_or_goes(people: Cast) -> None:
