@@ -71,10 +71,15 @@ class PlanOut(serializers.Serializer[Any]):
 
     digest = serializers.CharField(help_text="Names this file and what is stored now; apply takes it.")
     has_changes = serializers.BooleanField()
+    has_errors = serializers.BooleanField(help_text="Whether lint found what apply refuses.")
+    needs_second_person = serializers.BooleanField(
+        help_text="Whether applying waits as a whole: something loosens, and the organization wants four eyes."
+    )
     policies = PlannedOut(many=True)
     others = serializers.ListField(
         child=serializers.CharField(), help_text="Current policies that the file does not name and that stay."
     )
+    findings = FindingOut(many=True, help_text="What lint says of all policies together, as they would be.")
 
 
 @extend_schema_field(FILE)

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from policies.engine.explain import rule_sentence
 from policies.engine.rule_shapes import SHAPES
-from policies.engine.rules import Rule
+from policies.engine.rules import BlackoutPeriod, Rule
 from policies.engine.shapes import Parameter, Shape
 from policies.engine.strictness import is_as_strict, judges_at_least, judges_everything, loosened
 from policies.engine.telling import parameter_change
@@ -70,6 +70,8 @@ TYPE_CHANGED: Final = "type_changed"
 PARAMETER_LOOSER: Final = "parameter_looser"
 MORE_IS_JUDGED: Final = "more_is_judged"
 """Rules judge payments that none judged before: those were denied, and a rule may allow them."""
+HOLIDAYS_RENEWED: Final = "The public holidays of further years become known; beyond the known ones it denied."
+HOLIDAYS_FEWER: Final = "Days that were public holidays are none any more."
 
 
 def is_tightening(old: Sequence[Rule], new: Sequence[Rule]) -> bool:
@@ -99,8 +101,20 @@ def _loosenings(old: Rule, new: Rule | None) -> Iterator[Loosening]:
     else:
         for attribute in loosened(old, new):
             parameter = next(one for one in SHAPES[old.type].parameters if one.attribute == attribute)
-            detail = " ".join(one.sentence for one in _parameter_changes(old, new, parameter))
+            detail = _of_holidays(old, new) if attribute == "holidays" else ""
+            detail = detail or " ".join(one.sentence for one in _parameter_changes(old, new, parameter))
             yield Loosening(PARAMETER_LOOSER, f"{old.key}.{parameter.name}", detail)
+
+
+def _of_holidays(old: Rule, new: Rule) -> str:
+    """Return what becomes looser where only the dates of the same public holidays do, else nothing."""
+    assert isinstance(old, BlackoutPeriod), "no other rule knows holidays"
+    assert isinstance(new, BlackoutPeriod), "both are of one type"
+    before, after = old.holidays, new.holidays
+    if before is None or after is None or (before.country, before.subdivision) != (after.country, after.subdivision):
+        return ""
+    is_longer = before.until is None or (after.until is not None and after.until > before.until)
+    return HOLIDAYS_RENEWED if is_longer else HOLIDAYS_FEWER
 
 
 def _more_is_judged(rule: Rule) -> Loosening:

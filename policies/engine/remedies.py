@@ -20,7 +20,10 @@ REMEDIES: Final[Mapping[str, str]] = {
     "contradicts_policy": "Change one of the two policies, or assign them to different agents.",
     "currency_uncovered": "Name an amount in the organization's currency.",
     "agent_without_policy": "Assign another policy: an agent without one can spend nothing.",
+    "reviewer_unknown": "Name a present member who may review, or a role.",
     "reviewers_too_few": "Give more people a role that may review, or ask for fewer approvals.",
     "reviewers_too_few_for_owner": "Name one more reviewer: nobody reviews for an agent that they own.",
+    "version_is_enforced": "Take the shadow away, or let it differ from what is enforced.",
+    "contradictions_unsought": "Compare fewer policies at once, or assign them to different agents.",
     "rule_unmet": "Check the condition of the rule; leave it where it is meant for payments to come.",
 }

@@ -345,13 +345,17 @@ def policies_beside(policy: Policy) -> tuple[Beside, ...]:
 
 def enforced_beside(policy: Policy) -> tuple[Assigned, ...]:
     """Return every other enforced policy of the organization, with whom it is for."""
-    others = [one for one in _in_force(policy.organization_id) if one.policy_id != policy.pk]
-    return tuple(one for one in others if one.mode is Mode.ENFORCED)
+    return tuple(one for one in enforced_policies(policy.organization_id) if one.policy_id != policy.pk)
+
+
+def enforced_policies(organization_id: UUID) -> tuple[Assigned, ...]:
+    """Return every enforced policy of the organization, with whom it is for; one read."""
+    return tuple(one for one in _in_force(organization_id) if one.mode is Mode.ENFORCED)
 
 
 def agents_without_policy(organization_id: UUID) -> tuple[str, ...]:
     """Return the names of the agents to whom no enforced policy applies: they can spend nothing."""
-    enforced = [one for one in _in_force(organization_id) if one.mode is Mode.ENFORCED]
+    enforced = enforced_policies(organization_id)
     agents = Agent.objects.filter(organization_id=organization_id, retired_at=None).order_by("name", "id")
     found = agents.values_list("id", "labels", "name")[:LARGEST_LIST]
     return tuple(name for agent, labels, name in found if not any(one.is_for(agent, tuple(labels)) for one in enforced))

@@ -3,7 +3,7 @@
 from policies.services.assignments import assign, set_assignments, unassign
 from policies.services.drafts import add_rule, discard_draft, remove_rule, restore_version, save_draft, save_rule
 from policies.services.findings import ALL_TOLD, Acknowledged, finding_facts, findings_of, seen
-from policies.services.in_force import Published
+from policies.services.in_force import Published, resolved_document
 from policies.services.policies import create_policy, create_published_policy, describe_policy, end_shadow, retire
 from policies.services.proposing import Wanted, apply_to_policy, policy_to_change, wanted_from
 from policies.services.publishing import publish, publish_draft
@@ -35,6 +35,7 @@ __all__ = [
     "publish_draft",
     "put_suggestions",
     "remove_rule",
+    "resolved_document",
     "restore_version",
     "retire",
     "save_draft",

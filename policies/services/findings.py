@@ -38,18 +38,34 @@ def seen(codes: Collection[str]) -> Acknowledged:
     return Acknowledged(frozenset(codes))
 
 
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What lint looks at beside a document: reviewers, owners of its agents, the currency, the other policies."""
+
+    people: Sequence[Member]
+    owners: frozenset[UUID]
+    currency: str
+    beside: Sequence[Beside]
+
+
 def findings_of(policy: Policy, document: Document) -> tuple[Finding, ...]:
     """Return all that lint says of a document as the next version of the policy, errors first; a few reads."""
-    beside = policies_beside(policy)
-    people = reviewers(policy.organization_id)
-    owners = owners_of(policy, document)
-    found: list[Finding] = [*lint(document)]
+    around = Around(
+        reviewers(policy.organization_id),
+        owners_of(policy, document),
+        policy.organization.currency,
+        policies_beside(policy),
+    )
+    return in_order([*lint(document), *findings_among(document, around)])
+
+
+def findings_among(document: Document, around: Around) -> Iterator[Finding]:
+    """Yield what lint says of a document with an eye on what is around it."""
     for place, rule in enumerate(document.rules):
         path = f"rules[{place}]"
-        found += _about_reviewers(rule, path, people, owners)
-        found += _about_currency(rule, path, policy.organization.currency)
-        found += _about_others(rule, path, beside)
-    return in_order(found)
+        yield from _about_reviewers(rule, path, around.people, around.owners)
+        yield from _about_currency(rule, path, around.currency)
+        yield from _about_others(rule, path, around.beside)
 
 
 def refuse_faulty(findings: Sequence[Finding], acknowledged: Acknowledged) -> None:

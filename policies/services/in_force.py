@@ -1,7 +1,9 @@
 """What is in force: the step that makes a document a version, and takes versions out of force."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 from audit.catalogue import Action
@@ -10,6 +12,7 @@ from core.canonical import digest
 from core.db import must_be_in_transaction
 from core.errors import Conflict, Invalid
 from core.ids import Prefix, new_id, to_public
+from people.models import Member
 from policies.engine.document import Document, to_plain
 from policies.engine.lint import lint
 from policies.engine.types import Mode
@@ -19,6 +22,8 @@ from policies.selectors.versions import latest_version
 from policies.services.calendars import with_holidays
 from policies.services.findings import ALL_TOLD, Acknowledged, findings_of, refuse_faulty
 from policies.services.steps import checked_text, draft_facts, end_draft, tell
+
+SHADOWS_ITSELF: Final = "This is what is enforced already; a shadow of it would show nothing."
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,14 +95,19 @@ def refuse_unusable(policy: Policy, document: Document, mode: Mode, acknowledged
             "rules_missing", "A policy has at least one rule. To take it out of force, retire it.", field="rules"
         )
     if mode is Mode.SHADOW and policy.enforced is not None and policy.enforced.digest == document_digest(document):
-        raise Conflict("version_is_enforced", "This is what is enforced already; a shadow of it would show nothing.")
-    known = {to_public(Prefix.PERSON, member.person_id) for member in reviewers(policy.organization_id)}
-    for index, rule in enumerate(document.rules):
-        if strangers := [person for person in rule.review.people if person not in known]:
-            detail = f"{strangers[0]} is no present member who may review."
-            raise Invalid("reviewer_unknown", detail, field=f"rules[{index}].review.people")
+        raise Conflict("version_is_enforced", SHADOWS_ITSELF)
+    for path, detail in strangers_in(document, reviewers(policy.organization_id)):
+        raise Invalid("reviewer_unknown", detail, field=path)
     # Whoever tells the warnings afterwards is stopped by errors alone, and those stand in the document.
     refuse_faulty(lint(document) if acknowledged.everything else findings_of(policy, document), acknowledged)
+
+
+def strangers_in(document: Document, people: Iterable[Member]) -> Iterator[tuple[str, str]]:
+    """Yield the path of each rule that asks somebody who is none of these people, with who that is."""
+    known = {to_public(Prefix.PERSON, member.person_id) for member in people}
+    for index, rule in enumerate(document.rules):
+        if strangers := [person for person in rule.review.people if person not in known]:
+            yield f"rules[{index}].review.people", f"{strangers[0]} is no present member who may review."
 
 
 def _shadow_to_promote(policy: Policy, document: Document, mode: Mode) -> PolicyVersion | None:

@@ -85,12 +85,11 @@ def second_person_for(
     must_be_in_transaction()
     if not needs_second_person(policy.organization_id):
         return None
-    found = loosenings_of(policy, rules=_rules_after(wanted), targets=wanted.targets)
+    resolved = None if wanted.document is None else resolved_document(policy, wanted.document, now=now)
+    found = loosenings_of(policy, rules=_rules_after(wanted, resolved), targets=wanted.targets)
     if not found:
         return None
-    document = wanted.document
-    if document is not None:
-        resolved = resolved_document(policy, document, now=now)
+    if resolved is not None:
         present = version_in_force(policy, wanted.mode)
         if present is None or present.digest != document_digest(resolved):
             refuse_unusable(policy, resolved, wanted.mode, acknowledged)
@@ -134,12 +133,10 @@ def apply_to_policy(policy: Policy, content: Mapping[str, Any], *, actor: Actor,
     raise_epoch(policy.organization_id)
 
 
-def _rules_after(wanted: Wanted) -> tuple[Rule, ...] | None:
+def _rules_after(wanted: Wanted, resolved: Document | None) -> tuple[Rule, ...] | None:
     if wanted.is_retired:
         return ()
-    if wanted.document is None or wanted.mode is Mode.SHADOW:
-        return None
-    return wanted.document.rules
+    return None if resolved is None or wanted.mode is Mode.SHADOW else resolved.rules
 
 
 def _title(policy: Policy, wanted: Wanted) -> str:

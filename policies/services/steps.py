@@ -17,6 +17,7 @@ from policies.models import NAME_LENGTH, NOTE_LENGTH, REFERENCE_LENGTH, Policy
 
 MOST_POLICIES: Final = 5_000
 """Policies of one organization, retired ones included: one per agent of a large fleet, and room."""
+TOO_MANY: Final = f"An organization has at most {MOST_POLICIES} policies."
 
 
 def locked_policy(organization_id: UUID, policy_id: UUID) -> Policy:
@@ -37,7 +38,7 @@ def new_policy(
     """Store a policy without versions and assignments."""
     must_be_in_transaction()
     if Policy.objects.filter(organization_id=organization_id).count() >= MOST_POLICIES:
-        raise Conflict("too_many_policies", f"An organization has at most {MOST_POLICIES} policies.")
+        raise Conflict("too_many_policies", TOO_MANY)
     policy = Policy.objects.create(
         id=new_id(now),
         organization_id=organization_id,

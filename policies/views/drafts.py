@@ -17,6 +17,7 @@ from people.permissions import MemberRequest, actor_of, needs, tell_waiting
 from people.roles import Right
 from people.services import Awaiting
 from policies import selectors, services
+from policies.engine.changes import Loosening
 from policies.engine.document import SCHEMA_VERSION, Document, rule_to_plain
 from policies.engine.lint import Finding, Level
 from policies.engine.rules import Rule, RuleType
@@ -260,12 +261,21 @@ def publish_page(request: MemberRequest, policy: Policy, form: PublishForm, *, s
         "differences": differences(old, rules, shown.names_in(request, old, rules)),
         "findings": shown.finding_lines(rules, findings),
         "has_conditions": any(rule.when != ANY_PAYMENT for rule in rules),
-        "loosens": loosenings_of(policy, rules=rules) if policy.organization.needs_four_eyes else (),
+        "loosens": loosened_by(policy, rules) if policy.organization.needs_four_eyes else (),
         "in_force": in_force,
         "targets": shown.targets_in_words(selectors.targets_of((policy,))[policy.pk]),
         **named(policy),
     }
     return render(request, "policies/publish.html", context, status=status)
+
+
+def loosened_by(policy: Policy, rules: Sequence[Rule]) -> tuple[Loosening, ...]:
+    """Return by what publishing these rules now may let more money pass."""
+    try:
+        resolved = services.resolved_document(policy, Document(tuple(rules)), now=clock_now()).rules
+    except Invalid:
+        resolved = tuple(rules)  # publishing says what is wrong with it
+    return loosenings_of(policy, rules=resolved)
 
 
 def publish_initial(policy: Policy) -> dict[str, str]:

@@ -26,6 +26,7 @@ from policies.services import (
 from policies.services.publishing import state_digest
 from spend.selectors.counterparties import counterparty_of, pegs_of
 from spend.services.changes import (
+    CounterpartyChange,
     add_identifier,
     change_counterparty,
     create_counterparty,
@@ -110,18 +111,16 @@ def test_a_merge_waits_for_it_names_more_payees(people: Cast) -> None:
 
 def test_a_merge_that_cannot_be_made_is_refused_and_does_not_wait(people: Cast) -> None:
     by: Any = {"organization_id": people.organization.pk, "actor": actor_for(people.olu), "now": NOW}
-    german, french, plain, gone = (
-        at_once(create_counterparty(change=change, **by))
-        for change in (
-            {"name": "German", "country": "DE"},
-            {"name": "French", "country": "FR"},
-            {"name": "Plain"},
-            {"name": "Gone"},
-        )
+    changes: tuple[CounterpartyChange, ...] = (
+        {"name": "German", "country": "DE"},
+        {"name": "French", "country": "FR"},
+        {"name": "Plain"},
+        {"name": "Gone"},
     )
+    german, french, plain, gone = (at_once(create_counterparty(change=change, **by)) for change in changes)
     agree(people, waits(merge_counterparties(kept_id=german, merged_id=gone, **by)))
-    named = {"when": {"counterparties": [to_public(Prefix.COUNTERPARTY, plain)]}}
-    policy_in_force(people, daily_limit("9", **named))
+    named = daily_limit("9", when={"counterparties": [to_public(Prefix.COUNTERPARTY, plain)]})
+    policy_in_force(people, named)
     elsewhere = new_id(NOW)
     for kept, merged, code in (
         (german, german, "merge_with_itself"),

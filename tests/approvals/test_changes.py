@@ -191,6 +191,51 @@ def test_a_sync_that_loosens_waits_as_a_whole_and_the_same_call_is_the_same_chan
     assert at_once(upsert_policy_by_ref(**sync)).is_changed
 
 
+def test_further_years_of_public_holidays_wait_whoever_renews_them(people: Cast) -> None:
+    off = {"key": "off", "type": "BLACKOUT_PERIOD", "holidays": {"country": "DE"}}
+    policy = policy_in_force(people, daily_limit(), off)
+    Policy.objects.filter(pk=policy.pk).update(external_ref="ours")
+    next_year, years_later = NOW + timedelta(days=366), NOW + timedelta(days=3 * 366)
+    sent: Any = {
+        "organization_id": people.organization.pk,
+        "document": document(daily_limit(), off),
+        "mode": Mode.ENFORCED,
+        "actor": actor_for(people.olu),
+    }
+    assert not at_once(publish(policy_id=policy.pk, now=next_year, **sent)).is_changed
+    synced: Any = {"external_ref": "ours", "name": policy.name, "targets": None, "now": years_later}
+    for waiting in (
+        publish(policy_id=policy.pk, now=years_later, **sent),
+        upsert_policy_by_ref(**synced, **sent),
+    ):
+        assert PendingChange.objects.get(pk=waits(waiting)).loosens == [
+            "The public holidays of further years become known; beyond the known ones it denied."
+        ]
+    assert agree(people, waits(publish(policy_id=policy.pk, now=years_later, **sent)), now=years_later)
+    enforced = reload(policy.pk).enforced
+    assert enforced is not None
+    assert enforced.document["rules"][1]["holidays"]["until"] == "2031-12-31"
+
+
+def test_a_rule_that_stays_for_some_of_everybody_is_compared_for_them(people: Cast) -> None:
+    policy = policy_in_force(people)
+    wanted: Any = {
+        "organization_id": people.organization.pk,
+        "external_ref": "ours",
+        "name": policy.name,
+        "mode": Mode.ENFORCED,
+        "document": document(daily_limit("900")),
+        "targets": RESEARCH,
+        "actor": actor_for(people.olu),
+        "now": NOW,
+    }
+    Policy.objects.filter(pk=policy.pk).update(external_ref="ours")
+    assert PendingChange.objects.get(pk=waits(upsert_policy_by_ref(**wanted))).loosens == [
+        "The policy applies no longer to every agent.",
+        "Daily: $500.00 becomes $900.00.",
+    ]
+
+
 # --- Who agrees -------------------------------------------------------------------------------------------------------
 
 

@@ -246,12 +246,12 @@ def test_with_four_eyes_a_file_only_tightens(people: Cast) -> None:
     for looser in (
         [research(rules=[daily_limit("501")])],
         [research(assigned_to={"labels": ["eu"]})],
-        [research(), {"ref": "new", "name": "New", "rules": [daily_limit()]}],
     ):
         with pytest.raises(Conflict) as refused:
             applied(people, *looser)
         assert refused.value.code == "four_eyes_needed"
-    applied(people, research(rules=[daily_limit("499")], shadow=[daily_limit("9000")], name="Renamed"))
+    more = {"ref": "more", "name": "More", "rules": [daily_limit()], "assigned_to": {"labels": ["eu"]}}
+    applied(people, research(rules=[daily_limit("499")], shadow=[daily_limit("9000")], name="Renamed"), more)
     assert stored(people).name == "Renamed"
 
 
@@ -371,7 +371,8 @@ def test_a_file_that_is_the_same_asks_little_of_the_database(people: Cast, djang
 
 
 def test_public_holidays_are_renewed_by_the_same_file_when_they_run_out(people: Cast) -> None:
-    entry = research(rules=[{"key": "off", "type": "BLACKOUT_PERIOD", "holidays": {"country": "DE"}}])
+    off = {"key": "off", "type": "BLACKOUT_PERIOD", "holidays": {"country": "DE"}}
+    entry = research(rules=[off], assigned_to={"organization": True})
     applied(people, entry)
     file = parse_file(file_of(entry))
     much_later = LATER + timedelta(days=3 * 366)

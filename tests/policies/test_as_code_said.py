@@ -21,7 +21,7 @@ def people() -> Cast:
 
 def test_renewed_holidays_are_said_and_loosen_beside_what_tightens(people: Cast) -> None:
     off = {"key": "off", "type": "BLACKOUT_PERIOD", "holidays": {"country": "DE"}}
-    applied(people, research(rules=[daily_limit("500"), off]))
+    applied(people, research(rules=[daily_limit("500"), off], assigned_to={"organization": True}))
     file = parse_file(file_of(research(rules=[daily_limit("400"), off])))
     much_later = LATER + timedelta(days=3 * 366)
     plan = plan_file(people.organization.pk, file, retires_others=False, now=much_later)

@@ -19,6 +19,7 @@ from core.errors import ContoError, Invalid, InvalidMany
 from core.ids import Prefix, to_public
 from core.money import amount_text
 from people.models import Organization
+from policies.engine.lint import Finding
 from policies.engine.texts import LARGEST_TEXT_BYTES, read_text, write_yaml
 from policies.engine.written import PolicyFile, file_to_plain, parse_file
 from policies.services.code import Drafted, Plan, Step, apply_file, drafted_by, exported_file, plan_file
@@ -28,9 +29,10 @@ DIFFERS: Final = 2
 SIGNS: Final = {Step.CREATE: "+", Step.CHANGE: "~", Step.RETIRE: "-", Step.NOTHING: " "}
 HELP: Final = """\
 export writes the policies that are in force and their assignments. plan says what a file would change, and whether
-what is stored has drifted from it: exit code 0 where it is the same, 2 where it differs, 1 on an error. apply brings
-the policies to the file, all of them or none; the same file again changes nothing. Files are only ever read. plan
---backtest asks the last days of history what each changed policy would have answered beside the others of now."""
+what is stored has drifted from it: exit code 0 where it is the same, 2 where it differs, 1 on an error and where lint
+finds one. apply brings the policies to the file, all of them or none; the same file again changes nothing. Files are
+only ever read. plan --backtest asks the last days of history what each changed policy would have answered beside the
+others of now."""
 LONGEST_BACKTEST_DAYS: Final = 366
 
 
@@ -77,6 +79,8 @@ class Command(BaseCommand):
         facts = plan.facts() | ({"backtests": tested} if tested else {})
         self.stdout.write(json.dumps(facts, indent=2) if options["json"] else in_words(plan, tested))
         if action == "plan":
+            if plan.errors:
+                raise CommandError(f"{len(plan.errors)} of the findings are errors: this would not be applied.")
             sys.exit(DIFFERS if plan.has_changes else 0)
         apply_file(
             organization_id=organization_id,
@@ -144,12 +148,20 @@ def in_words(plan: Plan, tested: Sequence[dict[str, Any]] = ()) -> str:
         lines.append(f"{SIGNS[one.step]} {one.label}{'' if one.label == one.name else f' ({one.name})'}")
         lines += [f"      {words}" for words in one.changes]
         lines += [f"    ! loosens: {words}" for words in one.loosens if words not in one.changes]
-        lines += [f"    {finding.level.value} {finding.path}: {finding.detail}" for finding in one.findings]
+        lines += [f"    {told(finding)}" for finding in one.findings]
     lines += [f"  {label}: not in the file, stays as it is" for label in plan.others]
+    lines += [f"  {told(finding)}" for finding in plan.findings]
     lines += [words for one in tested for words in tested_in_words(one)]
     counts = {step: sum(one.step is step for one in plan.policies) for step in SIGNS}
-    told = f"{counts[Step.CREATE]} to create, {counts[Step.CHANGE]} to change, {counts[Step.RETIRE]} to retire"
-    return "\n".join([*lines, f"{told}, {counts[Step.NOTHING]} as they are. Plan {plan.digest}"])
+    steps = f"{counts[Step.CREATE]} to create, {counts[Step.CHANGE]} to change, {counts[Step.RETIRE]} to retire"
+    if plan.waits:
+        lines.append("  It loosens: applied, it waits as a whole until a second person agrees.")
+    return "\n".join([*lines, f"{steps}, {counts[Step.NOTHING]} as they are. Plan {plan.digest}"])
+
+
+def told(finding: Finding) -> str:
+    """Return a finding as people read it."""
+    return f"{finding.level.value} {finding.path}: {finding.detail} {finding.remedy} ({finding.code})"
 
 
 def tested_in_words(one: dict[str, Any]) -> Iterator[str]:

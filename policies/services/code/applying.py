@@ -12,7 +12,8 @@ from policies.engine.document import Document
 from policies.engine.types import Mode
 from policies.engine.written import PolicyFile
 from policies.models import Policy
-from policies.services.code.planning import Plan, Wanted, below_path, compare
+from policies.services.code.matching import Wanted, below_path
+from policies.services.code.planning import Plan, compare
 from policies.services.in_force import bring_back, put_in_force, take_out_of_force
 from policies.services.policies import leave_shadow
 from policies.services.steps import describe, locked_policy, new_policy

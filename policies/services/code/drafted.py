@@ -8,7 +8,8 @@ from core.ids import new_id
 from policies.engine.rules import Rule
 from policies.engine.written import PolicyFile
 from policies.selectors import Targets
-from policies.services.code.planning import Step, Wanted, compare, resolved
+from policies.services.code.matching import Wanted, resolved
+from policies.services.code.planning import Step, compare
 
 
 @dataclass(frozen=True, slots=True)

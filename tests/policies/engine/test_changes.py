@@ -187,6 +187,25 @@ def test_a_parameter_that_is_looser_is_named_by_its_path_and_told_whole() -> Non
     assert loosenings(old, new)[0].detail == "Review, approvals: 3 becomes 1."
 
 
+def test_public_holidays_loosen_where_further_years_are_known_and_where_days_go() -> None:
+    def closed(*dates: str, until: str, country: str = "DE") -> tuple[Rule, ...]:
+        known = {"country": country, "dates": list(dates), "until": until}
+        return rules(rule("BLACKOUT_PERIOD", holidays=known), limit(daily=TEN))
+
+    christmas = closed("2026-12-25", until="2027-12-31")
+    for after, words in (
+        (
+            closed("2026-12-25", until="2029-12-31"),
+            "The public holidays of further years become known; beyond the known ones it denied.",
+        ),
+        (closed(until="2027-12-31"), "Days that were public holidays are none any more."),
+        (closed("2026-12-25", until="2027-12-31", country="FR"), "Holidays, country: DE becomes FR."),
+    ):
+        (only,) = loosenings(christmas, after)
+        assert (only.detail, only.path) == (words, "it.holidays")
+    assert found(christmas, closed("2026-12-25", "2027-01-06", until="2027-12-31")) == []
+
+
 def test_rules_for_payments_that_none_judged_loosen() -> None:
     travel = limit(when={"categories": ["travel"]})
     other = {**limit(when={"categories": ["ads"]}), "key": "other"}

@@ -1,0 +1,124 @@
+"""What a file names: each of its policies beside the stored one, agents and labels found, faults with their path."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from core.errors import Invalid, InvalidMany
+from core.ids import Prefix, from_public, to_public
+from policies.engine.document import Document
+from policies.engine.rules import BlackoutPeriod, Rule
+from policies.engine.written import PolicyFile, WrittenPolicy, WrittenTargets
+from policies.models import Policy
+from policies.selectors import Targets, agent_ids
+from policies.services.calendars import with_holidays
+from policies.services.in_force import resolved_document
+from policies.services.targets import AssignTo, checked_targets
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """One policy of the file beside the stored one, if there is one; `path` is its place in the file."""
+
+    path: str
+    written: WrittenPolicy
+    policy: Policy | None
+    targets: AssignTo | None
+    present: Targets
+
+    @property
+    def policy_id(self) -> UUID | None:
+        """The stored policy, where there is one."""
+        return None if self.policy is None else self.policy.pk
+
+    @property
+    def bound(self) -> AssignTo:
+        """Whom the stored policy is for."""
+        agents = tuple(agent for agent, _ in self.present.agents)
+        return AssignTo(self.present.organization, self.present.labels, agents).normal()
+
+    @property
+    def binds(self) -> AssignTo:
+        """Whom the policy would be for."""
+        return self.bound if self.targets is None else self.targets
+
+
+def wanted_in(
+    organization_id: UUID, file: PolicyFile, stored: Iterable[Policy], targets: dict[UUID, Targets]
+) -> tuple[Wanted, ...]:
+    """Return each policy of the file beside the stored one; raises `InvalidMany` with the path of what there is not."""
+    # Apart, for an app may call one policy by what is the id of another.
+    by_id = {to_public(Prefix.POLICY, one.pk): one for one in stored}
+    by_reference = {one.external_ref: one for one in stored if one.external_ref is not None}
+    agents = _agents(organization_id, file)
+    faults: list[tuple[str, str, str]] = []
+    wanted: list[Wanted] = []
+    seen: set[UUID | None] = set()
+    for index, written in enumerate(file.policies):
+        path = f"policies[{index}]"
+        policy = by_reference.get(written.ref or "") if written.id is None else by_id.get(written.id)
+        if policy is None and written.id is not None:
+            faults.append((f"{path}.id", "policy_unknown", "There is no such policy. A new one has a ref."))
+        if policy is not None and policy.pk in seen:
+            faults.append((path, "reference_repeated", "Another policy of the file is the same one."))
+        seen.add(policy.pk if policy else None)
+        try:
+            to = _targets(organization_id, written.assigned_to, agents, f"{path}.assigned_to")
+        except Invalid as error:
+            faults.extend(faults_of(error))
+            continue
+        wanted.append(Wanted(path, written, policy, to, targets[policy.pk] if policy else Targets()))
+    if faults:
+        raise InvalidMany(faults)
+    return tuple(wanted)
+
+
+def _agents(organization_id: UUID, file: PolicyFile) -> dict[UUID | str, UUID]:
+    named = {one for policy in file.policies if policy.assigned_to for one in policy.assigned_to.agents}
+    ids = tuple(from_public(Prefix.AGENT, name) for kind, name in named if kind == "id")
+    references = tuple(name for kind, name in named if kind == "external_ref")
+    return agent_ids(organization_id, ids, references) if named else {}
+
+
+def _targets(
+    organization_id: UUID, written: WrittenTargets | None, agents: dict[UUID | str, UUID], path: str
+) -> AssignTo | None:
+    if written is None:
+        return None
+    found = []
+    for index, (kind, name) in enumerate(written.agents):
+        agent = agents.get(from_public(Prefix.AGENT, name) if kind == "id" else name)
+        if agent is None:
+            raise Invalid("agent_unknown", "There is no such agent.", field=f"{path}.agents[{index}]")
+        found.append(agent)
+    try:
+        return checked_targets(organization_id, AssignTo(written.organization, written.labels, tuple(found)))
+    except Invalid as error:
+        inner = (error.field or "").removeprefix("assigned_to")
+        raise Invalid(error.code, error.detail, field=f"{path}{inner}") from None
+
+
+def below_path(path: str, error: Invalid) -> InvalidMany:
+    """Return what a step refuses with the place of the policy in the file before each path."""
+    return InvalidMany(
+        [(f"{path}.{inner}" if inner else path, code, detail) for inner, code, detail in faults_of(error)]
+    )
+
+
+def faults_of(error: Invalid) -> list[tuple[str, str, str]]:
+    """Return what was refused as path, code and detail of each fault."""
+    return list(error.errors) if isinstance(error, InvalidMany) else [(error.field or "", error.code, error.detail)]
+
+
+def resolved(one: Wanted, rules: tuple[Rule, ...], now: datetime) -> Document:
+    """Return the rules as they would be published; raises with the path of a country without known holidays."""
+    document = Document(rules)
+    if not any(isinstance(rule, BlackoutPeriod) and rule.holidays for rule in rules):
+        return document
+    try:
+        if one.policy is None:
+            return with_holidays(document, known=(), now=now)
+        return resolved_document(one.policy, document, now=now)
+    except Invalid as error:
+        raise below_path(one.path, error) from None
