@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from approvals.models import ApprovalRequest, Authorization
-from approvals.selectors.inbox import Detail, Need
+from approvals.models import Authorization
+from approvals.selectors.inbox import Detail, Need, for_the_same_payee
 from core.ids import Prefix, from_public, to_public
 from people.models import Member
 from spend.selectors.counterparties import CounterpartyView, present_counterparty
@@ -57,7 +57,7 @@ def cards_of(shown: Detail, *, now: datetime) -> Cards:
         if payee
         else (),
         asked=_asked(shown.needs, one.organization_id),
-        similar=[_other(other) for other in _similar(one, now)],
+        similar=[_other(other) for other in _similar(shown, now)],
         duplicate=_duplicate(one),
         earlier=[_other(other) for other in shown.last_payments],
     )
@@ -78,16 +78,14 @@ def _asked_by(need: Need, names: dict[str, str]) -> Asked:
     return Asked(requirement.approvals - need.missing, requirement.approvals, who or "anybody who may review")
 
 
-def _similar(one: Authorization, now: datetime) -> Sequence[Authorization]:
+def _similar(shown: Detail, now: datetime) -> Sequence[Authorization]:
     """Return what else waits for the same payee, whichever agent asked."""
-    waiting = ApprovalRequest.objects.filter(
-        organization_id=one.organization_id,
-        closed_at__isnull=True,
-        expires_at__gt=now,
-        authorization__payee_digest=one.payee_digest,
+    one = shown.authorization
+    waiting = for_the_same_payee(one, shown.family).filter(
+        approval_request__closed_at=None, approval_request__expires_at__gt=now
     )
-    found = waiting.exclude(authorization_id=one.id).select_related("authorization__agent").order_by("expires_at")
-    return [request.authorization for request in found[:MOST_SIMILAR]]
+    found = waiting.exclude(id=one.id).select_related("agent").order_by("approval_request__expires_at")
+    return list(found[:MOST_SIMILAR])
 
 
 def _duplicate(one: Authorization) -> Other | None:

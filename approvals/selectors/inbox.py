@@ -1,6 +1,6 @@
 """What reviewers see: how many wait, and one request with everything that a yes or no rests on."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -22,6 +22,7 @@ from policies.engine.explain import check_sentence
 from policies.engine.reasons import sentence
 from policies.engine.stored import check_from_plain
 from policies.engine.types import Check, Requirement, Said
+from spend.selectors.families import family_of
 from spend.selectors.holds import HoldState, RecordState, hold_of, paid_to, records_of
 
 LAST_PAYMENTS: Final = 5
@@ -62,7 +63,8 @@ class Detail:
 
     `checks` are those of now while people decide, else those it was decided by. `digest` is the evidence shown.
     `refusal` says why this viewer cannot answer, empty where they can. `reviews` leaves out what was taken back.
-    `as_asked` are the checks of the first decision where there is a second.
+    `as_asked` are the checks of the first decision where there is a second. `family` is the counterparty with those
+    that were merged into it, empty where nobody knows it.
     """
 
     authorization: Authorization
@@ -82,6 +84,7 @@ class Detail:
     refusal: str
     is_to_be_confirmed: bool
     paid: tuple[tuple[str, Decimal, int], ...]
+    family: tuple[UUID, ...]
     last_payments: Sequence[Authorization]
 
     @property
@@ -155,6 +158,7 @@ def detail(organization_id: UUID, authorization_id: UUID, *, member: Member, now
     reviews = _given(request)
     needs = _needs(request)
     counterparty = authorization.counterparty_id
+    family = family_of(organization_id, counterparty) if counterparty else ()
     return Detail(
         authorization=authorization,
         public_id=to_public(Prefix.AUTHORIZATION, authorization.id),
@@ -173,7 +177,8 @@ def detail(organization_id: UUID, authorization_id: UUID, *, member: Member, now
         refusal=_refusal(authorization, reviews, needs, member, now) if is_waiting else "",
         is_to_be_confirmed=is_waiting and is_to_be_confirmed(authorization),
         paid=paid_to(organization_id, counterparty) if counterparty else (),
-        last_payments=_last_payments(authorization),
+        family=family,
+        last_payments=_last_payments(authorization, family),
     )
 
 
@@ -243,12 +248,20 @@ def _reviewer(member: Member) -> Reviewer:
     return Reviewer(to_public(Prefix.PERSON, member.person_id), frozenset(member.roles))
 
 
-def _last_payments(authorization: Authorization) -> Sequence[Authorization]:
-    earlier = Authorization.objects.filter(
-        agent_id=authorization.agent_id,
-        payee_digest=authorization.payee_digest,
-        asked_at__lt=authorization.asked_at,
-        organization_id=authorization.organization_id,
+def for_the_same_payee(authorization: Authorization, family: Collection[UUID]) -> QuerySet[Authorization]:
+    """Return everything asked for its payee, itself included: who was merged is one and the same (decision 0011).
+
+    Where nobody knows the payee, and the family is empty, the identifiers that were sent have to be the same.
+    """
+    everything = Authorization.objects.filter(organization_id=authorization.organization_id)
+    if family:
+        return everything.filter(counterparty_id__in=family)
+    return everything.filter(counterparty__isnull=True, payee_digest=authorization.payee_digest)
+
+
+def _last_payments(authorization: Authorization, family: Collection[UUID]) -> Sequence[Authorization]:
+    earlier = for_the_same_payee(authorization, family).filter(
+        agent_id=authorization.agent_id, asked_at__lt=authorization.asked_at
     )
     found = earlier.order_by("-asked_at")[:LAST_PAYMENTS]
     return cast(Sequence[Authorization], list(found))

@@ -6,13 +6,16 @@ from uuid import UUID
 import pytest
 from django.test import Client
 
+from approvals.services.merge import merge_counterparties
 from core.clock import now as clock_now
 from core.db import rows
+from core.ids import Prefix, to_public
 from people.roles import Scope
 from people.services import issue_organization_key
+from spend.payee import PayeeClaim
 from spend.services.merging import LEAVE_GAPS
 from tests.agents.samples import a_credential, bearer
-from tests.approvals.test_merge import PER_PAYEE, ROOMY, A, payees
+from tests.approvals.test_merge import PER_PAYEE, ROOMY, A, B, payees
 from tests.approvals.world import ask, make_world, put_policy
 from tests.factories import actor_for
 from tests.spend.samples import a_counterparty, public
@@ -97,3 +100,28 @@ def test_a_merge_finds_its_counters_by_index() -> None:
 
     assert "counter_of_counterparty" in plan
     assert "counter_that_names" in plan
+
+
+def test_the_card_of_a_request_counts_what_was_asked_for_who_was_merged(client: Client) -> None:
+    world = make_world({"key": "people", "type": "APPROVAL_THRESHOLD", "above": {"USD": "100"}})
+    kept, merged = payees(world)
+    for amount in ("41", "141"):
+        ask(world, amount, payee=B, now=clock_now())
+    ask(world, "42", payee=PayeeClaim("Acme", ()), now=clock_now())
+    waiting = ask(world, "200", payee=A, now=clock_now()).answer.id
+    client.force_login(world.cast.rui.person)
+
+    def page() -> str:
+        return client.get(f"/approvals/{to_public(Prefix.AUTHORIZATION, waiting)}/").content.decode()
+
+    before = page()
+    assert "Also waiting for this payee" not in before
+    assert "It has not asked for this payee before." in before
+    actor = actor_for(world.cast.olu)
+    scope: dict[str, Any] = {"organization_id": world.organization_id, "actor": actor, "now": clock_now()}
+    merge_counterparties(kept_id=kept, merged_id=merged, **scope)
+
+    also, last = page().split("Also waiting for this payee")[1].split("last payments to it")
+
+    assert "141.00" in also
+    assert [amount in last for amount in ("41.00", "141.00", "42.00")] == [True, True, False]
