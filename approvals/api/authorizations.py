@@ -23,7 +23,7 @@ from approvals.lifecycle import Status
 from approvals.models import Authorization
 from approvals.selectors.answers import Answer, answer, as_json
 from approvals.selectors.limits import Limit, limits_of
-from approvals.selectors.lists import Chosen, authorizations_page
+from approvals.selectors.lists import Chosen, searched_page
 from approvals.services.authorize import authorize_payment
 from approvals.services.simulate import simulate_payment
 from core.canonical import moment_text
@@ -78,9 +78,13 @@ class AuthorizationListView(APIView):
 
     @extend_schema(tags=TAG, operation_id="authorizations_list", parameters=LIST_FILTERS, responses=PageOut)
     def get(self, request: Request) -> Response:
-        """List authorizations, the newest first. Organization keys need scope `read`."""
+        """List authorizations, the newest first. Organization keys need scope `read`.
+
+        A page searches a bounded part of the history: with a filter that little fits it may be short, even empty, while
+        `next_cursor` leads on. The end is where `next_cursor` is null.
+        """
         reach = reach_of(request, Scope.READ)
-        page = authorizations_page(
+        page = searched_page(
             chosen_of(request, reach.organization_id, reach.agent_id),
             now=clock_now(),
             cursor=request.query_params.get("cursor", ""),

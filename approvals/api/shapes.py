@@ -189,7 +189,9 @@ class PageOut(Out):
     """One page of authorizations."""
 
     data = SummaryOut(many=True)  # type: ignore[assignment]
-    next_cursor = serializers.CharField(allow_null=True)
+    next_cursor = serializers.CharField(
+        allow_null=True, help_text="Null at the end only: a page before it may be short or empty."
+    )
 
 
 class SimulationOut(Out):

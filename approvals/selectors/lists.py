@@ -10,6 +10,7 @@ from uuid import UUID
 from django.db.models import Q, QuerySet
 
 from agents.selectors import agent_of
+from approvals.lifecycle import Status
 from approvals.models import Authorization, SavedFilter
 from approvals.selectors.told import stands_at, told
 from core.errors import Invalid, NotFound
@@ -31,6 +32,9 @@ NEWEST: Final = "newest"
 LARGEST: Final = "largest"
 SORTS: Final = {NEWEST: "asked_at", LARGEST: "amount"}
 """By what each order goes; ties go by id."""
+OPEN: Final = (Status.APPROVED, Status.PENDING_REVIEW, Status.IN_DOUBT)
+FIRST_ID: Final = UUID(int=0)
+"""Before every id: a place behind everything of its moment."""
 BACK: Final = "back."
 """Begins a cursor that reads towards the beginning of the list."""
 
@@ -114,19 +118,55 @@ def bounded(chosen: Chosen) -> tuple[Chosen, Searched | None]:
     None where it searches everything: what an index finds, and a history of no more than `SEARCHED` asks. Of one agent,
     and of the time before `until`, so many asks are searched again.
     """
-    if chosen.authorization_id is not None or not any(getattr(chosen, name) not in (None, "") for name in SCANNED):
+    if chosen.authorization_id is not None or not _is_scanned(chosen):
         return chosen, None
+    since = _searched_back_to(chosen, behind=Q())
+    return (chosen, None) if since is None else (replace(chosen, since=since), Searched(SEARCHED, since))
+
+
+def searched_page(chosen: Chosen, *, now: datetime, cursor: str = "", limit: int = DEFAULT_PAGE) -> Page:
+    """Return the newest authorizations behind `cursor`, however long history is; raises `Invalid` (`cursor_invalid`).
+
+    What no index finds is searched `SEARCHED` asks at a time: a page that ends there may be short, even empty, and its
+    cursor leads on. Whoever follows the cursors to the end has seen everything.
+    """
+    behind = _behind(*decode_cursor(cursor)) if cursor else Q()
+    is_searched = _is_scanned(chosen) or _needs_two_indexes(chosen)
+    since = _searched_back_to(chosen, behind=behind) if is_searched else None
+    within = chosen if since is None else replace(chosen, since=since)
+    page = authorizations_page(within, now=now, cursor=cursor, limit=limit)
+    if since is None or page.next_cursor:
+        return page
+    return replace(page, next_cursor=encode_place(since.isoformat(), FIRST_ID))
+
+
+def _is_scanned(chosen: Chosen) -> bool:
+    return any(getattr(chosen, name) not in (None, "") for name in SCANNED)
+
+
+def _needs_two_indexes(chosen: Chosen) -> bool:
+    """Say whether each index of the filter may find far more than the list shows; what is open is never much."""
+    is_ended = bool(chosen.status) and chosen.status not in OPEN
+    return sum([chosen.agent_id is not None, chosen.counterparty_id is not None, is_ended]) > 1
+
+
+def _behind(moment: datetime, last: UUID) -> Q:
+    """Return the condition for what was asked before."""
+    # The first condition says nothing new: it is the one that the index begins with.
+    return Q(asked_at__lte=moment) & (Q(asked_at__lt=moment) | Q(asked_at=moment, id__lt=last))
+
+
+def _searched_back_to(chosen: Chosen, *, behind: Q) -> datetime | None:
+    """Return when the last ask was made that a search looks at; None where it reaches the end of what is wanted."""
     within = {"agent_id": chosen.agent_id, "asked_at__lt": chosen.until}
     asked = Authorization.objects.filter(
-        organization_id=chosen.organization_id, **{name: value for name, value in within.items() if value is not None}
+        behind,
+        organization_id=chosen.organization_id,
+        **{name: value for name, value in within.items() if value is not None},
     )
-    behind = asked.order_by("-asked_at", "-id").values_list("asked_at", flat=True)[SEARCHED - 1 : SEARCHED + 1]
-    *last, beyond = (*behind, None, None)[:2]
-    if beyond is None or (chosen.since is not None and chosen.since > beyond):
-        return chosen, None
-    since = last[0]
-    assert since is not None, "one lies before another"
-    return replace(chosen, since=since), Searched(SEARCHED, since)
+    found = asked.order_by("-asked_at", "-id").values_list("asked_at", flat=True)[SEARCHED - 1 : SEARCHED + 1]
+    last, beyond = (*found, None, None)[:2]
+    return None if beyond is None or (chosen.since is not None and chosen.since > beyond) else last
 
 
 def every_authorization(chosen: Chosen, *, now: datetime) -> Iterator[Authorization]:

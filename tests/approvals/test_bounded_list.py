@@ -11,7 +11,7 @@ from django.test import Client
 from approvals.selectors import lists
 from approvals.selectors.lists import Chosen, Searched, bounded, chosen_authorizations
 from core.ids import Prefix, to_public
-from tests.approvals.world import World, add_agent, ask, make_world
+from tests.approvals.world import World, add_agent, ask, counterparty, make_world
 from tests.factories import NOW
 
 pytestmark = pytest.mark.django_db
@@ -87,3 +87,50 @@ def test_a_bounded_search_goes_down_the_index_of_time(world: World) -> None:
 
     assert "authorization_newest_first" in plan
     assert "asked_at >= " in plan
+
+
+def pages_of(world: World, *, limit: int = 50, **query: str) -> list[list[str]]:
+    """What each page of the API lists, the cursors followed to the end."""
+    pages: list[list[str]] = []
+    cursor: str | None = ""
+    while cursor is not None:
+        asked = {**query, "limit": str(limit), **({"cursor": cursor} if cursor else {})}
+        answer = (
+            Client()
+            .get(f"/api/v1/authorizations?{urlencode(asked)}", headers={"Authorization": f"Bearer {world.secret}"})
+            .json()
+        )
+        pages.append([one["amount"] for one in answer["data"]])
+        cursor = answer["next_cursor"]
+    return pages
+
+
+def test_a_page_of_the_api_searches_so_many_and_its_cursor_leads_on(world: World) -> None:
+    assert pages_of(world, category="books") == [[], ["14.00"]]
+    assert pages_of(world, category="ai") == [["10.00", "11.00", "12.00"], ["13.00"]]
+    assert pages_of(world, category="ai", limit=2) == [["10.00", "11.00"], ["12.00", "13.00"]]
+    assert pages_of(world) == [["10.00", "11.00", "12.00", "13.00", "14.00"]]
+    assert pages_of(world, status="approved") == [["10.00"]], "the others have expired, and open ones are never many"
+
+
+def test_a_page_of_the_api_searches_where_two_indexes_would_have_to_meet(world: World) -> None:
+    assert pages_of(world, status="declined") == [[], []]
+    assert pages_of(world, status="expired") == [["11.00", "12.00"], ["13.00", "14.00"]]
+    payee = to_public(Prefix.COUNTERPARTY, counterparty(world).id)
+    assert pages_of(world, counterparty=payee) == [["10.00", "11.00", "12.00"], ["13.00", "14.00"]]
+
+
+def test_a_page_of_the_api_ends_where_its_dates_do(world: World) -> None:
+    since = (NOW - timedelta(days=1)).isoformat()
+    assert pages_of(world, category="books", since=since) == [[]]
+    until = (NOW - timedelta(days=2)).isoformat()
+    assert pages_of(world, category="books", until=until) == [["14.00"]]
+
+
+def test_asks_of_one_moment_are_all_listed_and_none_twice(world: World) -> None:
+    for amount in ("21", "22", "23", "24", "25"):
+        ask(world, amount, category="books", now=NOW - timedelta(days=1))
+
+    for limit in (1, 2, 50):
+        found = [amount for page in pages_of(world, category="books", limit=limit) for amount in page]
+        assert sorted(found) == ["14.00", "21.00", "22.00", "23.00", "24.00", "25.00"]
