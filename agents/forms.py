@@ -30,6 +30,7 @@ KINDS: Final = (("api_key", "API key"), ("card_token", "Card token"), ("signer",
 RAIL_NAMES: Final = {"x402": "x402", "mpp": "MPP"}
 SORTS: Final = (("trouble", "Trouble first"), ("newest", "Newest first"), ("name", "By name"))
 LONGEST_LIST_TEXT: Final = 2_000
+NOT_OFFERED: Final = "There is no “%(value)s” here: left out."
 SEPARATORS: Final = re.compile(r"[\s,;]+")
 
 
@@ -64,6 +65,7 @@ class AgentFilterForm(forms.Form):
             assert isinstance(field, forms.ChoiceField)
             field.choices = offered
         for name in ("state", "label", "owner", "sort"):
+            self.fields[name].error_messages["invalid_choice"] = NOT_OFFERED
             self.fields[name].widget.attrs["class"] = "form-select"
 
     def faults(self) -> list[str]:
@@ -74,6 +76,11 @@ class AgentFilterForm(forms.Form):
         """Return the filter; raises `Invalid` (`filter_invalid`) where it makes no sense."""
         if not self.is_valid():
             raise Invalid("filter_invalid", " ".join(self.faults()), field=next(iter(self.errors)))
+        return self.understood()
+
+    def understood(self) -> AgentFilter:
+        """Return the filter without what makes no sense in it, which the field itself says."""
+        self.is_valid()
         typed = self.cleaned_data
         owner = typed.get("owner")
         return AgentFilter(

@@ -18,7 +18,7 @@ from core.chips import Chip, chips_of
 from core.clock import now as clock_now
 from core.paging import text_in
 from core.templatetags.statuses import status_of
-from insight.selectors.fleet import FleetPage, FleetRow, fleet_of, fleet_page
+from insight.selectors.fleet import FleetRow, fleet_of, fleet_page
 from insight.views.live import answer, part_of
 from insight.views.troubles import Wrong, wrong_of
 from people.permissions import MemberRequest, needs
@@ -69,10 +69,9 @@ def _form(request: MemberRequest) -> AgentFilterForm:
 
 
 def _context(request: MemberRequest, form: AgentFilterForm, now: datetime) -> dict[str, Any]:
-    organization_id, page = request.member.organization_id, FleetPage()
-    # What cannot be understood shows nothing: everything would pass for what was asked for.
-    if form.is_valid():
-        page = fleet_page(organization_id, form.chosen(), cursor=text_in(request.GET, "cursor"), now=now)
+    organization_id = request.member.organization_id
+    # Whoever comes to stop an agent by a link that has grown old finds it: the field says what was left out.
+    page = fleet_page(organization_id, form.understood(), cursor=text_in(request.GET, "cursor"), now=now)
     counted = fleet_of(organization_id, now=now)
     may_freeze = request.member.may(Right.FREEZE)
     return {
@@ -91,7 +90,7 @@ def _context(request: MemberRequest, form: AgentFilterForm, now: datetime) -> di
             if getattr(counted, state) or state in ("active", "silent", "frozen")
         ],
         "chips": _chips(request, form),
-        "export_url": f"{reverse('agents:export')}{_query(request.GET)}",
+        "export_url": reverse("agents:export") + _query(request.GET, **dict.fromkeys(form.errors, "")),
         "may_manage": request.member.may(Right.MANAGE_AGENTS),
         "may_freeze": may_freeze,
     }

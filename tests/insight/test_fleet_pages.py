@@ -1,5 +1,7 @@
-"""The list of agents: pages lead forth and back, and a filter that cannot be understood lists nothing."""
+"""The list of agents: pages lead forth and back; what a filter makes no sense of is left out and said at its field."""
 
+import re
+from html import unescape
 from typing import Any
 
 import pytest
@@ -7,10 +9,11 @@ from django.test import Client
 
 from agents.models import Agent
 from agents.selectors import AgentFilter
+from agents.services import freeze_agent
 from insight.selectors import fleet as selector
 from insight.selectors.fleet import fleet_page
 from tests.approvals.world import add_agent
-from tests.factories import NOW, make_cast
+from tests.factories import NOW, actor_for, make_cast
 
 pytestmark = pytest.mark.django_db
 
@@ -57,17 +60,33 @@ def test_the_page_leads_back(client: Client, monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.mark.parametrize(
     ("query", "says"),
-    [("state=nonsense", "State: "), ("sort=nonsense", "Order: "), ("label=nobody", "Label: "), ("owner=x", "Owner: ")],
+    [
+        ("state=nonsense", "id_state_error"),
+        ("sort=nonsense", "id_sort_error"),
+        ("label=nobody", "id_label_error"),
+        ("owner=x", "id_owner_error"),
+        (f"q={'x' * 300}", "search-error"),
+    ],
 )
-def test_a_filter_that_cannot_be_understood_shows_and_exports_nothing(client: Client, query: str, says: str) -> None:
+def test_what_a_filter_does_not_make_sense_of_is_left_out_and_said_at_its_field(
+    client: Client, query: str, says: str
+) -> None:
     cast = make_cast()
-    add_agent(cast, "Alma")
+    for name in ("Alma", "Bela"):
+        add_agent(cast, name)
+    bela = Agent.objects.get(name="Bela")
+    scope: dict[str, Any] = {"organization_id": cast.organization.pk, "actor": actor_for(cast.olu), "now": NOW}
+    freeze_agent(agent_id=bela.pk, reason="in a loop", **scope)
     client.force_login(cast.vera.person)
 
-    html = client.get(f"/agents/?{query}").content.decode()
+    html = client.get(
+        f"/agents/?{query}&state=frozen" if "state" not in query else f"/agents/?{query}"
+    ).content.decode()
 
-    assert Agent.objects.filter(name="Alma").exists()
-    assert "Alma" not in html
-    assert "This filter cannot be understood" in html
-    assert says in html
-    assert client.get(f"/agents/export/?{query}").status_code == 422
+    assert "Bela" in html
+    assert ("Alma" in html) == ("state=nonsense" in query), "what makes sense filters all the same"
+    assert f'id="{says}"' in html
+    export = re.search(r'href="(/agents/export/[^"]*)"', html)
+    assert export
+    assert client.get(unescape(export[1])).status_code == 200
+    assert client.get(f"/agents/export/?{query}").status_code == 422, "a file does not say what was left out of it"
