@@ -7,8 +7,10 @@ from django.contrib.sessions.backends.base import SessionBase
 from django.contrib.sessions.models import Session
 
 from core.clock import now
+from core.db import prepared_rows
 from core.keys import secret_hash
 
+SESSION_QUERY: Final = "select session_data from django_session where session_key = %(key)s and expire_date > %(now)s"
 COLUMN_LENGTH: Final = 40
 """Of the table's key: 160 bits of the hash."""
 
@@ -27,11 +29,11 @@ class SessionStore(db.SessionStore):
 
     def load(self) -> dict[str, Any]:
         """Return what the session holds; an unknown or ended one is empty and gets a new key when it is stored."""
-        stored = self.model.objects.filter(session_key=hashed(self.session_key or ""), expire_date__gt=now()).first()
-        if stored is None:
+        found = prepared_rows(SESSION_QUERY, {"key": hashed(self.session_key or ""), "now": now()})
+        if not found:
             self._session_key = None
             return {}
-        return self.decode(stored.session_data)
+        return self.decode(cast(str, found[0][0]))
 
     def exists(self, session_key: str) -> bool:
         """Say whether there is a session of this key."""

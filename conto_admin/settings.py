@@ -128,20 +128,32 @@ DATABASES = {
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
+PART_WAIT_SECONDS = 0.2
+"""A page is rendered anew rather than waited for."""
 CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
         "LOCATION": env.cache_url(),
         "KEY_PREFIX": NAMESPACE,
     },
-    # Parts of pages as they were rendered, in each process for itself: text of a page comes from nowhere else.
+    # Parts of pages as they were rendered: in each process for itself, and sealed for the other ones.
     "parts": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "OPTIONS": {"MAX_ENTRIES": 500}},
+    "shared-parts": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": env.cache_url(),
+        "KEY_PREFIX": NAMESPACE,
+        "OPTIONS": {
+            "serializer": "insight.views.kept.Sealer",
+            "socket_timeout": PART_WAIT_SECONDS,
+            "socket_connect_timeout": PART_WAIT_SECONDS,
+        },
+    },
 }
 
 # People ---------------------------------------------------------------------------------------------------------------
 
 AUTH_USER_MODEL = "people.Person"
-AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+AUTHENTICATION_BACKENDS = ["people.authentication.Backend"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},

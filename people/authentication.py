@@ -7,6 +7,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.auth_backends import AuthenticationBackend
 from allauth.mfa.adapter import DefaultMFAAdapter
 from django.http import HttpRequest, HttpResponseBase
 from django.views.decorators.debug import sensitive_variables
@@ -24,7 +25,7 @@ from core.ids import Prefix, to_public
 from core.sealing import Sealed, seal, unseal
 from people.models import Person
 from people.roles import Scope
-from people.selectors import FACTOR_PLACE
+from people.selectors import FACTOR_PLACE, signed_in_person
 from people.services import change_password, note_key_used, note_signed_in, note_signed_out
 
 SCHEME: Final = "bearer"
@@ -141,6 +142,15 @@ class OrganizationKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-
     def get_security_definition(self, auto_schema: object) -> dict[str, str]:  # noqa: ARG002 as above
         """Return the OpenAPI security scheme."""
         return {"type": "http", "scheme": SCHEME, "description": "An organization key: `conto_org_…`."}
+
+
+class Backend(AuthenticationBackend):  # type: ignore[misc]
+    """Signs people in as allauth does, and reads who is signed in together with the memberships."""
+
+    def get_user(self, user_id: UUID) -> Person | None:
+        """Return the person whom a session names, unless they may no longer sign in."""
+        person = signed_in_person(user_id)
+        return person if person and self.user_can_authenticate(person) else None
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]

@@ -74,6 +74,9 @@ class Person(AbstractBaseUser, PermissionsMixin):
     is_staff = models.BooleanField(default=False)
     created_at = models.DateTimeField()
 
+    present_memberships: "tuple[Member, ...] | None" = None
+    """The memberships that were read together with the person, by whose session this request comes."""
+
     USERNAME_FIELD = "email"
     REQUIRED_FIELDS: ClassVar[list[str]] = ["name"]
     objects = PersonManager()

@@ -67,7 +67,8 @@ def request(request: MemberRequest, public_id: str) -> HttpResponse:
 @needs(Right.READ)
 def queue_now(request: MemberRequest) -> HttpResponse:
     """Show the queue as it is now; answer 204 where the page that asks has `seen` just that."""
-    now, form = clock_now(), _form(request)
+    # Nobody chooses here: names are read only to check the one that is asked for.
+    now, form = clock_now(), _form(request) if text_in(request.GET, "agent") else QueueForm(request.GET, agents=[])
     wanted = form.wanted(request.member)
     found = _queue(request, wanted, now)
     if found.version == text_in(request.GET, "seen"):

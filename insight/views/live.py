@@ -1,47 +1,25 @@
 """Parts of pages that renew themselves: one rendering serves all who look, and who has it already is told so (204).
 
-What is polled is at most `FRESH` old, however many look; a page that is opened is always new. Renderings are kept by
-each process for itself: nobody else can put text into a page.
+What is polled is at most `kept.FRESH` old, however many look; a page that is opened is always new.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import datetime
 from hashlib import blake2b
 from http import HTTPStatus
 from typing import Final
 
-from django.core.cache import caches
 from django.http import HttpResponse
 from django.utils import timezone
-from django.utils.safestring import SafeString, mark_safe
 
+from insight.views.kept import Part, keep, known_part
 from people.permissions import MemberRequest
 
-CACHE: Final = "parts"
-FRESH: Final = timedelta(seconds=4)
-"""Shorter than the time between two looks of one viewer, so that no look is older than the one before."""
-KEPT_SECONDS: Final = 90
-"""How long a rendering stays to be served again while nothing has changed."""
 MINUTE: Final = "%Y%m%d%H%M"
 ETAG_BYTES: Final = 12
 TAG_PLACE: Final = "etag-of-this-part"
 """Stands in the templates where the part names itself to the next poll (`hx-headers`)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """A part of a page as it was rendered: of which state, when, and the `ETag` that names its text."""
-
-    state: str
-    at: datetime
-    tag: str
-    html: str
-
-    @property
-    def safe(self) -> SafeString:
-        """The part as a page takes it in."""
-        return mark_safe(self.html)  # noqa: S308 - rendered by a template, which has escaped what it was given
 
 
 def part_of(
@@ -49,17 +27,18 @@ def part_of(
 ) -> Part:
     """Return a part of the page, rendered anew where its state has changed or its minute is over.
 
-    `state` is one cheap read. A poll within `FRESH` of the last look of anybody costs not even that.
+    `state` is one cheap read. A poll within `kept.FRESH` of the last look of anybody costs not even that.
     """
     key = _key(request, name)
-    known: Part | None = caches[CACHE].get(key)
     is_poll = "If-None-Match" in request.headers
-    if known and is_poll and now - known.at < FRESH:
+    known = known_part(key, now, is_poll=is_poll)
+    if known and is_poll and known.is_fresh(now):
+        keep(key, known, is_new=False)
         return known
     current = f"{state()} {now:{MINUTE}}"
     is_same = known is not None and is_poll and known.state == current
     part = replace(known, at=now) if known and is_same else _rendered(current, now, render())
-    caches[CACHE].set(key, part, KEPT_SECONDS)
+    keep(key, part, is_new=True)
     return part
 
 

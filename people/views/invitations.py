@@ -18,7 +18,7 @@ from people.permissions import CHOSEN, person_actor
 
 UNPROCESSABLE: Final = 422
 GONE: Final = 404
-SIGN_IN_BACKEND: Final = "allauth.account.auth_backends.AuthenticationBackend"
+SIGN_IN_BACKEND: Final = "people.authentication.Backend"
 
 
 @require_http_methods(["GET", "POST"])

@@ -22,7 +22,7 @@ from tests.factories import NOW, actor_for
 
 pytestmark = pytest.mark.django_db
 DAILY = {"key": "daily", "type": "SPEND_LIMIT", "daily": {"USD": "100"}}
-AUTHENTICATION = 3
+AUTHENTICATION = 2
 """Reads that any page costs: the session, the person, the memberships."""
 PEOPLE = {"key": "people", "type": "APPROVAL_THRESHOLD", "above": {"USD": "50"}}
 

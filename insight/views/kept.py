@@ -1,0 +1,120 @@
+"""Where parts of pages are kept once they are rendered: by each process for itself, and sealed for all others.
+
+What all processes share lies in the cache server under a key that only this installation has: whoever reads or writes
+there learns nothing of a page and puts no text into one. Without that server each process renders for itself.
+"""
+
+import json
+import logging
+import secrets
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from functools import cache
+from time import monotonic
+from typing import Any, Final
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from django.core.cache import caches
+from django.utils.crypto import salted_hmac
+from django.utils.safestring import SafeString, mark_safe
+from redis.exceptions import RedisError
+
+OWN, SHARED = "parts", "shared-parts"
+"""Names in CACHES."""
+KEPT_SECONDS: Final = 90
+"""How long a process keeps a rendering, to serve it again while nothing has changed."""
+FRESH: Final = timedelta(seconds=4)
+"""Shorter than the time between two looks of one viewer, so that no look is older than the one before."""
+REST_SECONDS: Final = 5.0
+"""How long the shared cache is left alone after it failed: else every look would wait for it in vain."""
+NONCE_BYTES: Final = 12
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of a page as it was rendered: of which state, when, and the `ETag` that names its text."""
+
+    state: str
+    at: datetime
+    tag: str
+    html: str
+
+    @property
+    def safe(self) -> SafeString:
+        """The part as a page takes it in."""
+        return mark_safe(self.html)  # noqa: S308 - rendered by a template, which has escaped what it was given
+
+    def is_fresh(self, now: datetime) -> bool:
+        """Say whether this may be shown to whoever looks at `now`, unasked whether anything has changed."""
+        return now - self.at < FRESH
+
+
+class Sealer:
+    """How the shared cache stores a value: as JSON under AES-256-GCM; what cannot be opened is not there."""
+
+    def dumps(self, value: dict[str, Any]) -> bytes:
+        """Return the sealed value."""
+        nonce = secrets.token_bytes(NONCE_BYTES)
+        return nonce + _cipher().encrypt(nonce, json.dumps(value).encode(), None)
+
+    def loads(self, sealed: bytes) -> dict[str, Any] | None:
+        """Return what was sealed, or `None` for what another installation, or nobody, has sealed."""
+        try:
+            opened = _cipher().decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], None)
+        except (InvalidTag, ValueError):
+            return None
+        value: dict[str, Any] = json.loads(opened)
+        return value
+
+
+@cache
+def _cipher() -> AESGCM:
+    return AESGCM(salted_hmac("insight.views.kept", "parts of pages", algorithm="sha256").digest())
+
+
+class _Rest:
+    """When the shared cache may be asked again; of this process alone."""
+
+    until = 0.0
+
+
+def known_part(name: str, now: datetime, *, is_poll: bool) -> Part | None:
+    """Return the newest rendering of this name, where a poll asks; for a page that is opened, this process's own."""
+    own: Part | None = caches[OWN].get(name)
+    if not is_poll or (own and own.is_fresh(now)):
+        return own
+    others = _shared(name)
+    return others if others and (own is None or others.at > own.at) else own
+
+
+def keep(name: str, part: Part, *, is_new: bool) -> None:
+    """Keep a rendering for this process's next look, and where it is new for all others as long as it is fresh."""
+    caches[OWN].set(name, part, KEPT_SECONDS)
+    if is_new and monotonic() >= _Rest.until:
+        stored = asdict(part) | {"name": name, "at": part.at.isoformat()}
+        try:
+            caches[SHARED].set(name, stored, FRESH.total_seconds())
+        except (RedisError, OSError) as error:
+            _rest(error)
+
+
+def _shared(name: str) -> Part | None:
+    if monotonic() < _Rest.until:
+        return None
+    try:
+        found = caches[SHARED].get(name)
+    except (RedisError, OSError) as error:
+        _rest(error)
+        return None
+    # Sealed under another name it would be somebody else's page.
+    if found is None or found.pop("name") != name:
+        return None
+    return Part(**found | {"at": datetime.fromisoformat(found["at"])})
+
+
+def _rest(error: Exception) -> None:
+    _Rest.until = monotonic() + REST_SECONDS
+    logger.warning("Each process renders for itself for the next %.0f s: %s", REST_SECONDS, type(error).__name__)

@@ -1,0 +1,122 @@
+"""Rendered parts of pages serve all processes through the cache server, which learns nothing and adds nothing."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.core.cache import caches
+from django.test import Client, override_settings
+
+from agents.models import Agent
+from insight.views import kept
+from insight.views.kept import OWN, SHARED, Part, keep, known_part
+from tests.approvals.world import add_agent
+from tests.factories import NOW, make_cast
+
+FRAGMENT = Part("state", NOW, '"tag"', "<p>42.00 USD to Example</p>")
+LATER = NOW + timedelta(seconds=1)
+
+
+@pytest.fixture(autouse=True)
+def empty_caches() -> Iterator[None]:
+    for name in (OWN, SHARED):
+        caches[name].clear()
+    kept._Rest.until = 0.0
+    yield
+    kept._Rest.until = 0.0
+
+
+def as_another_process() -> None:
+    caches[OWN].clear()
+
+
+@pytest.mark.django_db
+def test_one_process_serves_what_another_one_has_rendered(client: Client, time_machine: Any) -> None:
+    time_machine.move_to(NOW, tick=False)
+    cast = make_cast()
+    add_agent(cast, "Alma")
+    client.force_login(cast.vera.person)
+    poll = {"HX-Request": "true", "If-None-Match": "none"}
+    rendered = client.get("/agents/", headers=poll)
+    Agent.objects.filter(name="Alma").update(name="Bela")
+
+    as_another_process()
+    served = client.get("/agents/", headers=poll)
+    assert (served["ETag"], served.content) == (rendered["ETag"], rendered.content)
+
+    as_another_process()
+    caches[SHARED].clear()
+    assert "Bela" in client.get("/agents/", headers=poll).content.decode()
+
+
+def test_the_newest_rendering_of_all_processes_counts() -> None:
+    keep("page", FRAGMENT, is_new=True)
+    old = Part("before", NOW - timedelta(seconds=10), '"old"', "<p>before</p>")
+    keep("page", old, is_new=False)
+
+    assert known_part("page", LATER, is_poll=True) == FRAGMENT
+    assert known_part("page", LATER, is_poll=False) == old, "a page that is opened rests on nobody else"
+
+
+def test_the_cache_server_sees_nothing_of_a_page(settings: Any) -> None:
+    keep("page", FRAGMENT, is_new=True)
+    stored = raw("page")
+    assert stored
+    assert b"42.00" not in stored
+    assert b"tag" not in stored
+
+    as_another_process()
+    settings.SECRET_KEY = "another installation's"
+    kept._cipher.cache_clear()
+    assert known_part("page", LATER, is_poll=True) is None
+    kept._cipher.cache_clear()
+
+
+@pytest.mark.parametrize("write", [b"", b"<p>pay me</p>", b"x" * 100])
+def test_nobody_else_puts_text_into_a_page(write: bytes) -> None:
+    keep("page", FRAGMENT, is_new=True)
+    as_another_process()
+    put("page", write)
+    assert known_part("page", LATER, is_poll=True) is None
+
+
+def test_a_part_serves_under_its_own_name_only() -> None:
+    keep("others-page", FRAGMENT, is_new=True)
+    stored = raw("others-page")
+    put("page", stored)
+    assert known_part("others-page", LATER, is_poll=True) == FRAGMENT
+    assert known_part("page", LATER, is_poll=True) is None
+
+
+def test_without_the_cache_server_each_process_keeps_its_own_and_leaves_the_server_alone(
+    settings: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    away = settings.CACHES[SHARED] | {"LOCATION": "unix:///nowhere/valkey.sock"}
+    with override_settings(CACHES=settings.CACHES | {SHARED: away}):
+        keep("page", FRAGMENT, is_new=True)
+        assert known_part("page", LATER, is_poll=True) == FRAGMENT
+        assert known_part("another-page", LATER, is_poll=True) is None
+    assert [one.message for one in caplog.records].count(
+        "Each process renders for itself for the next 5 s: ConnectionError"
+    ) == 1
+
+
+def test_what_is_shared_ends_with_its_freshness() -> None:
+    keep("page", FRAGMENT, is_new=True)
+    left = server().pttl(caches[SHARED].make_key("page"))
+    assert 0 < left <= kept.FRESH.total_seconds() * 1000
+
+
+def server() -> Any:
+    shared: Any = caches[SHARED]
+    return shared._cache.get_client()
+
+
+def raw(name: str) -> bytes:
+    stored: bytes = server().get(caches[SHARED].make_key(name))
+    return stored
+
+
+def put(name: str, stored: bytes) -> None:
+    server().set(caches[SHARED].make_key(name), stored, ex=60)
