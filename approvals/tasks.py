@@ -2,7 +2,8 @@
 
 from celery import shared_task
 
-from approvals.services.backtests import run_backtests
+from approvals.services.backtests import TASK, run_backtests
+from approvals.services.changes import expire_changes
 from approvals.services.expire import expire_due
 from approvals.services.finalise import finalise_reviews
 from core.clock import now as clock_now
@@ -14,13 +15,19 @@ def expire_due_authorizations() -> int:
     return expire_due(now=clock_now())
 
 
+@shared_task(name="approvals.expire_changes", ignore_result=True)  # type: ignore[untyped-decorator]
+def expire_due_changes() -> int:
+    """Close changes that nobody agreed to in time."""
+    return expire_changes(now=clock_now())
+
+
 @shared_task(name="approvals.finalise_reviews", ignore_result=True)  # type: ignore[untyped-decorator]
 def finalise_due_reviews() -> int:
     """Let reviews that nobody took back take effect."""
     return finalise_reviews(now=clock_now())
 
 
-@shared_task(name="approvals.run_backtests", ignore_result=True)  # type: ignore[untyped-decorator]
+@shared_task(name=TASK, ignore_result=True)  # type: ignore[untyped-decorator]
 def run_waiting_backtests() -> int:
     """Ask history what drafts would have answered."""
     return run_backtests(clock=clock_now)

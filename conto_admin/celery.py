@@ -1,4 +1,7 @@
-"""The worker: tasks look for rows that are due, every few seconds; nothing enqueues them but this clock."""
+"""The worker: tasks look for rows that are due, every few seconds, by this clock.
+
+Only a backtest is announced besides, by whoever asks for it; a message that was lost costs it half a minute.
+"""
 
 import os
 import sys
@@ -21,8 +24,9 @@ app.autodiscover_tasks()
 # A run that nobody took before the next is due is dropped: the next one finds the same rows.
 app.conf.beat_schedule = {
     "expire-due-authorizations": {"task": "approvals.expire_due", "schedule": 5.0, "options": {"expires": 5.0}},
+    "expire-changes": {"task": "approvals.expire_changes", "schedule": 30.0, "options": {"expires": 30.0}},
     "finalise-reviews": {"task": "approvals.finalise_reviews", "schedule": 1.0, "options": {"expires": 1.0}},
-    "run-backtests": {"task": "approvals.run_backtests", "schedule": 2.0, "options": {"expires": 2.0}},
+    "run-backtests": {"task": "approvals.run_backtests", "schedule": 30.0, "options": {"expires": 30.0}},
     "seal-audit": {"task": "audit.seal", "schedule": 1.0, "options": {"expires": 1.0}},
     "roll-ledgers": {"task": "insight.roll", "schedule": 60.0, "options": {"expires": 60.0}},
     "verify-audit": {"task": "audit.verify", "schedule": crontab(hour="3", minute="17")},

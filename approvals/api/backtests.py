@@ -13,7 +13,8 @@ from agents.api.shapes import TextField
 from approvals.api.callers import actor_of, named_in
 from approvals.models import Backtest
 from approvals.selectors import backtests as selectors
-from approvals.services.backtests import Wanted, cancel_backtest, start_backtest
+from approvals.services.backtests import TASK, Wanted, cancel_backtest, start_backtest
+from core.broker import wake
 from core.canonical import moment_text
 from core.clock import now as clock_now
 from core.errors import Invalid
@@ -157,6 +158,7 @@ class Backtests(APIView):
                 targets=_targets(caller, sent),
             )
             started = start_backtest(wanted, organization_id=caller.organization_id, actor=actor_of(request), now=now)
+        wake(TASK)
         return Response(backtest_json(selectors.backtest_of(caller.organization_id, started)), status=ACCEPTED)
 
 

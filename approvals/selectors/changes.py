@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from agents.models import Agent
@@ -59,6 +60,15 @@ def change_shown(member: Member, public_id: str) -> ChangeShown:
         is_own=change.proposed_by_person_id == member.person_id,
         has_right=member.may(RIGHTS[ChangeKind(change.kind)]),
     )
+
+
+def number_to_agree(member: Member, *, now: datetime) -> int:
+    """Return how many changes wait that this member can be the second person of."""
+    kinds = [kind.value for kind, right in RIGHTS.items() if member.may(right)]
+    if not kinds:
+        return 0
+    waiting = PendingChange.objects.filter(organization_id=member.organization_id, closed_at=None, expires_at__gt=now)
+    return waiting.filter(kind__in=kinds).exclude(proposed_by_person_id=member.person_id).count()
 
 
 def compared(change: PendingChange) -> Compared:

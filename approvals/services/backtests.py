@@ -27,6 +27,8 @@ from policies.models import Policy
 from policies.selectors import Targets, targets_of
 from policies.services.calendars import with_holidays, without_dates
 
+TASK: Final = "approvals.run_backtests"
+"""What runs them. Whoever has asked for one wakes it: between messages the worker looks but now and then."""
 LONGEST_PERIOD: Final = timedelta(days=3_660)
 KEPT: Final = 50
 """Backtests kept per organization; older ones go when another is asked for."""

@@ -1,11 +1,13 @@
 """A second person agrees to a change that may let more money pass, or does not."""
 
+import logging
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 from agents.services.changes import apply_to_agent
 from approvals.services.merge import merge_both
-from core.actor import Actor, ActorKind
+from core.actor import SYSTEM, Actor, ActorKind
 from core.db import hold_gate_exclusively, must_be_in_transaction, use_case
 from core.errors import Conflict, Invalid, NotAllowed, NotFound
 from core.ids import Prefix, from_public
@@ -15,6 +17,11 @@ from people.services.organizations import apply_settings
 from policies.services import apply_to_policy, policy_to_change
 from spend.services.changes import apply_to_counterparty
 from spend.services.pegs import apply_pegs
+
+BATCH_SIZE: Final = 200
+"""Changes closed in one sweep; the next one, some seconds later, takes the next ones."""
+
+logger = logging.getLogger(__name__)
 
 
 @use_case
@@ -58,6 +65,34 @@ def reject_change(
     if person_id != change.proposed_by_person_id:
         _demand_right(change, person_id)
     close(change, ChangeEnd.REJECTED, reason=reason, actor=actor, now=now)
+
+
+def expire_changes(*, now: datetime) -> int:
+    """Close the changes of everybody that nobody agreed to in time, each in a transaction of its own; return how many.
+
+    One that fails is logged and passed over. Until then they wait no longer either: nobody can agree to them.
+    """
+    due = PendingChange.objects.filter(closed_at=None, expires_at__lte=now).order_by("expires_at", "id")
+    return sum(_expired(change_id, now) for change_id in due.values_list("pk", flat=True)[:BATCH_SIZE])
+
+
+def _expired(change_id: UUID, now: datetime) -> bool:
+    try:
+        return _expire_change(change_id, now=now)
+    except Exception:
+        logger.exception("change %s could not be closed", change_id)
+        return False
+
+
+@use_case
+def _expire_change(change_id: UUID, *, now: datetime) -> bool:
+    """Close a change whose time is over; False where somebody was faster, or has it in hand."""
+    found = PendingChange.objects.select_for_update(skip_locked=True, of=("self",))
+    change = found.filter(pk=change_id, closed_at=None, expires_at__lte=now).first()
+    if change is None:
+        return False
+    close(change, ChangeEnd.EXPIRED, reason="", actor=SYSTEM, now=now)
+    return True
 
 
 def _locked(organization_id: UUID, change_id: UUID) -> PendingChange:

@@ -12,7 +12,8 @@ from django.views.decorators.http import require_GET, require_POST
 from approvals.forms import BacktestForm
 from approvals.models import UNFINISHED, Backtest
 from approvals.selectors import backtests as selectors
-from approvals.services.backtests import Wanted, cancel_backtest, start_backtest
+from approvals.services.backtests import TASK, Wanted, cancel_backtest, start_backtest
+from core.broker import wake
 from core.canonical import digest
 from core.clock import now as clock_now
 from core.errors import ContoError
@@ -48,6 +49,7 @@ def start(request: MemberRequest, policy_id: str) -> HttpResponse:
     except ContoError as error:
         form.add_error(None, error.detail)
         return _list(request, policy, form, status=error.status)
+    wake(TASK)
     return redirect("approvals:backtest", to_public(Prefix.BACKTEST, backtest_id))
 
 

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_GET
 from django_htmx.http import push_url, trigger_client_event
 
 from approvals.forms import QueueForm
+from approvals.selectors.changes import number_to_agree
 from approvals.selectors.changes import public_id_of as change_id_of
 from approvals.selectors.inbox import detail, waiting
 from approvals.selectors.lists import agents_to_choose
@@ -88,8 +89,9 @@ def left(request: MemberRequest) -> HttpResponse:
 @require_GET
 @needs(Right.READ)
 def waiting_count(request: MemberRequest) -> HttpResponse:
-    """Say how many requests wait; nothing where none does."""
-    number = waiting(request.member.organization_id, now=clock_now()).count()
+    """Say how many requests wait, and changes that the viewer can agree to; nothing where none does."""
+    now = clock_now()
+    number = waiting(request.member.organization_id, now=now).count() + number_to_agree(request.member, now=now)
     return HttpResponse(str(number) if number else "")
 
 
