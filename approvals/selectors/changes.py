@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 from agents.models import Agent
@@ -48,6 +49,29 @@ class ChangeShown:
     def may_agree(self) -> bool:
         """Whether the viewer can be the second person."""
         return self.has_right and not self.is_own
+
+
+class Stands(StrEnum):
+    """How a change stands, as somebody sees it: while it waits it matters whom it waits for."""
+
+    FOR_YOU = "for_you"
+    FOR_OTHERS = "for_others"
+    WAITING = "waiting"
+    AGREED = "approved"
+    REJECTED = "rejected"
+    VOIDED = "voided"
+    EXPIRED = "expired"
+
+
+def standing_of(change: PendingChange, member: Member, *, now: datetime) -> Stands:
+    """Return how a change stands for this member."""
+    if change.closed_as:
+        return Stands(change.closed_as)
+    if change.expires_at <= now:
+        return Stands.EXPIRED
+    if change.proposed_by_person_id == member.person_id:
+        return Stands.FOR_OTHERS
+    return Stands.FOR_YOU if member.may(RIGHTS[ChangeKind(change.kind)]) else Stands.WAITING
 
 
 def change_shown(member: Member, public_id: str) -> ChangeShown:

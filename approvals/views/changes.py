@@ -1,44 +1,67 @@
 """Changes that wait for a second person: the list, one of them with all that it would do, yes and no."""
 
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
 from http import HTTPStatus
 from typing import Final
 
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
 from approvals.forms import ChangeReasonForm
-from approvals.selectors.changes import change_shown, public_id_of
+from approvals.selectors.changes import Stands, change_shown, public_id_of, standing_of
 from approvals.services import changes as services
 from core.clock import now as clock_now
 from core.errors import Conflict, NotAllowed
 from core.ids import Prefix, from_public
 from core.paging import DEFAULT_PAGE
-from people.models import ChangeEnd
+from people.models import ChangeEnd, ChangeKind, PendingChange
 from people.permissions import MemberRequest, actor_of, needs
 from people.roles import Right
 from people.selectors import changes_page, changes_waiting
+from policies.views.shown import named, names_for
+from policies.views.versions import in_differences
 
 TOLD: Final = {
     ChangeEnd.APPROVED: "The change is made. It counts from now on.",
     ChangeEnd.VOIDED: "The change was voided: who proposed it may no longer make it.",
     ChangeEnd.EXPIRED: "The time of this change ran out. Nothing has changed.",
 }
+WAITING: Final = frozenset({Stands.FOR_YOU, Stands.FOR_OTHERS, Stands.WAITING})
+SUBJECTS: Final = {
+    ChangeKind.POLICY: ("policies:detail", True),
+    ChangeKind.COUNTERPARTY: ("spend:counterparty", True),
+    ChangeKind.PEGS: ("spend:pegs", False),
+    ChangeKind.AGENT: ("agents:detail", True),
+    ChangeKind.SETTINGS: ("people:settings", False),
+}
+"""The page of what a change is about, and whether its address names it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeLine:
+    """A change in a list: how it stands for the viewer, what it loosens first, and how many more things."""
+
+    public_id: str
+    change: PendingChange
+    stands: Stands
+    why: str
+    further: int
 
 
 @require_GET
 @needs(Right.READ)
 def changes(request: MemberRequest) -> HttpResponse:
     """Show what waits for a second person, and what became of the last ones."""
-    organization_id = request.member.organization_id
-    waiting = changes_waiting(organization_id, now=clock_now())
+    organization_id, now = request.member.organization_id, clock_now()
+    waiting = changes_waiting(organization_id, now=now)
     waiting_ids = {one.pk for one in waiting}
     ended = [one for one in changes_page(organization_id, limit=DEFAULT_PAGE) if one.pk not in waiting_ids]
-    context = {
-        "waiting": [(public_id_of(one), one) for one in waiting],
-        "ended": [(public_id_of(one), one) for one in ended],
-    }
+    context = {"waiting": lines_of(request, waiting, now=now), "ended": lines_of(request, ended, now=now)}
     return render(request, "approvals/changes.html", context)
 
 
@@ -93,13 +116,39 @@ def reject_change(request: MemberRequest, public_id: str) -> HttpResponse:
     return redirect("approvals:changes")
 
 
+def lines_of(request: MemberRequest, changes: Iterable[PendingChange], *, now: datetime) -> list[ChangeLine]:
+    """Return changes as lists show them, with names in place of ids."""
+    several = list(changes)
+    names = names_for(request, (sentence for one in several for sentence in one.loosens[:1]))
+    return [
+        ChangeLine(
+            public_id=public_id_of(one),
+            change=one,
+            stands=standing_of(one, request.member, now=now),
+            why=named(one.loosens[0], names) if one.loosens else "",
+            further=max(0, len(one.loosens) - 1),
+        )
+        for one in several
+    ]
+
+
 def _page(request: MemberRequest, public_id: str, form: ChangeReasonForm, *, status: int = 200) -> HttpResponse:
     shown = change_shown(request.member, public_id)
-    is_over = shown.change.closed_at is None and shown.change.expires_at <= clock_now()
+    change, rules = shown.change, shown.compared.rules
+    stands = standing_of(change, request.member, now=clock_now())
+    parts = (part.sentence for rule in rules for part in rule.parameters)
+    names = names_for(
+        request, (*change.loosens, *(text for rule in rules for text in (rule.before, rule.after)), *parts)
+    )
+    page, is_named = SUBJECTS[ChangeKind(change.kind)]
     context = {
         "shown": shown,
         "form": form,
-        "is_over": is_over,
-        "is_waiting": not is_over and not shown.change.closed_at,
+        "stands": stands,
+        "is_over": stands is Stands.EXPIRED and not change.closed_at,
+        "is_waiting": stands in WAITING,
+        "loosens": [named(sentence, names) for sentence in change.loosens],
+        "differences": in_differences(rules, names),
+        "subject_url": reverse(page, args=[change.subject_id] if is_named else []),
     }
     return render(request, "approvals/change.html", context, status=status)

@@ -13,7 +13,6 @@ from django_htmx.http import push_url, trigger_client_event
 
 from approvals.forms import QueueForm
 from approvals.selectors.changes import number_to_agree
-from approvals.selectors.changes import public_id_of as change_id_of
 from approvals.selectors.inbox import detail, waiting
 from approvals.selectors.lists import agents_to_choose
 from approvals.selectors.queue import (
@@ -26,6 +25,7 @@ from approvals.selectors.queue import (
     rows_of_queue,
     who_left,
 )
+from approvals.views.changes import lines_of
 from approvals.views.shown import PANE, detail_of, is_for_pane, kept_in, pane_of
 from core.clock import now as clock_now
 from core.ids import Prefix, from_public, to_public
@@ -136,7 +136,7 @@ def _page(
         **_queue_context(request, form, wanted, found, now),
         **pane_of(request, shown, now=now),
         "is_alone": is_alone,
-        "changes": [(change_id_of(one), one) for one in changes],
+        "changes": lines_of(request, changes, now=now),
     }
     return render(request, "approvals/inbox.html", context)
 

@@ -28,6 +28,7 @@ from policies.forms.fields import (
     MoneyRows,
     with_unknown,
 )
+from policies.forms.hours import HoursField
 from policies.forms.picks import (
     CategoriesField,
     CodesField,
@@ -38,6 +39,7 @@ from policies.forms.picks import (
     PicksWidget,
     known_identifier,
 )
+from policies.forms.week import exact_cells, is_whole
 from policies.selectors import reviewing_roles
 
 Plain = dict[str, Any]
@@ -210,6 +212,13 @@ class RuleForm(forms.Form):
                 rows = self[name].value() or []
                 one.widget.names = self.names_of({row["counterparty"] for row in rows if row["counterparty"]})
 
+    def exact_hours(self) -> Mapping[str, str] | None:
+        """Return what rows with minutes open of which hours of the week; nothing in a form without hours."""
+        for name, one in self.fields.items():
+            if isinstance(one, HoursField):
+                return exact_cells(self[name].value() or [])
+        return None
+
     def names_of(self, ids: Iterable[str]) -> Mapping[str, str]:
         """Return the names of counterparties; nothing is asked where there are none."""
         wanted = list(ids)
@@ -257,7 +266,7 @@ class RuleForm(forms.Form):
         for name in self.fields:
             own = list(self.path_of(name))
             if steps[: len(own)] == own:
-                place = self.quoted(name, steps[len(own) :]) or where(steps[len(own) :])
+                place = self.quoted(name, steps[len(own) :]) or where(self.row_shown(name, steps[len(own) :]))
                 self.add_error(name, ValidationError(f"{place}{detail}", code=code))
                 return
         self.add_error(None, ValidationError(detail, code=code))
@@ -269,6 +278,13 @@ class RuleForm(forms.Form):
             return ""
         place = steps[0] if steps and isinstance(steps[0], int) else None
         return f"{members[place]}: " if place is not None and place < len(members) else ""
+
+    def row_shown(self, name: str, steps: list[str | int]) -> list[str | int]:
+        """Return steps with the number of the row as the page shows it: ticked hours stand in none."""
+        if not isinstance(self.fields[name], HoursField) or not steps or not isinstance(steps[0], int):
+            return steps
+        before = (self[name].value() or [])[: steps[0]]
+        return [sum(not is_whole(row) for row in before), *steps[1:]]
 
     # --- Showing ------------------------------------------------------------------------------------------------------
 

@@ -12,19 +12,14 @@ from django.template.loader import render_to_string
 from django.utils.safestring import SafeString, mark_safe
 
 from core.ids import Prefix
-from policies.engine.rules import Day
 from policies.engine.values import MOMENT
+from policies.forms.week import Row
 
 MOST_ROWS: Final = 250
 """More rows than a rule may have of anything; a longer body is cut here and refused by the parser."""
 LONGEST_TEXT: Final = 300_000
 """A thousand identifiers of full length, one per line."""
-DAY_NAMES: Final = {
-    Day.MON: "Mon", Day.TUE: "Tue", Day.WED: "Wed", Day.THU: "Thu", Day.FRI: "Fri", Day.SAT: "Sat", Day.SUN: "Sun",
-}  # fmt: skip
-WORKING_DAYS: Final = [day.value for day in Day][:5]
 UNITS: Final = (("1", "minutes"), ("60", "hours"), ("1440", "days"))
-Row = dict[str, Any]
 V = TypeVar("V")
 
 
@@ -90,7 +85,6 @@ class RowsWidget(PageWidget):
             "rows": numbered,
             "is_invalid": "is-invalid" in str(attributes.get("class", "")),
             "described_by": attributes.get("aria-describedby", ""),
-            "days": DAY_NAMES.items(),
         }
 
     def id_for_label(self, id_: str) -> str:
@@ -108,27 +102,6 @@ class MoneyRows(RowsWidget):
     def blank(self) -> Row:
         """Return an empty row in the organization's currency."""
         return {"amount": "", "currency": self.currency}
-
-
-class HoursRows(RowsWidget):
-    """Recurring hours."""
-
-    template_name = "policies/widgets/hours_rows.html"
-    parts = ("from", "to", "days")
-
-    def part_in(self, data: Mapping[str, Any], name: str) -> Any:
-        """Return one input, or all ticked days."""
-        if not name.endswith("-days"):
-            return super().part_in(data, name)
-        return data.getlist(name) if hasattr(data, "getlist") else data.get(name, [])
-
-    def is_empty(self, row: Row) -> bool:
-        """Say whether neither time was filled in."""
-        return not (row["from"] or row["to"])
-
-    def blank(self) -> Row:
-        """Return an empty row of a working week."""
-        return {"from": "", "to": "", "days": WORKING_DAYS}
 
 
 class DateRows(RowsWidget):
@@ -239,25 +212,6 @@ class ExemptionsField(forms.Field):
                 raise ValidationError(f"{currency} stands twice for one payee.", code="currency_repeated")
             above[currency] = row["amount"]
         return [{"agent": agent, "counterparty": payee, "above": above} for (agent, payee), above in found.items()]
-
-
-class HoursField(forms.Field):
-    """Recurring hours of days of the week."""
-
-    widget = HoursRows
-
-    def prepare_value(self, value: Any) -> list[Row]:
-        """Return the rows; a document that names no days means all of them."""
-        every = [day.value for day in Day]
-        return [{"days": every, **row} for row in value or []]
-
-    def clean(self, value: list[Row]) -> list[Row]:
-        """Return the rows as a document has them."""
-        if any(not row["days"] for row in value):
-            raise ValidationError("Choose at least one day.", code="too_few")
-        return required(
-            self, [{"days": row["days"], "from": row["from"], "to": row["to"]} for row in value], "Add hours."
-        )
 
 
 class DateRangesField(forms.Field):

@@ -192,6 +192,12 @@ def known_identifier(value: str) -> bool:
 
 
 @lru_cache(maxsize=1)
+def region_names() -> Mapping[str, str]:
+    """Return what states and regions are called, by ISO 3166-2."""
+    return {one.code: one.name for one in pycountry.subdivisions}
+
+
+@lru_cache(maxsize=1)
 def country_choices() -> tuple[tuple[str, str], ...]:
     """Return the countries by name."""
     named: list[Any] = [one for one in pycountry.countries if is_country(one.alpha_2)]

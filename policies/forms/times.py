@@ -10,14 +10,15 @@ from policies.engine.rule_shapes import MAX_ASKS, MAX_DUPLICATE_MINUTES, MAX_PER
 from policies.engine.rules import OnBreach, Per, RuleType, SameField
 from policies.engine.shapes import MAX_DATE_RANGES, MAX_HOURS
 from policies.forms.base import RuleForm, Section, on_breach_field, zone_field
-from policies.forms.fields import DateRangesField, DurationField, HoursField, LongSelect, MomentField
+from policies.forms.fields import DateRangesField, DurationField, LongSelect, MomentField
+from policies.forms.hours import HoursField
 from policies.forms.picks import country_choices
 from policies.services.calendars import with_holidays
 
 MINUTES_OF_DAY = 24 * 60
-HOURS_HELP = (
-    "Times such as 09:00; 24:00 is the end of the day. Hours that end before they begin run past midnight. "
-    f"Up to {MAX_HOURS} rows."
+EXACT_HELP = (
+    "Rows take times such as 09:15; 24:00 is the end of the day, and what ends before it begins runs past midnight. "
+    f"Up to {MAX_HOURS} openings."
 )
 
 
@@ -29,7 +30,7 @@ class TimeWindowForm(RuleForm):
     icon = "clock"
     says = "The days and hours in which money may move."
 
-    windows = HoursField(label="Open", help_text=HOURS_HELP)
+    windows = HoursField(label="Open", help_text=f"Ticked hours are open. {EXACT_HELP}")
     time_zone = zone_field()
     on_breach = on_breach_field("Outside these hours")
 
@@ -50,7 +51,9 @@ class BlackoutForm(RuleForm):
         required=False,
         help_text=f"First and last day, both included. One day: leave the last empty. Up to {MAX_DATE_RANGES} rows.",
     )
-    hours = HoursField(label="Recurring hours", required=False, help_text=HOURS_HELP)
+    hours = HoursField(
+        label="Recurring hours", required=False, help_text=f"Ticked hours are closed. {EXACT_HELP}", is_closing=True
+    )
     holidays_country = forms.ChoiceField(
         label="Public holidays of",
         required=False,

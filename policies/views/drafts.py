@@ -29,8 +29,7 @@ from policies.services.loosening import loosenings_of
 from policies.services.publishing import state_digest
 from policies.views import shown
 from policies.views.pages import named, rights
-from policies.views.versions import differences
-from policies.views.week import week_of
+from policies.views.versions import differences, named_loosening
 
 UNPROCESSABLE: Final = 422
 CONFLICT: Final = 409
@@ -155,7 +154,7 @@ def rule_page(
         return rule_form(request, policy, typed, rule)
     form = kind(request.POST, around=around, rule=rule)
     if "said" in request.POST:
-        return render(request, "policies/said.html", said(form, rule))
+        return render(request, "policies/said.html", said(request, form, rule))
     if form.is_valid() and stored(request, policy, form, is_new=rule is None):
         messages.success(request, "The rule is in the draft. Publish the draft to put it in force.")
         return redirect("policies:draft", to_public(Prefix.POLICY, policy.pk))
@@ -166,23 +165,22 @@ def rule_form(
     request: MemberRequest, policy: Policy, form: RuleForm, rule: Mapping[str, Any] | None, *, status: int = 200
 ) -> HttpResponse:
     """Return the page of one rule's form."""
-    context = {"form": form, **named(policy), **said(form, rule)}
+    context = {"form": form, **named(policy), **said(request, form, rule)}
     return render(request, "policies/rule.html", context, status=status)
 
 
-def said(form: RuleForm, rule: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return what a form says in plain words, as far as it can be read: its sentence, and its hours as a week."""
+def said(request: MemberRequest, form: RuleForm, rule: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return what a form says in plain words, as far as it can be read: its sentence, and hours to the minute."""
     present = selectors.rules_of({"schema": SCHEMA_VERSION, "rules": [rule]}) if rule else ()
     judged: Sequence[Rule] = present
     if form.is_bound:
         form.is_valid()
         judged = [form.parsed] if form.parsed else []
-    names = form.names_of(set(shown.PAYEE.findall(str([rule_to_plain(one) for one in (*present, *judged)]))))
+    names = shown.names_for(request, (str(rule_to_plain(one)) for one in (*present, *judged)))
     return {
         "sentences": [shown.sentence_of(one, names) for one in judged],
         "present": [shown.sentence_of(one, names) for one in present],
-        "week": next((week for one in judged if (week := week_of(one))), ()),
-        "is_closing": form.type is RuleType.BLACKOUT_PERIOD,
+        "exact_hours": form.exact_hours(),
     }
 
 
@@ -256,14 +254,16 @@ def publish_page(request: MemberRequest, policy: Policy, form: PublishForm, *, s
     old = selectors.rules_of(in_force.document) if in_force else ()
     findings = services.findings_of(policy, Document(rules))
     form.offer(warning_codes(findings))
+    names = shown.names_in(request, old, rules)
+    loosens = loosened_by(policy, rules) if policy.organization.needs_four_eyes else ()
     context = {
         "form": form,
-        "differences": differences(old, rules, shown.names_in(request, old, rules)),
+        "differences": differences(old, rules, names),
         "findings": shown.finding_lines(rules, findings),
         "has_conditions": any(rule.when != ANY_PAYMENT for rule in rules),
-        "loosens": loosened_by(policy, rules) if policy.organization.needs_four_eyes else (),
+        "loosens": [named_loosening(one, names) for one in loosens],
         "in_force": in_force,
-        "targets": shown.targets_in_words(selectors.targets_of((policy,))[policy.pk]),
+        "targets": shown.target_chips(selectors.targets_of((policy,))[policy.pk]),
         **named(policy),
     }
     return render(request, "policies/publish.html", context, status=status)

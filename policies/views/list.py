@@ -92,7 +92,8 @@ def _lines(found: tuple[Policy, ...]) -> Iterator[dict[str, Any]]:
             "id": to_public(Prefix.POLICY, policy.pk),
             "status": shown.status_of(policy),
             "chips": shown.type_chips(selectors.shown_rules(policy)),
-            "targets": shown.targets_in_words(targets[policy.pk]),
+            "targets": shown.target_chips(targets[policy.pk]),
+            "whom": targets[policy.pk],
             "changed": changed.get(policy.pk),
         }
 
@@ -107,7 +108,7 @@ def _cells(line: dict[str, Any]) -> list[str]:
         status_of(line["status"], "mode").word,
         "" if version is None else str(version.number),
         ", ".join(chip.title for chip in line["chips"]),
-        ", ".join(line["targets"]),
+        ", ".join(shown.targets_in_words(line["whom"])),
         "" if changed is None else str(changed.who),
         "" if changed is None else moment_text(changed.when),
         policy.description,

@@ -185,7 +185,7 @@ def detail_context(request: MemberRequest, policy: Policy) -> dict[str, Any]:
         "enforced": version_context(policy.enforced, people),
         "shadow": version_context(policy.shadow, people),
         "changeable": [rule["key"] for rule in draft_rules(policy)],
-        "targets": shown.targets_in_words(selectors.targets_of((policy,))[policy.pk]),
+        "targets": shown.target_chips(selectors.targets_of((policy,))[policy.pk]),
         "versions": (page := versions_page(policy, limit=VERSIONS_ON_POLICY)).versions,
         "has_more_versions": page.older is not None,
         **named(policy),

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
@@ -14,14 +14,19 @@ from policies.engine.document import Document, rule_to_plain
 from policies.engine.explain import rule_sentence
 from policies.engine.lint import Finding, lint
 from policies.engine.rules import Rule, RuleType
+from policies.engine.wording import SHOWN
 from policies.forms import RULE_FORMS, Directory
-from policies.forms.picks import country_choices
+from policies.forms.picks import country_choices, region_names
 from policies.models import Policy, PolicyVersion
 from policies.selectors import Targets, reviewers
+from policies.selectors.names import agent_names, person_names
 
-PAYEE: Final = re.compile(rf"\b{Prefix.COUNTERPARTY.value}_[0-9a-z]{{26}}\b", re.ASCII)
-
+NAMED: Final = re.compile(
+    rf"\b({Prefix.COUNTERPARTY.value}|{Prefix.AGENT.value}|{Prefix.PERSON.value})_[0-9a-z]{{26}}\b", re.ASCII
+)
+"""Public ids of what has a name."""
 COUNTRY: Final = re.compile(r"\b[A-Z]{2}\b", re.ASCII)
+PLACE: Final = re.compile(r"(?<=public holidays of )([A-Z]{2})(?:-([A-Z0-9]{1,3}))?\b", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +43,13 @@ class RuleLine:
 
 
 @dataclass(frozen=True, slots=True)
-class TypeChip:
-    """A rule type that a policy holds."""
+class Chip:
+    """A rule type that a policy holds, or one of those to whom it applies."""
 
     title: str
     icon: str
+    spoken: str = ""
+    """What the icon says, before the title, to who does not see it."""
 
 
 def rule_lines(rules: Sequence[Rule], names: Mapping[str, str]) -> list[RuleLine]:
@@ -66,13 +73,12 @@ def rule_line(rule: Rule, names: Mapping[str, str], findings: tuple[Finding, ...
 
 
 def conditions(rule: Rule) -> tuple[str, ...]:
-    """Return the parts of a rule's `when` in a few words each."""
+    """Return the lists of a rule's `when` of which its sentence names the first ones only."""
     when = rule_to_plain(rule).get("when")
     if not isinstance(when, dict):
         return ()
-    minimums = when.pop("minimum_amount", {})
-    lists = [f"{name.replace('_', ' ')}: {', '.join(map(str, members))}" for name, members in when.items()]
-    return (*lists, *(f"at least {amount} {currency}" for currency, amount in minimums.items()))
+    long = {name: members for name, members in when.items() if len(members) > SHOWN}
+    return tuple(f"{name.replace('_', ' ')}: {', '.join(map(str, members))}" for name, members in long.items())
 
 
 def reviewing(rule: Rule, people: Mapping[str, str]) -> str:
@@ -93,10 +99,10 @@ def finding_lines(rules: Sequence[Rule], findings: Sequence[Finding]) -> list[tu
     return [(titles.get(one.path.partition(".")[0], ""), one) for one in findings]
 
 
-def type_chips(rules: Sequence[Rule]) -> list[TypeChip]:
+def type_chips(rules: Sequence[Rule]) -> list[Chip]:
     """Return the types of rules, each once, in the order in which a person is offered them."""
     held = {rule.type for rule in rules}
-    return [TypeChip(form.title, form.icon) for kind, form in RULE_FORMS.items() if kind in held]
+    return [Chip(form.title, form.icon) for kind, form in RULE_FORMS.items() if kind in held]
 
 
 def reviewer_names(organization_id: UUID) -> dict[str, str]:
@@ -105,29 +111,53 @@ def reviewer_names(organization_id: UUID) -> dict[str, str]:
 
 
 def names_in(request: HttpRequest, *several: Sequence[Rule]) -> dict[str, str]:
-    """Return the names of who may review and of the counterparties in these rules, by public id."""
+    """Return the names of who may review and of all that these rules name, by public id."""
+    member = getattr(request, "member", None)
+    assert member is not None, "only members see policies"
+    written = (str(rule_to_plain(rule)) for rules in several for rule in rules)
+    return reviewer_names(member.organization_id) | names_for(request, written)
+
+
+def names_for(request: HttpRequest, texts: Iterable[str]) -> dict[str, str]:
+    """Return the names of the counterparties, agents and people whose public ids stand in these texts."""
     member, directory = getattr(request, "member", None), directory_of(request)
     assert member is not None, "only members see policies"
-    written = "".join(str(rule_to_plain(rule)) for rules in several for rule in rules)
-    ids = set(PAYEE.findall(written))
-    return reviewer_names(member.organization_id) | (dict(directory.names(ids)) if directory and ids else {})
+    ids: dict[str, set[str]] = {}
+    for text in texts:
+        for found in NAMED.finditer(text):
+            ids.setdefault(found[1], set()).add(found[0])
+    payees = ids.get(Prefix.COUNTERPARTY.value)
+    return {
+        **(directory.names(payees) if directory and payees else {}),
+        **agent_names(member.organization_id, ids.get(Prefix.AGENT.value, ())),
+        **person_names(member.organization_id, ids.get(Prefix.PERSON.value, ())),
+    }
 
 
 def sentence_of(rule: Rule, names: Mapping[str, str]) -> str:
-    """Return what a rule says, with the names of counterparties and countries."""
+    """Return what a rule says, with names in place of ids and codes of countries."""
     return in_words(rule_sentence(rule), rule.type, names)
 
 
 def in_words(text: str, kind: RuleType, names: Mapping[str, str]) -> str:
-    """Return a sentence about a rule with the names of counterparties, and of countries where the rule is of them."""
+    """Return a sentence about a rule with names in place of ids, and of countries where the rule is of them."""
     if kind is RuleType.GEOGRAPHIC:
         text = COUNTRY.sub(lambda found: dict(country_choices()).get(found[0], found[0]), text)
+    if kind is RuleType.BLACKOUT_PERIOD:
+        text = PLACE.sub(lambda found: place_name(found[1], found[2]), text)
     return named(text, names)
 
 
+def place_name(country: str, subdivision: str | None) -> str:
+    """Return what a country, or a state or region of it, is called: `Germany`, `Berlin (Germany)`."""
+    called = dict(country_choices()).get(country, country)
+    part = region_names().get(f"{country}-{subdivision}")
+    return f"{part} ({called})" if part else f"{called} ({subdivision})" if subdivision else called
+
+
 def named(text: str, names: Mapping[str, str]) -> str:
-    """Return a sentence with names in place of the ids of counterparties."""
-    return PAYEE.sub(lambda found: names.get(found[0], found[0]), text)
+    """Return a sentence with names in place of ids."""
+    return NAMED.sub(lambda found: names.get(found[0], found[0]), text)
 
 
 def directory_of(request: HttpRequest) -> Directory | None:
@@ -145,6 +175,13 @@ def status_of(policy: Policy) -> str:
     if policy.retired_at is not None:
         return "retired"
     return "enforced" if policy.enforced_id else "shadow" if policy.shadow_id else "draft"
+
+
+def target_chips(targets: Targets) -> list[Chip]:
+    """Return to whom a policy applies, as chips: everybody, labels, agents."""
+    everybody = [Chip("Every agent", "users")] if targets.organization else []
+    labels = [Chip(label, "tag", "Label ") for label in targets.labels]
+    return [*everybody, *labels, *(Chip(name, "robot") for _, name in targets.agents)]
 
 
 def targets_in_words(targets: Targets) -> list[str]:

@@ -1,7 +1,7 @@
 """The published versions of a policy: their list, each one, two side by side, and the way back to a draft."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from typing import Any, Final
@@ -32,6 +32,8 @@ LINES_AROUND: Final = 3
 MOST_LINES: Final = 10_000
 """Longer documents are compared in words only: line by line they would take a second and show what nobody reads."""
 LONGEST_NUMBER: Final = 9
+RESOLVED: Final = frozenset({"dates", "until"})
+"""What publishing adds to the public holidays of a rule."""
 
 
 @require_safe
@@ -74,8 +76,11 @@ def compare(request: MemberRequest, policy_id: str) -> HttpResponse:
     policy = selectors.policy_of(request.member.organization_id, policy_id)
     latest = latest_version(policy)
     newest = str(latest.number) if latest else DRAFT
-    right = side_of(policy, request.GET.get("to") or newest)
-    left = side_of(policy, request.GET.get("from") or str(max(1, latest.number - 1) if latest else DRAFT))
+    asked = request.GET.get("to") or newest
+    since = request.GET.get("from") or str(max(1, latest.number - 1) if latest else DRAFT)
+    # A draft has no dates of holidays yet: beside it they would pass for a change.
+    is_dated = DRAFT not in (asked, since)
+    left, right = side_of(policy, since, is_dated=is_dated), side_of(policy, asked, is_dated=is_dated)
     names = shown.names_in(request, left.rules, right.rules)
     is_long = len(left.lines) + len(right.lines) > MOST_LINES
     context = {
@@ -122,20 +127,33 @@ class Side:
     lines: tuple[str, ...]
 
 
-def side_of(policy: Policy, asked: str) -> Side:
-    """Return the version of this number, or the draft; raises `NotFound`."""
+def side_of(policy: Policy, asked: str, *, is_dated: bool = True) -> Side:
+    """Return the version of this number, or the draft; its lines without dates of holidays where not `is_dated`.
+
+    Raises `NotFound`.
+    """
     number = number_in(asked)
     if number is not None:
         one = version_of(policy, number)
-        return Side(asked, f"Version {number}", one, selectors.rules_of(one.document), lines_of(one.document))
+        lines = lines_of(one.document if is_dated else undated(one.document))
+        return Side(asked, f"Version {number}", one, selectors.rules_of(one.document), lines)
     if asked != DRAFT or policy.draft is None:
         raise NotFound()
-    return Side(DRAFT, "Draft", None, selectors.rules_of(policy.draft), lines_of(policy.draft))
+    return Side(DRAFT, "Draft", None, selectors.rules_of(policy.draft), lines_of(undated(policy.draft)))
 
 
 def lines_of(document: Mapping[str, Any]) -> tuple[str, ...]:
     """Return a document line by line, as people read JSON."""
     return tuple(json.dumps(document, indent=2, ensure_ascii=False).splitlines())
+
+
+def undated(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a document without the dates that publishing has resolved its public holidays to."""
+    rules = [dict(rule) for rule in document["rules"]]
+    for rule in rules:
+        if "holidays" in rule:
+            rule["holidays"] = {name: rule["holidays"][name] for name in rule["holidays"] if name not in RESOLVED}
+    return {**document, "rules": rules}
 
 
 def number_in(text: str) -> int | None:
@@ -163,6 +181,11 @@ class Difference:
 def differences(old: Sequence[Rule], new: Sequence[Rule], names: Mapping[str, str]) -> list[Difference]:
     """Return what differs in words, with the names of counterparties; resolved holidays are no change of a rule."""
     found = rule_changes([rule_without_dates(one) for one in old], [rule_without_dates(one) for one in new])
+    return in_differences(found, names)
+
+
+def in_differences(found: Iterable[RuleChange], names: Mapping[str, str]) -> list[Difference]:
+    """Return changes of rules as a page shows them."""
     return [Difference(RULE_FORMS[RuleType(one.type)].title, with_names(one, names)) for one in found]
 
 

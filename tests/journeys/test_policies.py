@@ -100,6 +100,66 @@ def test_a_country_is_added_with_enter_and_the_keyboard_goes_on(open_for: OpenFo
     expect(olu.page.locator("#said")).to_contain_text("Only to counterparties in Germany or France.")
 
 
+def test_hours_are_ticked_and_those_to_the_minute_stay(open_for: OpenFor, has_scripts: bool) -> None:
+    cast = make_cast(now=clock_now())
+    office = {"days": ["mon"], "from": "09:15", "to": "17:45"}
+    night = {"days": ["sat"], "from": "22:00", "to": "02:00"}
+    rule = {"key": "hours", "type": "TIME_WINDOW", "windows": [office, night]}
+    policy = make_policy(cast.organization, actor_for(cast.olu), rule, now=clock_now())
+    at = f"/policies/{to_public(Prefix.POLICY, policy.pk)}/draft/rules/hours/"
+    olu = open_for(cast.olu)
+
+    olu.open(at)
+    expect(olu.page.get_by_role("checkbox", name="Sun 01:00")).to_be_checked()
+    expect(olu.page.get_by_label("From, hours 1")).to_have_value("09:15")
+    olu.press("Save to draft")
+    expect(olu.page.locator("h1")).to_contain_text("Edit rules")
+    assert drafted(policy, "hours")["windows"] == [office, night], "what was only looked at is as it was"
+
+    olu.open(at)
+    for hour in ("Tue 09:00", "Tue 10:00"):
+        olu.page.get_by_role("checkbox", name=hour).check()
+    if has_scripts:
+        expect(olu.page.locator("#said")).to_contain_text("Tue 09:00–11:00")
+    olu.settle()
+    olu.press("Save to draft")
+    expect(olu.page.locator("#rule-hours")).to_contain_text("Tue 09:00–11:00")
+    assert drafted(policy, "hours")["windows"] == [{"days": ["tue"], "from": "09:00", "to": "11:00"}, night, office]
+
+
+@WITH_SCRIPTS
+def test_hours_are_painted_toggled_and_walked_through(open_for: OpenFor, has_scripts: bool) -> None:
+    cast = make_cast(now=clock_now())
+    _, at = a_policy(cast)
+    olu = open_for(cast.olu)
+    page, said = olu.page, olu.page.locator("#said")
+
+    olu.open(f"{at}/add/TIME_WINDOW/")
+    first, last = (page.get_by_role("checkbox", name=hour).bounding_box() for hour in ("Mon 09:00", "Fri 16:00"))
+    assert first
+    assert last
+    page.mouse.move(first["x"] + 5, first["y"] + 5)
+    page.mouse.down()
+    page.mouse.move(last["x"] + 5, last["y"] + 5, steps=9)
+    page.mouse.up()
+    expect(said).to_contain_text("Only Mon–Fri 09:00–17:00.")
+    page.get_by_role("button", name="12", exact=True).click()
+    expect(said).to_contain_text("Sat, Sun 12:00–13:00")
+    page.get_by_role("button", name="12", exact=True).click()
+    expect(said).to_contain_text("Only Mon–Fri 09:00–12:00 and Mon–Fri 13:00–17:00.")
+    page.get_by_role("button", name="Sun", exact=True).click()
+    expect(said).to_contain_text("Sun 00:00–24:00")
+    page.get_by_role("button", name="Sun", exact=True).click()
+    page.get_by_role("checkbox", name="Mon 12:00").focus()
+    page.keyboard.press("Space")
+    for _ in range(4):
+        page.keyboard.press("Shift+ArrowDown")
+    expect(said).to_contain_text("Only Mon–Fri 09:00–17:00.")
+    expect(page.get_by_role("checkbox", name="Fri 12:00")).to_be_focused()
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("button", name="Hours to the minute")).to_be_focused()
+
+
 def test_a_form_with_chips_faults_and_a_week_shuts_nobody_out(window: Window) -> None:
     cast = make_cast(now=clock_now())
     _, at = a_policy(cast)
@@ -118,9 +178,11 @@ def test_a_form_with_chips_faults_and_a_week_shuts_nobody_out(window: Window) ->
     found += faults_of(window, "rule-with-fault")
 
     window.open(f"{at}/add/BLACKOUT_PERIOD/")
+    page.get_by_role("button", name="Hours to the minute").click()
     page.locator("#id_hours-0-from").fill("22:30")
     page.locator("#id_hours-0-to").fill("06:00")
-    expect(page.locator(".week-closed").first).to_be_visible()
+    expect(page.locator('.hours-week [data-exact="part"]').first).to_be_visible()
+    page.get_by_role("checkbox", name="Sun 12:00").check()
     must_be_well([*found, *faults_of(window, "rule-with-week"), *window.faults])
 
 

@@ -244,7 +244,18 @@ FAULTS: list[tuple[RuleType, dict[str, str | list[str]], str, str]] = [
     (RuleType.TIME_WINDOW, {}, "windows", "Add hours."),
     (
         RuleType.TIME_WINDOW,
-        {"windows__0__from": "9", "windows__0__to": "17:00"},
+        {"windows__0__from": "9", "windows__0__to": "17:00", "windows__0__days": ["mon"]},
+        "windows",
+        "Row 1, from: Must be a time",
+    ),
+    (
+        RuleType.TIME_WINDOW,
+        {
+            "windows__cell": ["mon-9", "tue-12"],
+            "windows__0__from": "9",
+            "windows__0__to": "17:00",
+            "windows__0__days": ["mon"],
+        },
         "windows",
         "Row 1, from: Must be a time",
     ),

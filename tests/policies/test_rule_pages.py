@@ -51,13 +51,25 @@ def test_countries_are_named_in_sentences_and_codes_elsewhere_are_left_alone(peo
     assert "At most $500.00 a day (GB)." in page
 
 
-def test_hours_are_drawn_as_a_week(people: Cast) -> None:
-    night = {"key": "night", "type": "TIME_WINDOW", "windows": [{"days": ["sun"], "from": "22:30", "to": "02:00"}]}
-    policy = make_policy(people.organization, actor_for(people.olu), night)
-    page = signed_in(people.olu).get(f"/policies/{public(policy)}/draft/rules/night/").content.decode()
-    assert (page.count('"week-part"'), page.count('"week-whole"'), page.count('"week-none"')) == (1, 3, 164)
-    monday = page[page.index('"week-day">Mon') : page.index('"week-day">Tue')]
-    assert monday.count('"week-whole"') == 2, "past midnight is the next day"
+def test_whole_hours_are_ticked_in_a_week_and_minutes_stand_in_rows(people: Cast) -> None:
+    night = {"days": ["sun"], "from": "22:00", "to": "02:00"}
+    office = {"days": ["mon"], "from": "09:15", "to": "17:45"}
+    hours = {"key": "hours", "type": "TIME_WINDOW", "windows": [night, office]}
+    policy, olu = make_policy(people.organization, actor_for(people.olu), hours), signed_in(people.olu)
+    form_at = f"/policies/{public(policy)}/draft/rules/hours/"
+    page = olu.get(form_at).content.decode()
+    sent = Controls(page).sent
+    assert sent.getlist("windows-cell") == ["mon-0", "mon-1", "sun-22", "sun-23"], "past midnight is the next day"
+    assert (sent["windows-0-from"], sent["windows-0-to"]) == ("09:15", "17:45")
+    assert (page.count('data-exact="part"'), page.count('data-exact="whole"')) == (2, 7)
+
+    sent.setlist("windows-cell", ["mon-0", "sun-22", "sun-23", "tue-9", "thu-9"])
+    body = sent.urlencode()
+    assert olu.post(form_at, body, content_type="application/x-www-form-urlencoded").status_code == 302
+    draft = reload(policy.pk).draft
+    assert draft is not None
+    daytime, shorter = {"days": ["tue", "thu"], "from": "09:00", "to": "10:00"}, {**night, "to": "01:00"}
+    assert draft["rules"][0]["windows"] == [daytime, shorter, office]
 
 
 def test_counterparties_are_found_by_name_without_scripts_and_named_in_sentences(people: Cast) -> None:
