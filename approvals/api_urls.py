@@ -7,6 +7,7 @@ from approvals.api.backtests import Backtests, Cancelling, Changes, OneBacktest
 from approvals.api.changes import ChangesView, ChangeView
 from approvals.api.life import CredentialView, InDoubtView, RecordView, SpendRecordsView, VoidView
 from approvals.api.merge import MergeView
+from approvals.api.plans import PlanFile
 from approvals.api.simulations import SimulationsView
 
 app_name = "approvals_api"
@@ -20,6 +21,7 @@ urlpatterns = [
     path("authorizations/<str:authorization_id>/in-doubt", InDoubtView.as_view(), name="in_doubt"),
     path("authorizations/<str:authorization_id>/credential", CredentialView.as_view(), name="credential"),
     path("counterparties/<str:counterparty_id>/merge", MergeView.as_view(), name="merge"),
+    path("policies/plan", PlanFile.as_view(), name="plan"),
     path("backtests", Backtests.as_view(), name="backtests"),
     path("backtests/<str:backtest_id>", OneBacktest.as_view(), name="backtest"),
     path("backtests/<str:backtest_id>/changes", Changes.as_view(), name="backtest_changes"),

@@ -187,6 +187,7 @@ class ChangeKind(models.TextChoices):
     """What a change that waits for a second person is a change of."""
 
     POLICY = "policy"
+    POLICIES = "policies"
     COUNTERPARTY = "counterparty"
     PEGS = "peg"
     AGENT = "agent"

@@ -1,10 +1,10 @@
 """Questions about people: memberships, members, invitations, organization keys and second factors."""
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import cache
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 from uuid import UUID
 
 from allauth.mfa.models import Authenticator
@@ -16,7 +16,7 @@ from core.errors import NotFound
 from core.ids import Prefix, from_public
 from core.paging import DEFAULT_PAGE
 from core.sealing import CannotOpen, Place, Sealed, is_wrapped_by_known_key
-from people.models import Invitation, Member, Organization, OrganizationKey, PendingChange, Person
+from people.models import ChangeKind, Invitation, Member, Organization, OrganizationKey, PendingChange, Person
 
 M = TypeVar("M", bound=Model)
 
@@ -180,14 +180,23 @@ def change_of(organization_id: UUID, public_id: str) -> PendingChange:
 def changes_waiting(organization_id: UUID, *, now: datetime) -> tuple[PendingChange, ...]:
     """Return the changes that wait for a second person, the soonest to expire first."""
     found = PendingChange.objects.filter(organization_id=organization_id, closed_at=None, expires_at__gt=now)
-    return tuple(found.order_by("expires_at", "id")[:LARGEST_LIST])
+    return tuple(found.defer("content").order_by("expires_at", "id")[:LARGEST_LIST])
 
 
 def changes_page(
     organization_id: UUID, *, after: str | None = None, limit: int = DEFAULT_PAGE
 ) -> tuple[PendingChange, ...]:
-    """Return changes, closed ones included, the newest first, from behind the one with the public id `after`."""
+    """Return changes, closed ones included, the newest first, from behind the one with the public id `after`.
+
+    Without their contents: that of a file of policies may have a megabyte.
+    """
     found = PendingChange.objects.filter(organization_id=organization_id).order_by("-id")
     if after is not None:
         found = found.filter(pk__lt=from_public(Prefix.CHANGE, after))
-    return tuple(found[:limit])
+    return tuple(found.defer("content")[:limit])
+
+
+def contents_of(changes: Iterable[PendingChange]) -> dict[UUID, dict[str, Any]]:
+    """Return the contents of those of these changes that are no files of policies; one read."""
+    short = [one.pk for one in changes if one.kind != ChangeKind.POLICIES]
+    return dict(PendingChange.objects.filter(pk__in=short).values_list("pk", "content"))

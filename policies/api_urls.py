@@ -7,7 +7,6 @@ from policies import api
 urlpatterns = [
     path("policies", api.Policies.as_view()),
     path("policies/export", api.Export.as_view()),
-    path("policies/plan", api.PlanFile.as_view()),
     path("policies/apply", api.ApplyFile.as_view()),
     path("policies/by-ref/<path:external_ref>", api.PolicyByReference.as_view()),
     path("policies/<str:policy_id>", api.OnePolicy.as_view()),

@@ -1,7 +1,7 @@
 """One organization in which every address has something to show, and what each address is filled with."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -21,9 +21,11 @@ from people.roles import Scope
 from people.services import Proposal, invite, issue_organization_key, propose
 from policies.engine.document import parse
 from policies.engine.types import Mode
+from policies.engine.written import PolicyFile, WrittenPolicy, WrittenTargets
 from policies.models import Policy
 from policies.selectors import current_policies
 from policies.services import Wanted, add_rule, upsert_policy_by_ref
+from policies.services.code import compare, exported_file, propose_file
 from spend.services.pegs import replace_pegs
 from tests.agents.samples import a_credential, a_key, an_agent
 from tests.approvals.world import World, add_agent, ask, counterparty, make_world, republish
@@ -144,6 +146,19 @@ def a_change(policy: Policy, actor: Actor, now: datetime) -> str:
     proposal = Proposal(ChangeKind.POLICY, to_public(Prefix.POLICY, policy.pk), title, wanted.content(), loosens)
     with transaction.atomic():
         return propose(policy.organization_id, proposal, actor=actor, now=now).public_id
+
+
+def a_file(organization_id: UUID, actor: Actor, now: datetime) -> str:
+    """A file of policies that waits for a second person: one that is looser, a new one, and every other one retired."""
+    looser = next(one for one in exported_file(organization_id).policies if one.rules)
+    fresh = WrittenPolicy("Night shift", ref="night-shift", rules=looser.rules, assigned_to=WrittenTargets(True))
+    file = PolicyFile(
+        (replace(looser, rules=looser.rules[1:] or looser.rules, description="From the repository"), fresh)
+    )
+    with transaction.atomic():
+        found = compare(organization_id, file, retires_others=True, now=now)
+        given: dict[str, Any] = {"retires_others": True, "note": "Budgets of the quarter", "actor": actor, "now": now}
+        return propose_file(organization_id, file, found, **given).public_id
 
 
 def budget(cast: Cast) -> str:

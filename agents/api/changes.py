@@ -1,5 +1,6 @@
 """What the API answers where a change waits for a second person: 202 with the change itself."""
 
+from collections.abc import Mapping
 from typing import Any, Final
 from uuid import UUID
 
@@ -31,7 +32,9 @@ class PendingChangeOut(serializers.Serializer[Any]):
     title = serializers.CharField()
     status = serializers.ChoiceField([WAITING, *ChangeEnd.values])
     loosens = serializers.ListField(child=serializers.CharField(), help_text="What may let more money pass.")
-    content = serializers.DictField(help_text="Exactly what is agreed to.")
+    content = serializers.DictField(
+        help_text="Exactly what is agreed to; in a list that of a file of policies is left out: read the change."
+    )
     digest = serializers.CharField(help_text="SHA-256 of the content in its canonical form.")
     proposed_by = ProposerOut()
     created_at = serializers.DateTimeField()
@@ -47,8 +50,8 @@ class PendingChangesOut(serializers.Serializer[Any]):
     next_cursor = serializers.CharField(allow_null=True)
 
 
-def change_out(change: PendingChange) -> dict[str, object]:
-    """Return a change as the API shows it."""
+def change_out(change: PendingChange, content: Mapping[str, Any]) -> dict[str, object]:
+    """Return a change as the API shows it, with as much of its content as is asked for."""
     return {
         "id": to_public(Prefix.CHANGE, change.pk),
         "kind": change.kind,
@@ -56,7 +59,7 @@ def change_out(change: PendingChange) -> dict[str, object]:
         "title": change.title,
         "status": change.closed_as or WAITING,
         "loosens": change.loosens,
-        "content": change.content,
+        "content": content,
         "digest": change.digest,
         "proposed_by": {"id": change.proposed_by_id, "name": change.proposed_by_name},
         "created_at": change.created_at,
@@ -68,4 +71,5 @@ def change_out(change: PendingChange) -> dict[str, object]:
 
 def accepted(organization_id: UUID, awaiting: Awaiting) -> Response:
     """Return the answer to a call whose change waits."""
-    return Response(change_out(change_of(organization_id, awaiting.public_id)), status=ACCEPTED)
+    change = change_of(organization_id, awaiting.public_id)
+    return Response(change_out(change, change.content), status=ACCEPTED)

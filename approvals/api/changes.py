@@ -12,7 +12,7 @@ from core.ids import Prefix, from_public
 from core.paging import DEFAULT_PAGE, LARGEST_PAGE, limit_in
 from people.authentication import OrganizationAuthentication
 from people.roles import Scope
-from people.selectors import change_of, changes_page
+from people.selectors import change_of, changes_page, contents_of
 from policies.api.calls import demanded
 
 TAG = ["Changes"]
@@ -38,10 +38,9 @@ class ChangesView(APIView):
         limit = limit_in(request.query_params)
         found = changes_page(caller.organization_id, after=_cursor(request), limit=limit + 1)
         page = found[:limit]
-        more = len(found) > limit
-        return Response(
-            {"data": [change_out(one) for one in page], "next_cursor": public_id_of(page[-1]) if more else None}
-        )
+        contents, more = contents_of(page), len(found) > limit
+        data = [change_out(one, contents.get(one.pk, {})) for one in page]
+        return Response({"data": data, "next_cursor": public_id_of(page[-1]) if more else None})
 
 
 class ChangeView(APIView):
@@ -54,7 +53,8 @@ class ChangeView(APIView):
     )
     def get(self, request: Request, change_id: str) -> Response:
         """Return a change, and what became of it."""
-        return Response(change_out(change_of(demanded(request, Scope.READ).organization_id, change_id)))
+        change = change_of(demanded(request, Scope.READ).organization_id, change_id)
+        return Response(change_out(change, change.content))
 
 
 def _cursor(request: Request) -> str | None:

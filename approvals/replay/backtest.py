@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final, cast
 from uuid import UUID
 
@@ -138,6 +138,17 @@ def plan(question: Question) -> Plan:
     return Plan(world, past, frozenset(reported), asks.count())
 
 
+def asks_to_follow(of: Plan, *, most: int) -> int:
+    """Return how many asks a run goes through, with those before it that it looks back at; at most one too many."""
+    asks = Authorization.objects.filter(
+        organization_id=of.past.organization_id,
+        agent_id__in=of.past.agents or (),
+        asked_at__gte=of.past.since - _lookback(of),
+        asked_at__lt=of.past.until,
+    )
+    return asks[: most + 1].count()
+
+
 def backtest(of: Plan, *, go_on: Callable[[int], bool]) -> Report | None:
     """Follow history and add up what changes; None where `go_on`, told how many asks are done, said no.
 
@@ -157,8 +168,7 @@ def backtest(of: Plan, *, go_on: Callable[[int], bool]) -> Report | None:
 
 def _run(of: Plan) -> Run:
     organization, since = of.past.organization_id, of.past.since
-    policies = [one for agent in of.past.agents or () for one in of.world.policies_at(agent, since)]
-    longest = longest_lookback(policies)
+    longest = _lookback(of)
     run = Run(
         world=of.world,
         books=Books(lambda keys: opened_at(organization, keys, since)),
@@ -169,6 +179,11 @@ def _run(of: Plan) -> Run:
         run.remember(Past(organization, since - longest, since, of.past.agents))
     run.begin(of.past.unasked())
     return run
+
+
+def _lookback(of: Plan) -> timedelta:
+    policies = [one for agent in of.past.agents or () for one in of.world.policies_at(agent, of.past.since)]
+    return longest_lookback(policies)
 
 
 def paid_before(counterparties: Sequence[UUID], before: datetime) -> list[UUID]:

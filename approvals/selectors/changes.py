@@ -1,13 +1,14 @@
 """Changes that wait for a second person, as somebody who is to agree must see them."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from agents.models import Agent
 from agents.selectors import agent_of
+from core.errors import ContoError
 from core.ids import Prefix, from_public, to_public
 from people.models import ChangeKind, Member, PendingChange
 from people.selectors import change_of
@@ -16,13 +17,18 @@ from people.services.organizations import settings_facts
 from policies.engine.changes import RuleChange, rule_changes
 from policies.engine.document import Document
 from policies.engine.lint import Finding
-from policies.selectors import policy_of, rules_of
+from policies.engine.texts import write_yaml
+from policies.selectors import policy_ids_of, policy_of, rules_of
 from policies.services import findings_of, wanted_from
 from policies.services.calendars import without_dates
+from policies.services.code import OUTDATED, compare_again, does_as_proposed
 from policies.services.targets import AssignTo, present_targets
 from spend.selectors.counterparties import counterparty_of, pegs_of
 
 Facts = Mapping[str, Any]
+LONGEST_SHOWN: Final = 40_000
+"""Characters of a file that a page shows; a longer one is read over the API, or where it came from."""
+MOST_FINDINGS: Final = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +39,38 @@ class Compared:
     after: Facts
     rules: tuple[RuleChange, ...] = ()
     findings: tuple[Finding, ...] = ()
+    file: "FileShown | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyStep:
+    """What a file does to one policy: sentences, each with whether it may let more money pass.
+
+    Without an id there is no page of it.
+    """
+
+    name: str
+    label: str
+    policy_id: str | None
+    step: str
+    told: tuple[tuple[str, bool], ...]
+
+    def renamed(self, rename: Callable[[str], str]) -> "PolicyStep":
+        """Return it with other names in its sentences."""
+        return replace(self, told=tuple((rename(sentence), is_looser) for sentence, is_looser in self.told))
+
+
+@dataclass(frozen=True, slots=True)
+class FileShown:
+    """What a file of policies would do, or did, policy by policy, as it was agreed to.
+
+    `why_not` says why it can no longer be made as it stands here; `text` is the file, where it is short enough to read.
+    """
+
+    steps: tuple[PolicyStep, ...]
+    retires_others: bool
+    why_not: str
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +112,13 @@ def standing_of(change: PendingChange, member: Member, *, now: datetime) -> Stan
     return Stands.FOR_YOU if member.may(RIGHTS[ChangeKind(change.kind)]) else Stands.WAITING
 
 
-def change_shown(member: Member, public_id: str) -> ChangeShown:
+def change_shown(member: Member, public_id: str, *, now: datetime) -> ChangeShown:
     """Return a change as this member sees it; raises `NotFound`."""
     change = change_of(member.organization_id, public_id)
     return ChangeShown(
         change=change,
         public_id=public_id,
-        compared=compared(change),
+        compared=compared(change, now=now),
         is_own=change.proposed_by_person_id == member.person_id,
         has_right=member.may(RIGHTS[ChangeKind(change.kind)]),
     )
@@ -95,12 +133,14 @@ def number_to_agree(member: Member, *, now: datetime) -> int:
     return waiting.filter(kind__in=kinds).exclude(proposed_by_person_id=member.person_id).count()
 
 
-def compared(change: PendingChange) -> Compared:
+def compared(change: PendingChange, *, now: datetime) -> Compared:
     """Return what the change would do to its subject as that is now."""
     organization_id, content = change.organization_id, change.content
     match ChangeKind(change.kind):
         case ChangeKind.POLICY:
             return _of_policy(change)
+        case ChangeKind.POLICIES:
+            return _of_file(change, now)
         case ChangeKind.COUNTERPARTY:
             known = counterparty_of(organization_id, from_public(Prefix.COUNTERPARTY, change.subject_id))
             if "merged" in content:
@@ -130,6 +170,42 @@ def _of_policy(change: PendingChange) -> Compared:
     if wanted.document is None:
         return Compared(before, after)
     return Compared(before, after, rule_changes(enforced, wanted.document.rules), findings_of(policy, wanted.document))
+
+
+def _of_file(change: PendingChange, now: datetime) -> Compared:
+    """Return what a file does: told as it was proposed, and what lint says as long as it waits."""
+    organization_id, content = change.organization_id, change.content
+    names = [one["policy"] for one in content["policies"]]
+    known = policy_ids_of(organization_id, names)
+    steps = tuple(
+        PolicyStep(one["name"], one["policy"], known.get(one["policy"]), one["step"], tuple(_marked(one)))
+        for one in content["policies"]
+    )
+    why_not, findings = _looked_at_again(change, now) if change.closed_at is None else ("", ())
+    text = write_yaml(content["file"])
+    shown = FileShown(steps, content["retire_others"], why_not, text if len(text) <= LONGEST_SHOWN else "")
+    return Compared({}, {}, findings=findings, file=shown)
+
+
+def _marked(step: Mapping[str, Any]) -> Iterator[tuple[str, bool]]:
+    """Yield what becomes of a policy, and beside it what loosens and is not said by that."""
+    changes, loosens = step["changes"], step["loosens"]
+    yield from ((sentence, any(one in sentence for one in loosens)) for sentence in changes)
+    yield from ((one, True) for one in loosens if not any(one in sentence for sentence in changes))
+
+
+def _looked_at_again(change: PendingChange, now: datetime) -> tuple[str, tuple[Finding, ...]]:
+    """Return why a file that waits cannot be made any more, if so, and what lint says of it now."""
+    try:
+        found = compare_again(change.organization_id, change.content, now=now)
+    except ContoError as error:
+        return error.detail, ()
+    if not does_as_proposed(found, change.content):
+        return OUTDATED, ()
+    of_each = ((each.name, one) for each in found.plan.policies for one in each.findings)
+    named = [replace(one, detail=f"{name}: {one.detail}") for name, one in of_each]
+    findings = (*found.plan.findings, *named)
+    return (found.plan.errors[0].detail if found.plan.errors else ""), findings[:MOST_FINDINGS]
 
 
 def _in_words(targets: AssignTo) -> str:

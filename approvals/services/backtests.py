@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -22,10 +22,9 @@ from core.db import use_case
 from core.errors import Conflict, ContoError, Invalid, NotFound
 from core.ids import EPOCH, Prefix, from_public, new_id, to_public
 from policies.engine.document import Document, parse, to_plain
-from policies.engine.rules import BlackoutPeriod, Rule
 from policies.models import Policy
 from policies.selectors import Targets, targets_of
-from policies.services.calendars import with_holidays, without_dates
+from policies.services.calendars import with_holidays_between, without_dates
 
 TASK: Final = "approvals.run_backtests"
 """What runs them. Whoever has asked for one wakes it: between messages the worker looks but now and then."""
@@ -238,24 +237,7 @@ def _document(policy: Policy, wanted: Wanted) -> Document:
     document = parse(sent)
     if not document.rules:
         raise Invalid("rules_missing", "A draft without rules answers nothing.", field="rules")
-    return _with_holidays(document, wanted.since, wanted.until)
-
-
-def _with_holidays(document: Document, since: datetime, until: datetime) -> Document:
-    """Return the document with the public holidays of the whole period, which may be longer than they are resolved."""
-    found = with_holidays(document, known=(), now=since)
-    if since.year == until.year:
-        return found
-    later = _with_holidays(document, since.replace(year=since.year + 1, month=1, day=1), until)
-    return Document(tuple(map(_with_both, found.rules, later.rules)))
-
-
-def _with_both(one: Rule, other: Rule) -> Rule:
-    if not isinstance(one, BlackoutPeriod) or not isinstance(other, BlackoutPeriod) or not one.holidays:
-        return one
-    assert other.holidays is not None, "it is the same rule"
-    dates = tuple(sorted({*one.holidays.dates, *other.holidays.dates}))
-    return replace(one, holidays=replace(one.holidays, dates=dates, until=other.holidays.until))
+    return with_holidays_between(document, wanted.since, wanted.until)
 
 
 def _demand_period(wanted: Wanted, now: datetime) -> None:

@@ -15,6 +15,7 @@ from people.models import REASON_LENGTH, ChangeEnd, ChangeKind, Member, PendingC
 from people.services import RIGHTS, close, may_still
 from people.services.organizations import apply_settings
 from policies.services import apply_to_policy, policy_to_change
+from policies.services.code import OUTDATED, bring_file, compare_again, does_as_proposed
 from spend.services.changes import apply_to_counterparty
 from spend.services.pegs import apply_pegs
 
@@ -32,7 +33,7 @@ def approve_change(
 
     Returns how the change ended: `approved`, or `voided` and `expired` where it cannot be made any more: then nothing
     else has happened. Raises `NotFound`, `NotAllowed` (`right_missing`, `own_change`), `Conflict` (`change_closed`,
-    `change_differs`).
+    `change_differs`), and what keeps the change itself from being made: then it waits on.
     """
     hold_gate_exclusively(organization_id)
     change = _locked(organization_id, change_id)
@@ -46,9 +47,16 @@ def approve_change(
         reason = "Who proposed it may no longer make such a change."
         close(change, ChangeEnd.VOIDED, reason=reason, actor=actor, now=now)
         return ChangeEnd.VOIDED
+    file = compare_again(organization_id, change.content, now=now) if change.kind == ChangeKind.POLICIES else None
+    if file is not None and not does_as_proposed(file, change.content):
+        close(change, ChangeEnd.VOIDED, reason=OUTDATED, actor=actor, now=now)
+        return ChangeEnd.VOIDED
     # From here on it is made: whatever is refused now takes the agreement back with it.
     close(change, ChangeEnd.APPROVED, reason="", actor=actor, now=now)
-    _apply(change, actor=actor, now=now)
+    if file is not None:
+        bring_file(organization_id, file, note=change.content["note"], actor=actor, now=now)
+    else:
+        _apply(change, actor=actor, now=now)
     return ChangeEnd.APPROVED
 
 
@@ -132,6 +140,8 @@ def _apply(change: PendingChange, *, actor: Actor, now: datetime) -> None:
         case ChangeKind.POLICY:
             policy = policy_to_change(organization_id, from_public(Prefix.POLICY, change.subject_id))
             apply_to_policy(policy, content, actor=actor, now=now)
+        case ChangeKind.POLICIES:
+            raise AssertionError("a file was compared, and is brought, as a whole")
         case ChangeKind.COUNTERPARTY:
             found = from_public(Prefix.COUNTERPARTY, change.subject_id)
             if "merged" in content:

@@ -16,7 +16,7 @@ from approvals.forms import ChangeReasonForm
 from approvals.selectors.changes import Stands, change_shown, public_id_of, standing_of
 from approvals.services import changes as services
 from core.clock import now as clock_now
-from core.errors import Conflict, NotAllowed
+from core.errors import Conflict, Invalid, NotAllowed
 from core.ids import Prefix, from_public
 from core.paging import DEFAULT_PAGE
 from people.models import ChangeEnd, ChangeKind, PendingChange
@@ -28,12 +28,13 @@ from policies.views.versions import in_differences
 
 TOLD: Final = {
     ChangeEnd.APPROVED: "The change is made. It counts from now on.",
-    ChangeEnd.VOIDED: "The change was voided: who proposed it may no longer make it.",
+    ChangeEnd.VOIDED: "The change was voided, and nothing of it is made. Below it says why.",
     ChangeEnd.EXPIRED: "The time of this change ran out. Nothing has changed.",
 }
 WAITING: Final = frozenset({Stands.FOR_YOU, Stands.FOR_OTHERS, Stands.WAITING})
 SUBJECTS: Final = {
     ChangeKind.POLICY: ("policies:detail", True),
+    ChangeKind.POLICIES: ("policies:list", False),
     ChangeKind.COUNTERPARTY: ("spend:counterparty", True),
     ChangeKind.PEGS: ("spend:pegs", False),
     ChangeKind.AGENT: ("agents:detail", True),
@@ -85,7 +86,7 @@ def approve_change(request: MemberRequest, public_id: str) -> HttpResponse:
             actor=actor_of(request),
             now=clock_now(),
         )
-    except (Conflict, NotAllowed) as error:
+    except (Conflict, Invalid, NotAllowed) as error:
         messages.error(request, error.detail)
         return _page(request, public_id, ChangeReasonForm(), status=error.status)
     tell = messages.success if end is ChangeEnd.APPROVED else messages.warning
@@ -133,12 +134,15 @@ def lines_of(request: MemberRequest, changes: Iterable[PendingChange], *, now: d
 
 
 def _page(request: MemberRequest, public_id: str, form: ChangeReasonForm, *, status: int = 200) -> HttpResponse:
-    shown = change_shown(request.member, public_id)
+    now = clock_now()
+    shown = change_shown(request.member, public_id, now=now)
     change, rules = shown.change, shown.compared.rules
-    stands = standing_of(change, request.member, now=clock_now())
+    stands = standing_of(change, request.member, now=now)
     parts = (part.sentence for rule in rules for part in rule.parameters)
+    steps = shown.compared.file.steps if shown.compared.file else ()
+    told = (sentence for one in steps for sentence, _ in one.told)
     names = names_for(
-        request, (*change.loosens, *(text for rule in rules for text in (rule.before, rule.after)), *parts)
+        request, (*change.loosens, *(text for rule in rules for text in (rule.before, rule.after)), *parts, *told)
     )
     page, is_named = SUBJECTS[ChangeKind(change.kind)]
     context = {
@@ -148,6 +152,7 @@ def _page(request: MemberRequest, public_id: str, form: ChangeReasonForm, *, sta
         "is_over": stands is Stands.EXPIRED and not change.closed_at,
         "is_waiting": stands in WAITING,
         "loosens": [named(sentence, names) for sentence in change.loosens],
+        "steps": [one.renamed(lambda text: named(text, names)) for one in steps],
         "differences": in_differences(rules, names),
         "subject_url": reverse(page, args=[change.subject_id] if is_named else []),
     }

@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
+from django.db.models import Q, QuerySet
+
 from audit.catalogue import Action
 from audit.services import append
 from core.actor import SYSTEM, Actor, ActorKind
@@ -23,6 +25,7 @@ T = TypeVar("T")
 
 RIGHTS: Final[Mapping[ChangeKind, Right]] = {
     ChangeKind.POLICY: Right.MANAGE_POLICIES,
+    ChangeKind.POLICIES: Right.MANAGE_POLICIES,
     ChangeKind.COUNTERPARTY: Right.MANAGE_COUNTERPARTIES,
     ChangeKind.PEGS: Right.MANAGE_COUNTERPARTIES,
     ChangeKind.AGENT: Right.MANAGE_AGENTS,
@@ -80,7 +83,8 @@ def propose(organization_id: UUID, proposal: Proposal, *, actor: Actor, now: dat
         return Awaiting(present.pk)
     if present is not None:
         is_over = present.expires_at <= now
-        close(present, ChangeEnd.EXPIRED if is_over else ChangeEnd.VOIDED, reason="", actor=actor, now=now)
+        reason = "" if is_over else "Another one was proposed in its place."
+        close(present, ChangeEnd.EXPIRED if is_over else ChangeEnd.VOIDED, reason=reason, actor=actor, now=now)
     change = PendingChange.objects.create(
         id=new_id(now),
         organization_id=organization_id,
@@ -101,11 +105,19 @@ def propose(organization_id: UUID, proposal: Proposal, *, actor: Actor, now: dat
     return Awaiting(change.pk)
 
 
-def void_change_of(organization_id: UUID, subject_id: str, *, actor: Actor, now: datetime) -> None:
-    """Void what waits for this subject: it was changed meanwhile, and nobody agreed to both; a step."""
+def void_change_of(
+    organization_id: UUID, subject_id: str, *, and_naming: bool = False, actor: Actor, now: datetime
+) -> None:
+    """Void what waits for this subject: it was changed meanwhile, and nobody agreed to both; a step.
+
+    `and_naming` voids what waits for several subjects as well and names this one; only who holds the gate asks for it,
+    for whoever agrees to such a change locks that first and what it names afterwards.
+    """
     must_be_in_transaction()
-    present = _open(organization_id, subject_id)
-    if present is not None:
+    about = Q(subject_id=subject_id)
+    if and_naming:
+        about |= Q(content__subjects__contains=[subject_id])
+    for present in _waiting(organization_id).filter(about).order_by("id"):
         close(present, ChangeEnd.VOIDED, reason="The subject was changed meanwhile.", actor=actor, now=now)
 
 
@@ -175,5 +187,9 @@ ENDS: Final = {
 
 
 def _open(organization_id: UUID, subject_id: str) -> PendingChange | None:
-    waiting = PendingChange.objects.select_for_update(of=("self",)).filter(closed_at=None)
-    return waiting.filter(organization_id=organization_id, subject_id=subject_id).first()
+    return _waiting(organization_id).filter(subject_id=subject_id).first()
+
+
+def _waiting(organization_id: UUID) -> QuerySet[PendingChange]:
+    waiting = PendingChange.objects.select_for_update(of=("self",))
+    return waiting.filter(organization_id=organization_id, closed_at=None)

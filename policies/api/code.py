@@ -1,4 +1,4 @@
-"""Policies as code over the API: all of them in one file, planned, and applied as they were planned."""
+"""Policies as code over the API: all of them in one file, exported, and applied as they were planned."""
 
 import json
 from typing import Any, Final
@@ -9,15 +9,17 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from agents.api.changes import ACCEPTED, PendingChangeOut, accepted
 from agents.api.shapes import FlagField, TextField
 from core.clock import now as clock_now
 from people.authentication import OrganizationAuthentication
 from people.roles import Scope
+from people.services import Awaiting
 from policies.api.calls import TAG, actor_of, demanded, read
 from policies.api.shapes import FindingOut, Strict
 from policies.engine.written import file_schema, file_to_plain, parse_file
 from policies.models import DIGEST_LENGTH, NOTE_LENGTH
-from policies.services.code import Step, apply_file, exported_file, plan_file
+from policies.services.code import Step, apply_file, exported_file
 
 IN_OPENAPI: Final = "#/components/schemas/PolicyDocument/properties/rules"
 """Rules are long: they stand in the API's description once (`conto_admin/openapi.py`)."""
@@ -104,28 +106,6 @@ class Export(APIView):
         return Response(file_to_plain(exported_file(caller.organization_id)))
 
 
-class PlanFile(APIView):
-    """What a file would change."""
-
-    authentication_classes = (OrganizationAuthentication,)
-
-    @extend_schema(
-        tags=TAG,
-        operation_id="policies_plan",
-        request=PlanIn,
-        responses=PlanOut,
-        summary="Plan a file of policies",
-        description="Says what the file would change, and by that whether what is stored has drifted from it.",
-    )
-    def post(self, request: Request) -> Response:
-        """Compare the file with what is stored; nothing changes."""
-        caller = demanded(request, Scope.POLICIES)
-        sent = read(PlanIn, request)
-        file = parse_file(sent["file"])
-        plan = plan_file(caller.organization_id, file, retires_others=sent["retire_others"], now=clock_now())
-        return Response(plan.facts())
-
-
 class ApplyFile(APIView):
     """A file brought into force."""
 
@@ -135,15 +115,21 @@ class ApplyFile(APIView):
         tags=TAG,
         operation_id="policies_apply",
         request=ApplyIn,
-        responses=PlanOut,
+        responses={200: PlanOut, ACCEPTED: PendingChangeOut},
         summary="Apply a file of policies",
-        description="All of it or nothing; 409 `plan_outdated` where the file or what is stored is not as planned.",
+        description=(
+            "All of it or nothing; 409 `plan_outdated` where the file or what is stored is not as planned. Where "
+            "anything of it may let more money pass and the organization wants four eyes, all of it waits: the answer "
+            "is 202 with the change that a second person agrees to or rejects in the console. The same call again "
+            "answers with the same change; another file takes its place, and whatever happens to a policy that it "
+            "names voids it."
+        ),
     )
     def post(self, request: Request) -> Response:
         """Bring the policies to the file as it was planned; the same file again changes nothing."""
         caller = demanded(request, Scope.POLICIES)
         sent = read(ApplyIn, request)
-        plan = apply_file(
+        applied = apply_file(
             organization_id=caller.organization_id,
             file=parse_file(sent["file"]),
             planned=sent["digest"],
@@ -152,4 +138,6 @@ class ApplyFile(APIView):
             actor=actor_of(request),
             now=clock_now(),
         )
-        return Response(plan.facts())
+        if isinstance(applied, Awaiting):
+            return accepted(caller.organization_id, applied)
+        return Response(applied.facts())

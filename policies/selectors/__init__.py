@@ -192,6 +192,13 @@ def policy_by_reference(organization_id: UUID, external_ref: str) -> Policy | No
     return _policies(organization_id).filter(external_ref=external_ref).first()
 
 
+def policy_ids_of(organization_id: UUID, labels: Iterable[str]) -> dict[str, str]:
+    """Return the public id of each policy that a file calls so: by the app's reference, else by its id; one read."""
+    wanted, own = set(labels), Policy.objects.filter(organization_id=organization_id)
+    named = [(reference, to_public(Prefix.POLICY, key)) for key, reference in own.values_list("pk", "external_ref")]
+    return {label: public_id for reference, public_id in named if (label := reference or public_id) in wanted}
+
+
 def synced_policies(organization_id: UUID, policy_ids: Iterable[str]) -> tuple[Policy, ...]:
     """Return those of these policies that the app knows by a reference, with their versions in force."""
     wanted = [from_public(Prefix.POLICY, one) for one in policy_ids]

@@ -35,6 +35,23 @@ def with_holidays(document: Document, *, known: Iterable[Rule], now: datetime) -
     return Document(tuple(rules))
 
 
+def with_holidays_between(document: Document, since: datetime, until: datetime) -> Document:
+    """Return the document with the public holidays of a whole period, which may be longer than they are resolved."""
+    found = with_holidays(document, known=(), now=since)
+    if since.year == until.year:
+        return found
+    later = with_holidays_between(document, since.replace(year=since.year + 1, month=1, day=1), until)
+    return Document(tuple(map(_with_both, found.rules, later.rules)))
+
+
+def _with_both(one: Rule, other: Rule) -> Rule:
+    if not isinstance(one, BlackoutPeriod) or not isinstance(other, BlackoutPeriod) or not one.holidays:
+        return one
+    assert other.holidays is not None, "it is the same rule"
+    dates = tuple(sorted({*one.holidays.dates, *other.holidays.dates}))
+    return replace(one, holidays=replace(one.holidays, dates=dates, until=other.holidays.until))
+
+
 def without_dates(document: Document) -> Document:
     """Return the document as a person wrote it: with countries, without the dates that were resolved."""
     return Document(tuple(rule_without_dates(rule) for rule in document.rules))

@@ -87,14 +87,18 @@ def end_draft(policy: Policy) -> None:
 def tell(
     policy: Policy, action: Action, *, before: object = None, after: object = None, actor: Actor, now: datetime
 ) -> None:
-    """Append the audit event of a change of `policy`; what waits for a second person is about another policy then."""
-    void_change_of(policy.organization_id, to_public(Prefix.POLICY, policy.pk), actor=actor, now=now)
+    """Append the audit event of a change of `policy`; what waits for a second person is about another policy then.
+
+    So is a file of policies, but for a draft, which nothing of it rests on.
+    """
+    name, is_in_files = to_public(Prefix.POLICY, policy.pk), action is not Action.POLICY_DRAFT_SAVED
+    void_change_of(policy.organization_id, name, and_naming=is_in_files, actor=actor, now=now)
     append(
         organization_id=policy.organization_id,
         actor=actor,
         action=action,
         subject_kind="policy",
-        subject_id=to_public(Prefix.POLICY, policy.pk),
+        subject_id=name,
         before=before,
         after=after,
         now=now,

@@ -1,17 +1,26 @@
-"""`manage.py policies plan --backtest`: what history says of each policy that a file would change."""
+"""A plan with a backtest, by the command and over the API: what history says of what a file would change."""
 
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.test import Client
 
+from approvals.api import plans
+from approvals.replay.files import AtOnce
 from core.clock import now as clock_now
+from people.roles import Scope
+from policies.engine.rules import BlackoutPeriod
+from policies.engine.written import parse_file
 from policies.models import Policy
+from policies.services.code import drafted_by
+from tests.agents.samples import bearer
 from tests.approvals.world import World, ask, make_world
+from tests.furnished import issue_key
 from tests.policies.samples import daily_limit
 
 pytestmark = pytest.mark.django_db
@@ -50,6 +59,65 @@ def test_what_does_not_change_is_not_asked_and_nothing_is_without_the_option(tmp
     history()
     assert "answered differently" not in plan(tmp_path, daily_limit("1000"), more=("--backtest", "30"))
     assert "answered differently" not in plan(tmp_path, daily_limit("20"))
+
+
+def called(world: World, *rules: dict[str, Any], **more: Any) -> Any:
+    """The answer of the API to the same plan."""
+    client = Client(headers=bearer(issue_key(world.cast, [Scope.POLICIES], clock_now()).secret))
+    entry = {"ref": "research", "name": "Research agents", "rules": list(rules)}
+    body = {"file": {"schema": 1, "policies": [entry]}, **more}
+    return client.post("/api/v1/policies/plan", json.dumps(body), content_type="application/json")
+
+
+def test_the_api_says_the_same_of_history_as_the_command(tmp_path: Path) -> None:
+    world = history()
+    answer = called(world, daily_limit("20"), backtest_days=30)
+    assert answer.status_code == 200
+    (tested,) = answer.json()["backtests"]
+    assert tested == {
+        "policy": "research",
+        "days": 30,
+        "asks": 3,
+        "changed": 2,
+        "cells": [
+            {"before": "allow", "after": "allow", "number": 1, "sums": {"USD": "5"}},
+            {"before": "allow", "after": "deny", "number": 2, "sums": {"USD": "70"}},
+        ],
+        "reasons": [{"code": "daily_limit", "number": 2}],
+    }
+    facts = json.loads(plan(tmp_path, daily_limit("20"), more=("--backtest", "30", "--json")))
+    assert facts["backtests"] == [tested]
+    assert called(world, daily_limit("1000"), backtest_days=30).json()["backtests"] == []
+    assert "backtests" not in called(world, daily_limit("20")).json()
+
+
+def test_a_backtest_within_a_request_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = history()
+    for at_once in (AtOnce(policies=20, asks=2), AtOnce(policies=0, asks=20)):
+        monkeypatch.setattr(plans, "AT_ONCE", at_once)
+        refused = called(world, daily_limit("20"), backtest_days=30)
+        assert (refused.status_code, refused.json()["code"]) == (422, "backtest_too_large")
+        assert refused.json()["field"] == "backtest_days"
+    monkeypatch.setattr(plans, "AT_ONCE", AtOnce(policies=1, asks=3))
+    assert called(world, daily_limit("20"), backtest_days=30).status_code == 200
+    monkeypatch.setattr(plans, "AT_ONCE", AtOnce(policies=1, asks=2))
+    again = {"key": "again", "type": "DUPLICATE", "minutes": 60}
+    assert called(world, daily_limit("20"), again, backtest_days=1).status_code == 422, "what it looks back at counts"
+    for days in (0, 367, "x"):
+        assert called(world, daily_limit("20"), backtest_days=days).status_code == 422
+
+
+def test_the_public_holidays_of_the_whole_period_are_known(tmp_path: Path) -> None:
+    world = history()
+    holiday = {"key": "off", "type": "BLACKOUT_PERIOD", "holidays": {"country": "DE"}}
+    file = parse_file(
+        {"schema": 1, "policies": [{"ref": "research", "name": "N", "rules": [daily_limit("20"), holiday]}]}
+    )
+    now = datetime(2026, 2, 1, tzinfo=UTC)
+    (drafted,) = drafted_by(world.organization_id, file, since=now - timedelta(days=366), now=now)
+    (rule,) = [one for one in drafted.rules if isinstance(one, BlackoutPeriod)]
+    assert rule.holidays is not None
+    assert {day.year for day in rule.holidays.dates} >= {2025, 2026}
 
 
 @pytest.mark.parametrize("days", ["0", "367"])

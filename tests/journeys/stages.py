@@ -22,7 +22,7 @@ from policies.services import add_rule
 from spend.payee import PayeeClaim
 from tests.approvals.world import World, add_agent, ask, put_policy
 from tests.factories import actor_for, make_cast
-from tests.furnished import a_change
+from tests.furnished import a_change, a_file
 
 Examples = Mapping[str, Mapping[str, str]]
 
@@ -94,11 +94,12 @@ def furnish(owner: Member, agent: Agent, policy: Policy, *, actor: Actor, now: d
     )
     create_credential(**scope, agent_id=agent.id, new=sealed, actor=actor, now=now)
     add_rule(**scope, policy_id=policy.id, rule=WEEKEND, actor=actor, now=now)
-    change = a_change(policy, SYSTEM, now)
+    change, file = a_change(policy, SYSTEM, now), a_file(owner.organization_id, SYSTEM, now)
     invited = invite(**scope, email="kit@meridian.example", roles=["reviewer"], by=owner, actor=actor, now=now)
     a_backtest(policy, actor, now)
     changes = {"approvals:change", "approvals:approve_change", "approvals:reject_change"}
-    known = {**examples(owner, invited.secret), **{f"{route}:public_id": {"": change} for route in changes}}
+    waiting = {"": change, "file": file}
+    known = {**examples(owner, invited.secret), **{f"{route}:public_id": waiting for route in changes}}
     return Stage(owner, known)
 
 

@@ -3,37 +3,41 @@
 import json
 import sys
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.urls import reverse
 
-from approvals.replay.backtest import Question, backtest
-from approvals.replay.backtest import plan as planned_backtest
+from approvals.replay.files import ask_history
 from core.actor import SYSTEM
 from core.clock import now as clock_now
 from core.errors import ContoError, Invalid, InvalidMany
 from core.ids import Prefix, to_public
 from core.money import amount_text
 from people.models import Organization
+from people.services import Awaiting
 from policies.engine.lint import Finding
 from policies.engine.texts import LARGEST_TEXT_BYTES, read_text, write_yaml
 from policies.engine.written import PolicyFile, file_to_plain, parse_file
-from policies.services.code import Drafted, Plan, Step, apply_file, drafted_by, exported_file, plan_file
+from policies.services.code import Plan, Step, apply_file, exported_file, plan_file
 
 DIFFERS: Final = 2
 """The exit code of a plan with changes; 0 is none, 1 an error: as `terraform plan -detailed-exitcode` has it."""
+WAITS: Final = 3
+"""The exit code of an apply that waits for a second person; nothing of the file counts until then."""
 SIGNS: Final = {Step.CREATE: "+", Step.CHANGE: "~", Step.RETIRE: "-", Step.NOTHING: " "}
 HELP: Final = """\
 export writes the policies that are in force and their assignments. plan says what a file would change, and whether
 what is stored has drifted from it: exit code 0 where it is the same, 2 where it differs, 1 on an error and where lint
-finds one. apply brings the policies to the file, all of them or none; the same file again changes nothing. Files are
+finds one. apply brings the policies to the file, all of them or none; the same file again changes nothing. Where it
+loosens and the organization wants four eyes it waits as a whole: exit code 3, and a message that says where. Files are
 only ever read. plan --backtest asks the last days of history what each changed policy would have answered beside the
 others of now."""
-LONGEST_BACKTEST_DAYS: Final = 366
 
 
 class Command(BaseCommand):
@@ -75,14 +79,14 @@ class Command(BaseCommand):
             return
         file, retires_others, now = read_file(options["file"]), options["retire_others"], clock_now()
         plan = plan_file(organization_id, file, retires_others=retires_others, now=now)
-        tested = self.tested(organization_id, file, options.get("backtest"), now)
+        tested = tested_by(organization_id, file, options.get("backtest"), now)
         facts = plan.facts() | ({"backtests": tested} if tested else {})
         self.stdout.write(json.dumps(facts, indent=2) if options["json"] else in_words(plan, tested))
         if action == "plan":
             if plan.errors:
                 raise CommandError(f"{len(plan.errors)} of the findings are errors: this would not be applied.")
             sys.exit(DIFFERS if plan.has_changes else 0)
-        apply_file(
+        applied = apply_file(
             organization_id=organization_id,
             file=file,
             planned=options["plan"] or plan.digest,
@@ -91,26 +95,22 @@ class Command(BaseCommand):
             actor=SYSTEM,
             now=now,
         )
+        if isinstance(applied, Awaiting):
+            self.stderr.write(waiting_in_words(applied))
+            sys.exit(WAITS)
         if not options["json"]:
             self.stdout.write("Applied." if plan.has_changes else "Nothing to apply.")
 
-    def tested(self, organization_id: UUID, file: PolicyFile, days: int | None, now: datetime) -> list[dict[str, Any]]:
-        """Return what history says of each policy that would change; nothing where that is not asked for."""
-        if days is None:
-            return []
-        if not 1 <= days <= LONGEST_BACKTEST_DAYS:
-            raise CommandError(f"--backtest takes 1 to {LONGEST_BACKTEST_DAYS} days.")
-        since = now - timedelta(days=days)
-        drafts = drafted_by(organization_id, file, now=now)
-        return [{"policy": one.label, "days": days, **answers_of(organization_id, one, since, now)} for one in drafts]
+
+def tested_by(organization_id: UUID, file: PolicyFile, days: int | None, now: datetime) -> list[dict[str, Any]]:
+    """Return what history says of each policy that would change; nothing where that is not asked for."""
+    return [] if days is None else ask_history(organization_id, file, days=days, now=now)
 
 
-def answers_of(organization_id: UUID, draft: Drafted, since: datetime, now: datetime) -> dict[str, Any]:
-    """Return how the asks of a period would have been answered with this draft in the place of its policy."""
-    question = Question(organization_id, draft.policy_id, draft.name, draft.rules, draft.targets, since, now)
-    report = backtest(planned_backtest(question), go_on=lambda _: True)
-    assert report is not None, "nobody said stop"
-    return {name: value for name, value in report.to_plain().items() if name != "days"}
+def waiting_in_words(awaiting: Awaiting) -> str:
+    """Return where a file waits for a second person."""
+    place = f"{settings.PUBLIC_URL}{reverse('approvals:change', args=[awaiting.public_id])}"
+    return f"It loosens, so nothing is applied yet: it waits for a second person as {awaiting.public_id}, at {place}"
 
 
 def organization_of(asked: str | None) -> Organization:

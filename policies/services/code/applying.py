@@ -4,19 +4,19 @@ from datetime import datetime
 from uuid import UUID
 
 from core.actor import Actor
-from core.db import hold_gate_exclusively, use_case
+from core.db import hold_gate_exclusively, must_be_in_transaction, use_case
 from core.errors import Conflict, Invalid, InvalidMany
-from people.models import Organization
-from people.services import raise_epoch
+from people.services import Awaiting, raise_epoch
 from policies.engine.document import Document
 from policies.engine.types import Mode
 from policies.engine.written import PolicyFile
-from policies.models import Policy
+from policies.models import NOTE_LENGTH, Policy
+from policies.services.code.agreeing import propose_file
 from policies.services.code.matching import Wanted, below_path
-from policies.services.code.planning import Plan, compare
+from policies.services.code.planning import Compared, Plan, compare
 from policies.services.in_force import bring_back, put_in_force, take_out_of_force
 from policies.services.policies import leave_shadow
-from policies.services.steps import describe, locked_policy, new_policy
+from policies.services.steps import checked_text, describe, locked_policy, new_policy
 from policies.services.targets import change_targets
 
 
@@ -30,13 +30,15 @@ def apply_file(
     note: str = "",
     actor: Actor,
     now: datetime,
-) -> Plan:
+) -> Plan | Awaiting:
     """Bring the policies to the file as it was planned; `planned` is the digest of the plan that somebody saw.
 
-    What is so already changes nothing: no version, no event, no epoch. Raises `Conflict` (`plan_outdated` where the
-    file or what is stored is not what was planned, `four_eyes_needed`), and with the path in the file what lint calls
-    an error and what the steps refuse; then nothing is stored.
+    What is so already changes nothing: no version, no event, no epoch. Where anything of it loosens and four eyes are
+    wanted, all of it waits, and the same file again is the same change. Raises `Conflict` (`plan_outdated` where the
+    file or what is stored is not what was planned), and with the path in the file what lint calls an error; then
+    nothing is stored.
     """
+    note = checked_text(note, field="note", length=NOTE_LENGTH, may_be_empty=True)
     hold_gate_exclusively(organization_id)
     found = compare(organization_id, file, retires_others=retires_others, now=now)
     if found.plan.digest != planned:
@@ -44,26 +46,28 @@ def apply_file(
     if not found.plan.has_changes:
         return found.plan
     _refuse_errors(found.plan)
-    _refuse_alone(organization_id, found.plan)
-    # From here on policies change.
+    if found.plan.waits:
+        return propose_file(
+            organization_id, file, found, retires_others=retires_others, note=note, actor=actor, now=now
+        )
+    bring_file(organization_id, found, note=note, actor=actor, now=now)
+    return found.plan
+
+
+def bring_file(organization_id: UUID, found: Compared, *, note: str, actor: Actor, now: datetime) -> None:
+    """Bring the policies to a file that was compared behind the gate; a step that raises what lint calls an error."""
+    must_be_in_transaction()
+    _refuse_errors(found.plan)
     for one in found.wanted:
         _bring(organization_id, one, note=note, actor=actor, now=now)
     for policy in found.to_retire:
         take_out_of_force(locked_policy(organization_id, policy.pk), actor=actor, now=now)
     raise_epoch(organization_id)
-    return found.plan
 
 
 def _refuse_errors(plan: Plan) -> None:
     if plan.errors:
         raise InvalidMany([(one.path, one.code, one.detail) for one in plan.errors])
-
-
-def _refuse_alone(organization_id: UUID, plan: Plan) -> None:
-    """Raise where the organization wants a second person for what loosens: a file has one author only."""
-    if plan.loosens and Organization.objects.get(pk=organization_id).needs_four_eyes:
-        detail = f"Loosening needs a second person; make this change in the console: {plan.loosens[0]}"
-        raise Conflict("four_eyes_needed", detail)
 
 
 def _bring(organization_id: UUID, one: Wanted, *, note: str, actor: Actor, now: datetime) -> None:

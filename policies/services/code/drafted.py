@@ -5,10 +5,12 @@ from datetime import datetime
 from uuid import UUID
 
 from core.ids import new_id
+from policies.engine.document import Document
 from policies.engine.rules import Rule
 from policies.engine.written import PolicyFile
 from policies.selectors import Targets
-from policies.services.code.matching import Wanted, resolved
+from policies.services.calendars import with_holidays_between
+from policies.services.code.matching import Wanted
 from policies.services.code.planning import Step, compare
 
 
@@ -23,15 +25,18 @@ class Drafted:
     targets: Targets
 
 
-def drafted_by(organization_id: UUID, file: PolicyFile, *, now: datetime) -> tuple[Drafted, ...]:
-    """Return each policy that applying the file would change and that enforces anything; nothing is stored."""
+def drafted_by(organization_id: UUID, file: PolicyFile, *, since: datetime, now: datetime) -> tuple[Drafted, ...]:
+    """Return each policy that applying the file would change and that enforces anything; nothing is stored.
+
+    The public holidays of its rules are known since then.
+    """
     found = compare(organization_id, file, retires_others=False, now=now)
     return tuple(
         Drafted(
             planned.label,
             planned.name,
             one.policy.pk if one.policy else new_id(now),
-            resolved(one, one.written.rules, now).rules,
+            with_holidays_between(Document(one.written.rules), since, now).rules,
             _targets(one),
         )
         for one, planned in zip(found.wanted, found.plan.policies, strict=True)

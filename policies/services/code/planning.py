@@ -107,8 +107,7 @@ class Plan:
 class Compared:
     """A file beside what is stored: the plan, each policy that it wants, and those that it would retire.
 
-    `effect` names exactly what applying would do, whatever else is stored; `touched` are the stored policies that the
-    file speaks of.
+    `effect` names exactly what applying would do, whatever else is stored.
     """
 
     plan: Plan
@@ -117,10 +116,10 @@ class Compared:
     effect: str
 
     @property
-    def touched(self) -> tuple[UUID, ...]:
-        """The stored policies that the file names or retires."""
-        named = [one.policy.pk for one in self.wanted if one.policy is not None]
-        return (*named, *(one.pk for one in self.to_retire))
+    def subjects(self) -> tuple[str, ...]:
+        """The public ids of the stored policies that the file names or retires."""
+        named = [one.policy_id for one in self.wanted if one.policy_id is not None]
+        return tuple(to_public(Prefix.POLICY, one) for one in (*named, *(one.pk for one in self.to_retire)))
 
 
 def plan_file(organization_id: UUID, file: PolicyFile, *, retires_others: bool, now: datetime) -> Plan:
@@ -208,10 +207,11 @@ def _planned(one: Wanted, findings: tuple[Finding, ...], present: Now, now: date
             raise InvalidMany([(f"{one.path}.rules", "rules_missing", detail)])
         renewed = [HOLIDAYS_RENEWED] if _renews_holidays(one, version, rules, now) else []
         changes += [*rules_in_words(mode, written_rules(version), rules), *renewed] or [ORDER_CHANGED]
+    if not changes:
+        return Planned(written.label, written.name, Step.NOTHING, findings=findings)
     before = Bound(rules_of(policy.enforced.document) if policy.enforced else (), one.bound)
-    loosens = _loosens(policy.pk, before, after, present) if changes else ()
-    step = Step.CHANGE if changes else Step.NOTHING
-    return Planned(written.label, written.name, step, tuple(changes), loosens, findings)
+    loosens = _loosens(policy.pk, before, after, present)
+    return Planned(written.label, written.name, Step.CHANGE, tuple(changes), loosens, findings)
 
 
 def _retired(policy: Policy, targets: Targets, present: Now) -> Planned:
