@@ -32,7 +32,6 @@ urlpatterns = [
     path("policies/<str:policy_id>/shadow/", views.shadow, name="shadow"),
     path("agents/<str:public_id>/limits/", views.agent_limits, name="agent_limits"),
     path("agents/<str:public_id>/authorizations/", views.agent_authorizations, name="agent_authorizations"),
-    path("policies/<str:policy_id>/unmet/", views.unmet, name="unmet"),
     path("policies/<str:policy_id>/backtests/", views.backtests, name="backtests"),
     path("policies/<str:policy_id>/backtests/start/", views.start_backtest, name="start_backtest"),
     path("policies/<str:policy_id>/backtests/summary/", views.backtest_summary, name="backtest_summary"),

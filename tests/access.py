@@ -87,7 +87,7 @@ PAGES: Final = (
     # A foreign one has no checkpoint yet; the history of anything is what one's own organization knows of it.
     get("audit/checkpoint/", foreign=404),
     get("audit/history/<str:subject_id>/", status=302, foreign=302),
-    *(get(f"{POLICY}{one}") for one in ("backtests/", "backtests/summary/", "unmet/")),
+    *(get(f"{POLICY}{one}") for one in ("backtests/", "backtests/summary/")),
     get("simulator/"),
     *(get(f"{BACKTEST}{one}") for one in ("", "changes/<int:number>/")),
     # What a reader keeps for themselves.

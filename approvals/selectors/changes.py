@@ -19,7 +19,7 @@ from policies.engine.document import Document
 from policies.engine.lint import Finding
 from policies.engine.texts import write_yaml
 from policies.selectors import policy_ids_of, policy_of, rules_of
-from policies.services import findings_of, wanted_from
+from policies.services import as_targets, findings_of_targets, findings_with_history, wanted_from
 from policies.services.calendars import without_dates
 from policies.services.code import OUTDATED, compare_again, does_as_proposed
 from policies.services.targets import AssignTo, present_targets
@@ -138,7 +138,7 @@ def compared(change: PendingChange, *, now: datetime) -> Compared:
     organization_id, content = change.organization_id, change.content
     match ChangeKind(change.kind):
         case ChangeKind.POLICY:
-            return _of_policy(change)
+            return _of_policy(change, now)
         case ChangeKind.POLICIES:
             return _of_file(change, now)
         case ChangeKind.COUNTERPARTY:
@@ -157,19 +157,23 @@ def compared(change: PendingChange, *, now: datetime) -> Compared:
             return Compared(settings_facts(change.organization), content)
 
 
-def _of_policy(change: PendingChange) -> Compared:
+def _of_policy(change: PendingChange, now: datetime) -> Compared:
     policy = policy_of(change.organization_id, change.subject_id)
     wanted, targets = wanted_from(change.content), _in_words(present_targets(policy))
     enforced = without_dates(Document(rules_of(policy.enforced.document) if policy.enforced else ())).rules
     before: dict[str, Any] = {"name": policy.name, "assigned_to": targets, "retired": policy.retired_at is not None}
     after = {**before, "name": wanted.name or policy.name, "retired": wanted.is_retired}
+    left: tuple[Finding, ...] = ()
     if wanted.targets is not None:
         after["assigned_to"] = _in_words(wanted.targets)
+    if wanted.is_retired or wanted.targets is not None:
+        left = findings_of_targets(policy, as_targets(wanted.targets or AssignTo()))
     if wanted.is_retired:
-        return Compared(before, after, rule_changes(enforced, ()))
+        return Compared(before, after, rule_changes(enforced, ()), left)
     if wanted.document is None:
-        return Compared(before, after)
-    return Compared(before, after, rule_changes(enforced, wanted.document.rules), findings_of(policy, wanted.document))
+        return Compared(before, after, findings=left)
+    found = findings_with_history(policy, wanted.document, now=now)
+    return Compared(before, after, rule_changes(enforced, wanted.document.rules), (*found, *left))
 
 
 def _of_file(change: PendingChange, now: datetime) -> Compared:

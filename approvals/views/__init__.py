@@ -15,7 +15,6 @@ from approvals.views.inbox import inbox, left, queue_now, request, waiting_count
 from approvals.views.merge import merge
 from approvals.views.shadow import shadow
 from approvals.views.simulator import simulator
-from approvals.views.unmet import unmet
 
 __all__ = [
     "agent_authorizations",
@@ -48,7 +47,6 @@ __all__ = [
     "start_backtest",
     "undo",
     "undo_bulk",
-    "unmet",
     "void",
     "waiting_count",
 ]

@@ -23,10 +23,12 @@ from policies.engine.document import parse
 from policies.engine.types import Mode
 from policies.models import Policy
 from policies.selectors.versions import version_of, versions_of
+from policies.services import AssignTo
 
 TAG = ["Policies"]
 CREATED = 201
 CURSOR = OpenApiParameter("cursor", str, description="`next_cursor` of the page before.")
+LEFT_ALONE = "Where agents had this policy alone, `warnings` says that they have none now (`agent_without_policy`)."
 LIMIT = OpenApiParameter("limit", int, description=f"At most {LARGEST_PAGE}; {DEFAULT_PAGE} by default.")
 
 
@@ -130,6 +132,8 @@ class PolicyByReference(APIView):
         """Create the policy, or change what differs."""
         caller = demanded(request, Scope.POLICIES)
         sent = read(shapes.SyncIn, request)
+        targets = shapes.targets_in(caller.organization_id, sent["assigned_to"]) if "assigned_to" in sent else None
+        left = left_by(selectors.policy_by_reference(caller.organization_id, external_ref), targets)
         synced = services.upsert_policy_by_ref(
             organization_id=caller.organization_id,
             external_ref=external_ref,
@@ -137,7 +141,7 @@ class PolicyByReference(APIView):
             description=sent.get("description"),
             document=sent["document"],
             mode=Mode(sent["mode"]),
-            targets=shapes.targets_in(caller.organization_id, sent["assigned_to"]) if "assigned_to" in sent else None,
+            targets=targets,
             note=sent["note"],
             actor=actor_of(request),
             now=clock_now(),
@@ -145,7 +149,7 @@ class PolicyByReference(APIView):
         if isinstance(synced, Awaiting):
             return accepted(caller.organization_id, synced)
         policy = selectors.policy_of(caller.organization_id, to_public(Prefix.POLICY, synced.policy_id))
-        body = {**described(policy), "warnings": warnings_of(policy, sent["document"])}
+        body = {**described(policy), "warnings": [*warnings_of(policy, sent["document"]), *left]}
         return Response(body, status=CREATED if synced.is_created else 200)
 
 
@@ -203,23 +207,27 @@ class Assignments(APIView):
         tags=TAG,
         operation_id="policies_assign",
         request=shapes.TargetsIn,
-        responses={200: shapes.PolicyOut, ACCEPTED: PendingChangeOut},
+        responses={200: shapes.AssignedOut, ACCEPTED: PendingChangeOut},
         summary="Assign a policy",
+        description=LEFT_ALONE,
     )
     def put(self, request: Request, policy_id: str) -> Response:
         """Let the policy apply to exactly these."""
         caller = demanded(request, Scope.POLICIES)
         sent = read(shapes.TargetsIn, request)
+        targets = shapes.targets_in(caller.organization_id, sent)
+        left = left_by(selectors.policy_of(caller.organization_id, policy_id), targets)
         changed = services.set_assignments(
             organization_id=caller.organization_id,
             policy_id=from_public(Prefix.POLICY, policy_id),
-            targets=shapes.targets_in(caller.organization_id, sent),
+            targets=targets,
             actor=actor_of(request),
             now=clock_now(),
         )
         if isinstance(changed, Awaiting):
             return accepted(caller.organization_id, changed)
-        return answer(caller, policy_id)
+        policy = selectors.policy_of(caller.organization_id, policy_id)
+        return Response({**described(policy), "warnings": left})
 
 
 class Retirement(APIView):
@@ -231,12 +239,14 @@ class Retirement(APIView):
         tags=TAG,
         operation_id="policies_retire",
         request=None,
-        responses={200: shapes.PolicyOut, ACCEPTED: PendingChangeOut},
+        responses={200: shapes.AssignedOut, ACCEPTED: PendingChangeOut},
         summary="Retire a policy",
+        description=LEFT_ALONE,
     )
     def post(self, request: Request, policy_id: str) -> Response:
         """Take the policy out of force; retiring it again changes nothing."""
         caller = demanded(request, Scope.POLICIES)
+        left = left_by(selectors.policy_of(caller.organization_id, policy_id), AssignTo())
         changed = services.retire(
             organization_id=caller.organization_id,
             policy_id=from_public(Prefix.POLICY, policy_id),
@@ -245,7 +255,8 @@ class Retirement(APIView):
         )
         if isinstance(changed, Awaiting):
             return accepted(caller.organization_id, changed)
-        return answer(caller, policy_id)
+        policy = selectors.policy_of(caller.organization_id, policy_id)
+        return Response({**described(policy), "warnings": left})
 
 
 # --- Helpers ----------------------------------------------------------------------------------------------------------
@@ -283,8 +294,16 @@ def described(policy: Policy) -> dict[str, object]:
 
 
 def warnings_of(policy: Policy, document: object) -> list[dict[str, str]]:
-    """Return what lint warns of in a document that was published."""
-    return [services.finding_facts(one) for one in services.findings_of(policy, parse(document))]
+    """Return what lint warns of in a document that was published, with an eye on history."""
+    found = services.findings_with_history(policy, parse(document), now=clock_now())
+    return [services.finding_facts(one) for one in found]
+
+
+def left_by(policy: Policy | None, targets: AssignTo | None) -> list[dict[str, str]]:
+    """Return a warning about the agents whom a policy for these targets, before it is for these, leaves with none."""
+    if policy is None or targets is None:
+        return []
+    return [services.finding_facts(one) for one in services.findings_of_targets(policy, services.as_targets(targets))]
 
 
 def cursor_in(request: Request) -> str | None:

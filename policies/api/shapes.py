@@ -209,6 +209,12 @@ class SyncedOut(PolicyOut):
     warnings = FindingOut(many=True)
 
 
+class AssignedOut(PolicyOut):
+    """A policy for whom it is now, with a warning where agents have no enforced policy left."""
+
+    warnings = FindingOut(many=True)
+
+
 class PoliciesOut(serializers.Serializer[Any]):
     """A page of policies, the oldest first."""
 

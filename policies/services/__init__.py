@@ -2,14 +2,22 @@
 
 from policies.services.assignments import assign, set_assignments, unassign
 from policies.services.drafts import add_rule, discard_draft, remove_rule, restore_version, save_draft, save_rule
-from policies.services.findings import ALL_TOLD, Acknowledged, finding_facts, findings_of, seen
+from policies.services.findings import (
+    ALL_TOLD,
+    Acknowledged,
+    finding_facts,
+    findings_of,
+    findings_of_targets,
+    findings_with_history,
+    seen,
+)
 from policies.services.in_force import Published, resolved_document
 from policies.services.policies import create_policy, create_published_policy, describe_policy, end_shadow, retire
 from policies.services.proposing import Wanted, apply_to_policy, policy_to_change, wanted_from
 from policies.services.publishing import publish, publish_draft
 from policies.services.suggestions import Suggestion, Wish, put_suggestions, suggest
 from policies.services.sync import Synced, upsert_policy_by_ref
-from policies.services.targets import AssignTo
+from policies.services.targets import AssignTo, as_targets
 
 __all__ = [
     "ALL_TOLD",
@@ -22,6 +30,7 @@ __all__ = [
     "Wish",
     "add_rule",
     "apply_to_policy",
+    "as_targets",
     "assign",
     "create_policy",
     "create_published_policy",
@@ -30,6 +39,8 @@ __all__ = [
     "end_shadow",
     "finding_facts",
     "findings_of",
+    "findings_of_targets",
+    "findings_with_history",
     "policy_to_change",
     "publish",
     "publish_draft",

@@ -1,28 +1,46 @@
 """What lint says with an eye on the organization (reviewers, currency, other policies), and what that stops."""
 
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import cache
+from typing import Final, cast
 from uuid import UUID
+
+from django.conf import settings
+from django.utils.module_loading import import_string
 
 from core.errors import Invalid, InvalidMany
 from core.ids import Prefix, to_public
+from core.span import ANY_PAYMENT
 from people.models import Member
 from policies.engine.contradictions import contradiction, currencies, money_maps
 from policies.engine.document import Document
 from policies.engine.lint import Finding, Level, in_order, lint
 from policies.engine.rules import Rule
 from policies.engine.strictness import may_review
+from policies.engine.wording import listed
 from policies.models import Policy
-from policies.selectors import Beside, agents_of_targets, policies_beside, reviewers
+from policies.selectors import Beside, Targets, agents_of_targets, policies_beside, reviewers, targets_of
+from policies.selectors.reach import agents_bound_by, agents_left_by
+
+MOST_NAMED: Final = 5
+"""Agents that a finding names; the others are counted."""
+
+LookBack = Callable[[Sequence[UUID], Sequence[Rule], datetime], tuple[Finding, ...]]
+"""What lint finds of rules in what some agents asked for until a moment."""
 
 
 @dataclass(frozen=True, slots=True)
 class Acknowledged:
-    """The codes of warnings that somebody has seen; `everything` where they are told after the fact."""
+    """The codes of warnings that somebody has seen; `everything` where they are told after the fact.
+
+    `in_history` is what lint found in history, looked for before the gate was taken: payments do not wait for it.
+    """
 
     codes: frozenset[str] = frozenset()
     everything: bool = False
+    in_history: tuple[Finding, ...] = ()
 
     def covers(self, finding: Finding) -> bool:
         """Say whether the finding was seen."""
@@ -57,6 +75,40 @@ def findings_of(policy: Policy, document: Document) -> tuple[Finding, ...]:
         policies_beside(policy),
     )
     return in_order([*lint(document), *findings_among(document, around)])
+
+
+def findings_with_history(policy: Policy, document: Document, *, now: datetime) -> tuple[Finding, ...]:
+    """Return what `findings_of` does, and what lint says with an eye on what the policy's agents asked for of late."""
+    targets = targets_of((policy,))[policy.pk]
+    return in_order([*findings_of(policy, document), *_in_history(policy.organization_id, targets, document, now)])
+
+
+def with_history(
+    acknowledged: Acknowledged, organization_id: UUID, targets: Targets, document: Document, *, now: datetime
+) -> Acknowledged:
+    """Look into history for whoever must have seen every warning, before the gate is taken."""
+    if acknowledged.everything:
+        return acknowledged
+    return replace(acknowledged, in_history=_in_history(organization_id, targets, document, now))
+
+
+def targets_by_id(organization_id: UUID, policy_id: UUID) -> Targets:
+    """Return to whom a policy applies; nobody where there is none."""
+    policies = tuple(Policy.objects.filter(organization_id=organization_id, pk=policy_id))
+    return targets_of(policies)[policy_id] if policies else Targets()
+
+
+def findings_of_targets(policy: Policy, targets: Targets) -> tuple[Finding, ...]:
+    """Return a warning where agents would have no enforced policy any more, were this one for these targets only."""
+    return tuple(left_without_policy(agents_left_by(policy, targets), "assigned_to"))
+
+
+def left_without_policy(names: Sequence[str], path: str) -> Iterator[Finding]:
+    """Yield a warning about agents that no enforced policy would apply to, where there are any."""
+    if names:
+        verb = "has" if len(names) == 1 else "have"
+        detail = f"{listed(names, 'and', shown=MOST_NAMED)} {verb} no enforced policy then, and can spend nothing."
+        yield Finding(Level.WARNING, "agent_without_policy", path, detail)
 
 
 def findings_among(document: Document, around: Around) -> Iterator[Finding]:
@@ -100,6 +152,18 @@ def owners_of(policy: Policy, document: Document) -> frozenset[UUID]:
     if not any(map(may_review, document.rules)):
         return frozenset()
     return frozenset(one.owner_id for one in agents_of_targets(policy) if one.owner_id is not None)
+
+
+def _in_history(organization_id: UUID, targets: Targets, document: Document, now: datetime) -> tuple[Finding, ...]:
+    if all(rule.when == ANY_PAYMENT for rule in document.rules):
+        return ()
+    return _look_back()(agents_bound_by(organization_id, targets), document.rules, now)
+
+
+@cache
+def _look_back() -> LookBack:
+    """Return how to look into history: what was asked for belongs to an app above this one, so settings name it."""
+    return cast(LookBack, import_string(settings.LINT_LOOKS_BACK))
 
 
 def _about_reviewers(rule: Rule, path: str, people: Sequence[Member], owners: frozenset[UUID]) -> Iterator[Finding]:

@@ -99,7 +99,8 @@ def refuse_unusable(policy: Policy, document: Document, mode: Mode, acknowledged
     for path, detail in strangers_in(document, reviewers(policy.organization_id)):
         raise Invalid("reviewer_unknown", detail, field=path)
     # Whoever tells the warnings afterwards is stopped by errors alone, and those stand in the document.
-    refuse_faulty(lint(document) if acknowledged.everything else findings_of(policy, document), acknowledged)
+    found = lint(document) if acknowledged.everything else findings_of(policy, document)
+    refuse_faulty([*found, *acknowledged.in_history], acknowledged)
 
 
 def strangers_in(document: Document, people: Iterable[Member]) -> Iterator[tuple[str, str]]:

@@ -13,11 +13,11 @@ from policies.engine.types import Mode
 from policies.models import Policy
 from policies.selectors import policy_by_reference
 from policies.services.drafts import store_draft
-from policies.services.findings import ALL_TOLD, Acknowledged
+from policies.services.findings import ALL_TOLD, Acknowledged, with_history
 from policies.services.in_force import in_force_facts, put_in_force, take_out_of_force
 from policies.services.proposing import Wanted, second_person_for
 from policies.services.steps import checked_reference, describe, locked_policy, new_policy, tell
-from policies.services.targets import AssignTo, change_targets, checked_targets
+from policies.services.targets import AssignTo, as_targets, change_targets, checked_targets
 
 
 @use_case
@@ -64,6 +64,7 @@ def create_published_policy(
     Raises as `create_policy`, `publish` and `set_assignments` do; then nothing is stored.
     """
     read = parse(document)
+    acknowledged = with_history(acknowledged, organization_id, as_targets(targets or AssignTo()), read, now=now)
     hold_gate_exclusively(organization_id)
     policy = _new(organization_id, name=name, description=description, external_ref=external_ref, actor=actor, now=now)
     chosen = None if targets is None else checked_targets(organization_id, targets)

@@ -11,7 +11,7 @@ from people.services import Awaiting, raise_epoch
 from policies.engine.document import parse
 from policies.engine.types import Mode
 from policies.models import Policy
-from policies.services.findings import ALL_TOLD, Acknowledged
+from policies.services.findings import ALL_TOLD, Acknowledged, targets_by_id, with_history
 from policies.services.in_force import Published, clear_draft, put_in_force
 from policies.services.proposing import Wanted, second_person_for
 from policies.services.steps import locked_policy
@@ -37,6 +37,8 @@ def publish(
     `version_is_enforced`).
     """
     read = parse(document)
+    targets = targets_by_id(organization_id, policy_id)
+    acknowledged = with_history(acknowledged, organization_id, targets, read, now=now)
     hold_gate_exclusively(organization_id)
     policy = locked_policy(organization_id, policy_id)
     wanted = Wanted(document=read, mode=mode, note=note)
@@ -59,6 +61,7 @@ def publish_draft(
 
     Raises `Conflict` (`draft_missing`, `changed_meanwhile`) besides.
     """
+    acknowledged = _looked_back(organization_id, policy_id, acknowledged, now)
     hold_gate_exclusively(organization_id)
     policy = locked_policy(organization_id, policy_id)
     if policy.draft is None:
@@ -76,6 +79,16 @@ def publish_draft(
 def state_digest(policy: Policy) -> str:
     """Return what a publish page is bound to: the draft, and the versions that it would come in place of."""
     return digest([policy.draft, policy.enforced_id, policy.shadow_id])
+
+
+def _looked_back(organization_id: UUID, policy_id: UUID, acknowledged: Acknowledged, now: datetime) -> Acknowledged:
+    """Look into history with the draft as it is before the gate is taken; the digest says whether it is still that."""
+    drafts = Policy.objects.filter(organization_id=organization_id, pk=policy_id, draft__isnull=False)
+    draft = drafts.values_list("draft", flat=True).first()
+    if draft is None:
+        return acknowledged
+    targets = targets_by_id(organization_id, policy_id)
+    return with_history(acknowledged, organization_id, targets, parse(draft), now=now)
 
 
 def _in_own_epoch(

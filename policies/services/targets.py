@@ -12,7 +12,7 @@ from core.db import must_be_in_transaction
 from core.errors import Invalid
 from core.ids import Prefix, new_id, to_public
 from policies.models import Assignment, Policy
-from policies.selectors import agent_ids
+from policies.selectors import Targets, agent_ids
 from policies.services.steps import tell
 
 MOST_TARGETS: Final = 1_000
@@ -30,6 +30,11 @@ class AssignTo:
     def normal(self) -> "AssignTo":
         """Return the same targets sorted, each once."""
         return AssignTo(self.organization, tuple(sorted(set(self.labels))), tuple(sorted(set(self.agents))))
+
+
+def as_targets(wanted: AssignTo) -> Targets:
+    """Return wanted targets as those of a policy; nobody looks at the agents' names."""
+    return Targets(wanted.organization, wanted.labels, tuple((agent, "") for agent in wanted.agents))
 
 
 def change_targets(policy: Policy, targets: AssignTo, *, actor: Actor, now: datetime) -> bool:

@@ -12,7 +12,6 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from core.clock import now as clock_now
 from core.errors import Conflict, ContoError, Invalid, InvalidMany
 from core.ids import Prefix, to_public
-from core.span import ANY_PAYMENT
 from people.permissions import MemberRequest, actor_of, needs, tell_waiting
 from people.roles import Right
 from people.services import Awaiting
@@ -252,7 +251,7 @@ def publish_page(request: MemberRequest, policy: Policy, form: PublishForm, *, s
     rules = selectors.rules_of(policy.draft)
     in_force = policy.enforced or policy.shadow
     old = selectors.rules_of(in_force.document) if in_force else ()
-    findings = services.findings_of(policy, Document(rules))
+    findings = services.findings_with_history(policy, Document(rules), now=clock_now())
     form.offer(warning_codes(findings))
     names = shown.names_in(request, old, rules)
     loosens = loosened_by(policy, rules) if policy.organization.needs_four_eyes else ()
@@ -260,7 +259,6 @@ def publish_page(request: MemberRequest, policy: Policy, form: PublishForm, *, s
         "form": form,
         "differences": differences(old, rules, names),
         "findings": shown.finding_lines(rules, findings),
-        "has_conditions": any(rule.when != ANY_PAYMENT for rule in rules),
         "loosens": [named_loosening(one, names) for one in loosens],
         "in_force": in_force,
         "targets": shown.target_chips(selectors.targets_of((policy,))[policy.pk]),
@@ -291,7 +289,8 @@ def publish_again(request: MemberRequest, policy: Policy, error: Invalid | Confl
     if fresh.draft is None:
         messages.error(request, error.detail)
         return redirect("policies:detail", to_public(Prefix.POLICY, policy.pk))
-    codes = warning_codes(services.findings_of(fresh, Document(selectors.rules_of(fresh.draft))))
+    document = Document(selectors.rules_of(fresh.draft))
+    codes = warning_codes(services.findings_with_history(fresh, document, now=clock_now()))
     typed = {name: request.POST.get(name, "") for name in ("mode", "note")}
     form = PublishForm({**typed, "shown": state_digest(fresh), "warnings": " ".join(codes)})
     faults = error.errors if isinstance(error, InvalidMany) else [(error.field, error.code, error.detail)]

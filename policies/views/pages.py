@@ -7,6 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from core.canonical import digest
 from core.clock import now as clock_now
 from core.errors import ContoError
 from core.ids import Prefix, to_public
@@ -102,7 +103,9 @@ def assignments(request: MemberRequest, policy_id: str) -> HttpResponse:
         agents=selectors.agents_to_assign(policy.organization_id),
         targets=selectors.targets_of((policy,))[policy.pk],
     )
-    if request.method == "POST" and form.is_valid():
+    is_typed = form.is_bound and form.is_valid()
+    left = _left_alone(policy, form) if is_typed else {}
+    if is_typed and (not left or request.POST.get("left") == left["seen"]):
         try:
             changed = services.set_assignments(
                 organization_id=policy.organization_id,
@@ -120,7 +123,13 @@ def assignments(request: MemberRequest, policy_id: str) -> HttpResponse:
         except ContoError as error:
             form.add_fault(error)
     status = UNPROCESSABLE if form.is_bound else 200
-    return render(request, "policies/assignments.html", {"form": form, **named(policy)}, status=status)
+    return render(request, "policies/assignments.html", {"form": form, "left": left, **named(policy)}, status=status)
+
+
+def _left_alone(policy: Policy, form: AssignmentForm) -> dict[str, Any]:
+    """Return what is said before agents are left without any policy, and what binds a yes to just these."""
+    found = services.findings_of_targets(policy, services.as_targets(form.targets()))
+    return {"findings": found, "seen": digest([one.detail for one in found])[:16]} if found else {}
 
 
 @require_POST
@@ -180,7 +189,9 @@ def detail_context(request: MemberRequest, policy: Policy) -> dict[str, Any]:
     """Return what the page of a policy shows."""
     in_force = [selectors.rules_of(one.document) for one in (policy.enforced, policy.shadow) if one is not None]
     people = shown.names_in(request, *in_force)
+    may_retire = policy.enforced is not None and rights(request)["may_edit"]
     return {
+        "left": services.findings_of_targets(policy, selectors.Targets()) if may_retire else (),
         "status": shown.status_of(policy),
         "enforced": version_context(policy.enforced, people),
         "shadow": version_context(policy.shadow, people),

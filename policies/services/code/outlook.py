@@ -12,20 +12,17 @@ from people.models import Member, Organization
 from policies.engine.document import Document
 from policies.engine.lint import Finding, Level, in_order, lint
 from policies.engine.rules import Rule
-from policies.engine.wording import listed
 from policies.models import Policy
 from policies.selectors import Assigned, Beside, enforced_policies, reviewers
 from policies.services.code.matching import Wanted, resolved
 from policies.services.code.words import MODES
-from policies.services.findings import Around, findings_among
+from policies.services.findings import Around, findings_among, left_without_policy
 from policies.services.in_force import SHADOWS_ITSELF, strangers_in
 from policies.services.others import Others, known_agents, others_of
 from policies.services.targets import AssignTo
 
 MOST_COMPARED: Final = 50_000
 """Pairs of rules of two policies that are looked at for a contradiction: a few policies of everybody have hundreds."""
-MOST_NAMED: Final = 5
-"""Agents that are called by their name in one sentence."""
 EVERYTHING: Final = "policies"
 """The path of what is said of all policies together."""
 
@@ -94,7 +91,7 @@ def outlook(now: Now, wanted: Sequence[Wanted], to_retire: Iterable[Policy], at:
         tuple(_findings(now, one, each, tuple(compared.beside(each, bound)), at))
         for one, each in zip(wanted, mine, strict=True)
     )
-    return Outlook(found, (*_left(left), *compared.findings()))
+    return Outlook(found, (*left_without_policy(left, EVERYTHING), *compared.findings()))
 
 
 def _staying(one: Assigned) -> _Bound:
@@ -189,10 +186,3 @@ def _findings(now: Now, one: Wanted, bound: _Bound, beside: tuple[Beside, ...], 
 def _strangers(document: Document, people: Sequence[Member]) -> Iterator[Finding]:
     for path, detail in strangers_in(document, people):
         yield Finding(Level.ERROR, "reviewer_unknown", path, detail)
-
-
-def _left(names: Sequence[str]) -> Iterator[Finding]:
-    if names:
-        verb = "has" if len(names) == 1 else "have"
-        detail = f"{listed(names, 'and', shown=MOST_NAMED)} {verb} no enforced policy then, and can spend nothing."
-        yield Finding(Level.WARNING, "agent_without_policy", EVERYTHING, detail)
