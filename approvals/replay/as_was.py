@@ -9,9 +9,10 @@ from uuid import UUID
 import orjson
 
 from approvals.replay.past import Past
-from approvals.replay.running import Decided, Run
-from approvals.replay.timeline import AsWas, WholeBooks
+from approvals.replay.running import Decided, Run, longest_lookback
+from approvals.replay.timeline import AsWas
 from approvals.replay.twins import Twins
+from approvals.replay.whole import WholeBooks, ahead
 from core.canonical import decimal_text
 from core.db import rows
 from core.ids import Prefix, to_public
@@ -50,10 +51,15 @@ class Followed:
 
 
 def as_was(organization_id: UUID, counted: Followed, *, until: datetime) -> Iterator[Difference]:
-    """Follow all of an organization's history and yield each ask whose outcome is not the stored one."""
+    """Follow all of an organization's history and yield each ask whose outcome is not the stored one.
+
+    A part of it is in memory at a time, beside the sums and the payments that some rule of it looks back at.
+    """
     organization = Organization.objects.get(pk=organization_id)
     world = AsWas(organization_id, organization.time_zone, until=until)
-    run = Run(world, WholeBooks(world), Twins(None), paid=lambda _: ())
+    rules = tuple(world.rules())
+    books = WholeBooks(rules, ahead(organization_id, organization.time_zone, until=until))
+    run = Run(world, books, Twins(longest_lookback(rules)), paid=lambda _: ())
     past = Past(organization_id, BEGINNING, until)
     run.begin(past.unasked())
     for asks in past.asks():
@@ -63,6 +69,7 @@ def as_was(organization_id: UUID, counted: Followed, *, until: datetime) -> Iter
                 counted.asks += 1
                 if decided.decision.outcome.value != asked.outcome:
                     yield _difference(organization_id, world, decided)
+        run.forget_before(asks[-1].asked_at)
 
 
 def _difference(organization_id: UUID, world: AsWas, decided: Decided) -> Difference:

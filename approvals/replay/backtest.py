@@ -95,6 +95,10 @@ class DraftWorld:
         """Return the freezes of then."""
         return asked.frozen
 
+    def merges(self) -> Iterable[tuple[str, str]]:
+        """Return nobody: who is one by now is one from the beginning."""
+        return ()
+
     def is_bound(self, agent_id: UUID) -> bool:
         """Say whether the draft applies to an agent, or the version in its place did."""
         present = policies_for(self.organization_id, agent_id, self.labels.get(agent_id, ()), self.epoch)
@@ -163,6 +167,7 @@ def backtest(of: Plan, *, go_on: Callable[[int], bool]) -> Report | None:
             done += 1
             if done % GO_ON_EVERY == 0 and not go_on(done):
                 return None
+        run.forget_before(asks[-1].asked_at)
     return report if go_on(done) else None
 
 
@@ -183,7 +188,7 @@ def _run(of: Plan) -> Run:
 
 def _lookback(of: Plan) -> timedelta:
     policies = [one for agent in of.past.agents or () for one in of.world.policies_at(agent, of.past.since)]
-    return longest_lookback(policies)
+    return longest_lookback(rule for one in policies for rule in one.rules)
 
 
 def paid_before(counterparties: Sequence[UUID], before: datetime) -> list[UUID]:

@@ -21,11 +21,12 @@ Opening = Callable[[Sequence[CounterKey]], Mapping[str, Opened]]
 
 @dataclass(slots=True)
 class Counter:
-    """A sum for one subject and span, or one by bucket where it rolls."""
+    """A sum for one subject and span, or one by bucket where it rolls; one that `became` another is that one."""
 
     key: CounterKey
     used: Decimal = ZERO
     buckets: dict[int, Decimal] = field(default_factory=dict)
+    became: "Counter | None" = None
 
     def used_at(self, asked_at: datetime, *, is_again: bool) -> Decimal:
         """Return what it holds in the window of `asked_at`; decided again, later sixtieths are left out."""
@@ -40,10 +41,19 @@ class Counter:
 
     def add(self, amount: Decimal, bucket: int | None) -> None:
         """Bring an amount into it."""
-        if bucket is None:
+        if self.became is not None:
+            self.became.add(amount, bucket)
+        elif bucket is None:
             self.used += amount
         else:
             self.buckets[bucket] = self.buckets.get(bucket, ZERO) + amount
+
+    def absorb(self, other: "Counter") -> None:
+        """Take over what another one counted, and whatever is brought into that from now on."""
+        self.used += other.used
+        for bucket, used in other.buckets.items():
+            self.buckets[bucket] = self.buckets.get(bucket, ZERO) + used
+        other.became = self
 
     def forget(self, before: int) -> None:
         """Let go of buckets that no window reaches any more."""
@@ -74,9 +84,8 @@ class Entry:
 class Books:
     """Every counter that a rule looked at so far, by digest."""
 
-    def __init__(self, opening: Opening, *, keeps_all: bool = False) -> None:
+    def __init__(self, opening: Opening) -> None:
         self.opening = opening
-        self.keeps_all = keeps_all
         self.counters: dict[str, Counter] = {}
 
     def open(self, keys: Iterable[CounterKey]) -> None:
@@ -114,7 +123,10 @@ class Books:
                 self._post(entry, key, entry.total)
 
     def note(self, entry: Entry, payment: Payment, *, is_ask: bool) -> None:
-        """Hear of an entry once it is posted; whoever may have to open counters again keeps it."""
+        """Hear of an entry once it is posted: other counters than those of the moment may have to know of it."""
+
+    def merge(self, merged: str, kept: str) -> None:
+        """Hear that a payee was merged into another."""
 
     def move(self, entry: Entry, *, held: Decimal, spent: Decimal, returned: Decimal) -> None:
         """Set what an entry sets aside, has spent and got back; the counters of its postings follow."""
@@ -128,24 +140,31 @@ class Books:
 
     def forget_before(self, now: datetime) -> None:
         """Let go of counters whose window is over: whatever is asked for from now on counts in later ones."""
-        if self.keeps_all:
-            return
-        over = [digest for digest, one in self.counters.items() if one.key.span.end and one.key.span.end <= now]
-        for digest in over:
-            del self.counters[digest]
-        for counter in self.counters.values():
-            rolling = counter.key.rolling_seconds
-            if rolling is not None and len(counter.buckets) > BUCKETS_KEPT:
-                counter.forget(first_counted_bucket(now, rolling))
+        forget_in(self.counters, now)
 
     def _post(self, entry: Entry, key: CounterKey, amount: Decimal) -> None:
-        counter = self.counters[key.digest]
-        bucket = None if key.rolling_seconds is None else bucket_of(entry.asked_at, key.rolling_seconds)
-        counter.add(amount, bucket)
-        entry.postings.append((counter, bucket))
+        post(entry, self.counters[key.digest], amount)
 
     def _own(self, entry: Entry) -> dict[str, Decimal]:
         return {
             counter.key.digest: entry.total if counter.key.measure is Measure.AMOUNT else ONE
             for counter, _ in entry.postings
         }
+
+
+def post(entry: Entry, counter: Counter, amount: Decimal) -> None:
+    """Bring an amount of an entry into a counter, which follows the entry from then on."""
+    rolling = counter.key.rolling_seconds
+    bucket = None if rolling is None else bucket_of(entry.asked_at, rolling)
+    counter.add(amount, bucket)
+    entry.postings.append((counter, bucket))
+
+
+def forget_in(counters: dict[str, Counter], now: datetime) -> None:
+    """Let go of the counters, and of the buckets, that no window reaches any more."""
+    for digest in [digest for digest, one in counters.items() if one.key.span.end and one.key.span.end <= now]:
+        del counters[digest]
+    for counter in counters.values():
+        rolling = counter.key.rolling_seconds
+        if rolling is not None and len(counter.buckets) > BUCKETS_KEPT:
+            counter.forget(first_counted_bucket(now, rolling))

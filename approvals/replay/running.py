@@ -15,7 +15,7 @@ from approvals.replay.twins import Same, Twins
 from core.ids import Prefix, from_public, to_public
 from core.span import CounterKey
 from policies.engine.evaluate import counters_needed, evaluate, lookback
-from policies.engine.rules import CounterpartyRule, Duplicate, PolicyInForce
+from policies.engine.rules import CounterpartyRule, Duplicate, PolicyInForce, Rule
 from policies.engine.types import Decision, Facts, Lookback, Outcome, Payment, Rail, Standing
 
 ZERO: Final = Decimal(0)
@@ -35,6 +35,9 @@ class World(Protocol):
 
     def present(self, payee: str) -> str:
         """Return who a payee is, where it was merged into another."""
+
+    def merges(self) -> Iterable[tuple[str, str]]:
+        """Return who was merged into whom since it was asked last."""
 
     def frozen_at(self, asked: Asked) -> tuple[str, ...]:
         """Return the codes of the freezes in force at an ask."""
@@ -100,6 +103,7 @@ class Run:
     def follow(self, asks: Sequence[Asked]) -> Iterator[Decided]:
         """Decide some asks one after the other; what became of each follows from its answer in this run."""
         prepared = [self._prepared(asked) for asked in asks]
+        self._merge()
         self.books.open(key for one in prepared for key in one.keys)
         self._look_up_paid(prepared)
         for one in prepared:
@@ -107,9 +111,11 @@ class Run:
             decided = self._decided(one)
             self._let_follow(decided)
             yield decided
-        if prepared:
-            self.books.forget_before(prepared[-1].asked.asked_at)
-            self.twins.forget_before(prepared[-1].asked.asked_at)
+
+    def forget_before(self, now: datetime) -> None:
+        """Let go of what nothing that is asked from now on looks at; what is left is what rules look back at."""
+        self.books.forget_before(now)
+        self.twins.forget_before(now)
 
     def advance(self, now: datetime) -> None:
         """Let everything happen that happened up to `now`: records, releases, spending that nobody asked for."""
@@ -120,7 +126,15 @@ class Run:
             _, _, entry, step, payee = heappop(self.steps)
             self.books.move(entry, held=step.held, spent=step.spent, returned=step.returned)
             if payee is not None and step.spent:
-                self.is_paid[payee] = True
+                self.is_paid[self.world.present(payee)] = True
+
+    def _merge(self) -> None:
+        """Let who was merged into another meanwhile be that one."""
+        for merged, kept in self.world.merges():
+            self.books.merge(merged, kept)
+            self.twins.merge(merged, kept)
+            if self.is_paid.pop(merged, False):
+                self.is_paid[kept] = True
 
     def _prepared(self, asked: Asked) -> _Prepared:
         policies = self.world.policies_at(asked.agent_id, asked.asked_at)
@@ -184,8 +198,7 @@ class Run:
         self.books.post(entry, decided.decision.moves)
         self.books.note(entry, decided.payment, is_ask=True)
         same = same_as(asked, decided.payment)
-        if decided.lookback is not None:
-            self.twins.add(same, asked.id, decided.payment, entry)
+        self.twins.add(same, asked.id, decided.payment, entry)
         if is_new and payee is not None:
             self.is_paid[payee] = True
         elif not is_new:
@@ -198,7 +211,9 @@ class Run:
     def _spend_unasked(self, one: Unasked) -> None:
         """Count spending that nobody asked for where the rules of its time look, unguarded; refunds follow it."""
         entry = Entry(one.asked_at, spent=one.amount)
-        policies, payment = self.world.policies_at(one.agent_id, one.at), self._payment_of(one)
+        policies = self.world.policies_at(one.agent_id, one.at)
+        self._merge()
+        payment = self._payment_of(one)
         keys = counters_needed(policies, payment, self.world.time_zone)
         self.books.open(keys)
         self.books.post_money(entry, keys)
@@ -238,9 +253,9 @@ def becomes_paid(asked: Asked, outcome: Outcome) -> bool:
     return not (was_asked and outcome is Outcome.REVIEW)
 
 
-def longest_lookback(policies: Iterable[PolicyInForce]) -> timedelta:
+def longest_lookback(rules: Iterable[Rule]) -> timedelta:
     """Return how far back any DUPLICATE rule looks."""
-    minutes = [rule.minutes for policy in policies for rule in policy.rules if isinstance(rule, Duplicate)]
+    minutes = [rule.minutes for rule in rules if isinstance(rule, Duplicate)]
     return timedelta(minutes=max(minutes, default=0))
 
 

@@ -2,19 +2,17 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final, cast
 from uuid import UUID
 
-from approvals.replay.books import ONE, Books, Counter, Entry
 from approvals.replay.past import Asked
 from audit.catalogue import Action
 from audit.selectors.past import Told, told_in_order
 from core.db import rows
 from core.ids import Prefix, to_public
-from core.span import CounterKey, Measure, Subject, bucket_of
-from policies.engine.rules import PolicyInForce
+from policies.engine.rules import PolicyInForce, Rule
 from policies.engine.stored import payment_from_plain
 from policies.engine.types import Mode, Payment, Standing
 from policies.selectors import compiled
@@ -24,7 +22,8 @@ TOLD: Final = (
     Action.AGENT_CREATED, Action.AGENT_CHANGED, Action.AGENT_FROZEN, Action.AGENT_THAWED,
     Action.POLICY_CREATED, Action.POLICY_CHANGED, Action.POLICY_PUBLISHED, Action.POLICY_RETIRED,
     Action.POLICY_ASSIGNED, Action.POLICY_UNASSIGNED,
-    Action.COUNTERPARTY_CREATED, Action.COUNTERPARTY_CHANGED, Action.COUNTERPARTY_STANDING_CHANGED, Action.PEG_CHANGED,
+    Action.COUNTERPARTY_CREATED, Action.COUNTERPARTY_CHANGED, Action.COUNTERPARTY_STANDING_CHANGED,
+    Action.COUNTERPARTY_MERGED, Action.PEG_CHANGED,
 )  # fmt: skip
 """What a decision may rest on."""
 VERSIONS: Final = """
@@ -47,9 +46,16 @@ class AsWas:
         """What history has said of each subject so far, the latest word for each field."""
         self.pegs: dict[str, str] = {}
         self.last: list[Told] = []
-        self.changed = False
+        self.left: dict[str, str] = {}
+        """Who everybody that was merged so far is by now."""
+        self.merged: list[tuple[str, str]] = []
         found = cast(list[tuple[UUID, int, UUID, str]], rows(VERSIONS, {"organization": organization_id}))
         self.versions = {(to_public(Prefix.POLICY, policy), number): rest for policy, number, *rest in found}
+
+    def rules(self) -> Iterator[Rule]:
+        """Yield every rule that was ever published."""
+        for version, document in self.versions.values():
+            yield from compiled(cast(UUID, version), cast(str, document))
 
     def policies_at(self, agent_id: UUID, now: datetime) -> tuple[PolicyInForce, ...]:
         """Return what was in force for an agent at a moment."""
@@ -69,8 +75,13 @@ class AsWas:
         return replace(payment, standing=standing, counting_currency=counts_as)
 
     def present(self, payee: str) -> str:
-        """Return who a payee is."""
-        return payee
+        """Return who a payee is at the moment that was asked about last."""
+        return self.left.get(payee, payee)
+
+    def merges(self) -> list[tuple[str, str]]:
+        """Return who was merged into whom since it was asked last."""
+        found, self.merged = self.merged, []
+        return found
 
     def frozen_at(self, asked: Asked) -> tuple[str, ...]:
         """Return the freezes of that moment."""
@@ -87,8 +98,9 @@ class AsWas:
 
     def _hear(self, told: Told) -> None:
         after = told.after or {}
-        self.changed = True
-        if told.action == Action.PEG_CHANGED:
+        if told.action == Action.COUNTERPARTY_MERGED:
+            self._merge(told.subject_id, after["merged_into"])
+        elif told.action == Action.PEG_CHANGED:
             self.pegs.pop(told.subject_id, None)
             if after.get("pegged_to"):
                 self.pegs[told.subject_id] = after["pegged_to"]
@@ -97,6 +109,10 @@ class AsWas:
         else:
             self.known[told.subject_id].update(after)
             self.time_zone = self.known[self.organization].get("time_zone", self.time_zone)
+
+    def _merge(self, merged: str, kept: str) -> None:
+        self.merged.append((merged, kept))
+        self.left |= {one: kept for one, left in self.left.items() if left == merged} | {merged: kept}
 
     def _binds(self, policy: str, agent: str, labels: Iterable[str]) -> bool:
         targets = self.known[policy].get("targets", {})
@@ -119,66 +135,3 @@ class AsWas:
                 mode,
                 compiled(version, document),
             )
-
-
-@dataclass(slots=True)
-class Noted:
-    """An entry with the facts that counters go by."""
-
-    entry: Entry
-    payment: Payment
-    is_ask: bool
-
-    def counts_in(self, key: CounterKey) -> bool:
-        """Say whether a counter counts it, as `spend.selectors.matching` says of rows."""
-        payment, start, end = self.payment, key.span.start, key.span.end
-        is_kind = self.is_ask if key.measure is Measure.COUNT else payment.counting_currency == key.currency
-        is_of = key.subject is not Subject.AGENT_COUNTERPARTY or key.counterparty == (payment.counterparty or "unknown")
-        return (
-            is_kind
-            and is_of
-            and payment.agent == key.agent
-            and (key.session is None or payment.session == key.session)
-            and (start is None or payment.asked_at >= start)
-            and (end is None or payment.asked_at < end)
-            and key.condition.covers(
-                category=payment.category,
-                rail=payment.rail,
-                counterparty=payment.counterparty,
-                currency=payment.currency,
-                counting_currency=payment.counting_currency,
-                amount=payment.amount,
-            )
-        )
-
-
-class WholeBooks(Books):
-    """Books that open a counter as the product does: with everything its span holds, whatever rule looked then."""
-
-    def __init__(self, world: AsWas) -> None:
-        super().__init__(lambda _: {}, keeps_all=True)
-        self.world = world
-        self.noted: dict[str, list[Noted]] = defaultdict(list)
-
-    def open(self, keys: Iterable[CounterKey]) -> None:
-        """Begin to count; where the rules have changed, begin anew: nobody counted meanwhile for what is back."""
-        if self.world.changed:
-            self.world.changed = False
-            pots = {digest: one for digest, one in self.counters.items() if one.key.subject is Subject.POT}
-            self.counters = pots
-        for key in keys:
-            if key.digest not in self.counters:
-                self.counters[key.digest] = self._opened(key)
-
-    def note(self, entry: Entry, payment: Payment, *, is_ask: bool) -> None:
-        """Keep an entry for counters that are opened later."""
-        self.noted[payment.agent].append(Noted(entry, payment, is_ask))
-
-    def _opened(self, key: CounterKey) -> Counter:
-        counter, rolling = Counter(key), key.rolling_seconds
-        for one in self.noted[key.agent or ""] if key.subject is not Subject.POT else ():
-            if one.counts_in(key):
-                bucket = None if rolling is None else bucket_of(one.payment.asked_at, rolling)
-                counter.add(one.entry.total if key.measure is Measure.AMOUNT else ONE, bucket)
-                one.entry.postings.append((counter, bucket))
-        return counter

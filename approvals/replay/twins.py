@@ -34,13 +34,15 @@ class Twin:
 class Twins:
     """Payments that were not denied, by what makes them equal, the newest last."""
 
-    def __init__(self, longest: timedelta | None) -> None:
-        """Remember as far back as any rule looks; None keeps everything."""
+    def __init__(self, longest: timedelta) -> None:
+        """Remember as far back as any rule looks; where none does, nothing."""
         self.longest = longest
         self.kept: dict[Same, list[Twin]] = defaultdict(list)
 
     def add(self, same: Same, authorization: UUID, payment: Payment, entry: Entry) -> None:
-        """Remember a payment."""
+        """Remember a payment, where any rule could look back at it."""
+        if not self.longest:
+            return
         twin = Twin(
             authorization,
             payment.asked_at,
@@ -75,10 +77,15 @@ class Twins:
         )
         return earlier, earlier[-1].asked_at if len(earlier) == LIMIT else None
 
+    def merge(self, merged: str, kept: str) -> None:
+        """Let what was asked for a payee have been asked for the one that it was merged into."""
+        for same in [one for one in self.kept if one[1] == merged]:
+            agent, _, amount, currency = same
+            both = [*self.kept.pop(same), *self.kept[agent, kept, amount, currency]]
+            self.kept[agent, kept, amount, currency] = sorted(both, key=lambda twin: twin.asked_at)
+
     def forget_before(self, now: datetime) -> None:
         """Let go of what no rule looks back at any more."""
-        if self.longest is None:
-            return
         for same, kept in list(self.kept.items()):
             kept[:] = [twin for twin in kept if twin.asked_at >= now - self.longest]
             if not kept:

@@ -13,10 +13,11 @@ from people.models import Organization
 
 
 class Command(BaseCommand):
-    """Decide every ask again on the versions, assignments, labels, standings, pegs and freezes of its moment.
+    """Decide every ask again on the versions, assignments, labels, standings, pegs, merges and freezes of its moment.
 
-    Asks that came at once may have been answered in another order: each difference is named with its cause. Exits 1
-    where one has none.
+    The answer to the ask is compared: what people decide afterwards is theirs, and `replay` decides it again. Asks that
+    came at once may have been answered in another order: each difference is named with its cause. Exits 1 where one has
+    none.
     """
 
     help = __doc__
