@@ -13,7 +13,7 @@ from django.db.models import Model
 
 from core.db import prepared_rows
 from core.errors import NotFound
-from core.ids import Prefix, from_public
+from core.ids import Prefix, from_public, to_public
 from core.paging import DEFAULT_PAGE
 from core.sealing import CannotOpen, Place, Sealed, is_wrapped_by_known_key
 from people.models import ChangeKind, Invitation, Member, Organization, OrganizationKey, PendingChange, Person
@@ -175,6 +175,13 @@ def change_of(organization_id: UUID, public_id: str) -> PendingChange:
     if change is None:
         raise NotFound()
     return change
+
+
+def open_change_of(organization_id: UUID, subject_id: str, *, now: datetime) -> str | None:
+    """Return the public id of the change of this subject that waits for a second person."""
+    waiting = PendingChange.objects.filter(organization_id=organization_id, subject_id=subject_id, closed_at=None)
+    found = waiting.filter(expires_at__gt=now).values_list("pk", flat=True).first()
+    return None if found is None else to_public(Prefix.CHANGE, found)
 
 
 def changes_waiting(organization_id: UUID, *, now: datetime) -> tuple[PendingChange, ...]:

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django.http import HttpResponse
 from django.shortcuts import render
@@ -20,6 +21,7 @@ from policies.engine.reasons import sentence
 from policies.engine.stored import decision_to_plain
 from policies.engine.types import Decision, Mode, Said
 from policies.selectors import agents_to_assign, drafts_to_choose
+from spend.selectors.counterparties import counterparty_names
 
 
 @require_GET
@@ -46,7 +48,18 @@ def _answered(request: MemberRequest, form: SimulationForm, now: datetime) -> di
     draft = from_public(Prefix.POLICY, found["draft"]) if found["draft"] else None
     policies = policies_with_draft(asker, draft, now=at) if draft else None
     situation, decision = simulate_payment(asker, form.ask(), now=at, policies=policies)
-    return {"asker": asker, "at": at, "is_now": found["at"] is None, **_shown(situation, decision)}
+    return {
+        "asker": asker,
+        "at": at,
+        "is_now": found["at"] is None,
+        "payee_name": _payee_name(request.member.organization_id, situation.payment.counterparty),
+        **_shown(situation, decision),
+    }
+
+
+def _payee_name(organization_id: UUID, counterparty: str | None) -> str:
+    known = [from_public(Prefix.COUNTERPARTY, counterparty)] if counterparty else []
+    return next(iter(counterparty_names(organization_id, known).values()), "") if known else ""
 
 
 def _asker(request: MemberRequest, form: SimulationForm) -> Asker:

@@ -13,6 +13,7 @@ from core.errors import ContoError
 from core.ids import Prefix, to_public
 from people.permissions import MemberRequest, actor_of, needs, tell_waiting
 from people.roles import Right
+from people.selectors import open_change_of
 from people.services import Awaiting
 from policies import selectors, services
 from policies.engine.types import Mode
@@ -195,6 +196,7 @@ def detail_context(request: MemberRequest, policy: Policy) -> dict[str, Any]:
         "status": shown.status_of(policy),
         "enforced": version_context(policy.enforced, people),
         "shadow": version_context(policy.shadow, people),
+        "change": open_change_of(policy.organization_id, to_public(Prefix.POLICY, policy.pk), now=clock_now()),
         "changeable": [rule["key"] for rule in draft_rules(policy)],
         "targets": shown.target_chips(selectors.targets_of((policy,))[policy.pk]),
         "versions": (page := versions_page(policy, limit=VERSIONS_ON_POLICY)).versions,

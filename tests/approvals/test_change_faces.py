@@ -1,5 +1,6 @@
 """Changes that wait, of whatever kind: counterparties, pegs, labels, settings; their pages and the API."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from django.test import Client
 from agents.models import Agent
 from agents.services import change_agent
 from approvals.services.merge import merge_counterparties
+from core.clock import now as clock_now
 from core.errors import ContoError, Invalid, NotAllowed
 from core.ids import Prefix, from_public, new_id, to_public
 from people.models import ChangeEnd, Member, Organization, PendingChange
@@ -203,6 +205,23 @@ def signed_in(member: Member) -> Client:
     client = Client()
     client.force_login(member.person)
     return client
+
+
+def test_pages_say_whom_a_change_waits_for_and_when_its_time_is_over(people: Cast) -> None:
+    policy = policy_in_force(people)
+    change_id = waits(send(people, policy, "900"))
+    at, subject = f"/approvals/changes/{to_public(Prefix.CHANGE, change_id)}/", to_public(Prefix.POLICY, policy.pk)
+    waiting, soon = PendingChange.objects.filter(pk=change_id), clock_now() + timedelta(hours=1)
+    for member, words in ((people.ada, "for you"), (people.olu, "for others"), (people.vera, "")):
+        waiting.update(expires_at=soon)
+        seen = signed_in(member)
+        for path in (at, "/approvals/changes/"):
+            assert f"Wait{'s ' + words if words else 'ing'}</span>" in seen.get(path).content.decode()
+        assert "A change waits for a second person" in seen.get(f"/policies/{subject}/").content.decode()
+        waiting.update(expires_at=clock_now() - timedelta(seconds=1))
+        for path in (at, "/approvals/changes/"):
+            assert "Expired</span>" in seen.get(path).content.decode()
+        assert "A change waits" not in seen.get(f"/policies/{subject}/").content.decode()
 
 
 def test_a_second_person_sees_what_changes_and_agrees_in_the_inbox(people: Cast) -> None:

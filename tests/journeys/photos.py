@@ -13,6 +13,8 @@ FOLDER: Final = "CONTO_PHOTOS"
 """The environment variable that names where photos go; without it none are taken."""
 
 DAYS: Final = 30
+PAGES: Final = ("test_every_page.py", "test_policy_pages.py")
+"""The tests that look at pages; each takes photos of them."""
 IN_README: Final = {
     "approvals-inbox": "approvals",
     "insight-agent-runtime": "runtime",
@@ -28,7 +30,8 @@ def main() -> int:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     os.environ[FOLDER] = str(folder)
-    code = pytest.main(["-q", "-n0", "-p", "no:randomly", str(Path(__file__).with_name("test_every_page.py"))])
+    tests = [str(Path(__file__).with_name(name)) for name in PAGES]
+    code = pytest.main(["-q", "-n0", "-p", "no:randomly", *tests])
     if code == pytest.ExitCode.OK:
         choose(folder, ROOT / "docs" / "img")
     print(f"{len(list(folder.glob('*.png')))} photos in {folder}")
