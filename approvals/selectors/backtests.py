@@ -109,11 +109,12 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """One changed payment with the checks of history beside those of the draft."""
+    """One changed payment: the checks of history beside those of the draft, and those that say the same in both."""
 
     changed: Changed
     before: tuple[ShownCheck, ...]
     after: tuple[ShownCheck, ...]
+    same: tuple[ShownCheck, ...]
 
 
 def backtest_of(organization_id: UUID, backtest_id: UUID) -> Backtest:
@@ -202,7 +203,20 @@ def compared(row: Backtest, number: int) -> Compared:
     found = row.changes.filter(number=number).select_related("authorization__agent").first()
     if found is None:
         raise NotFound()
-    return Compared(_changed(found), shown_stored(found.authorization.decision), shown_stored(found.decision))
+    before, after = shown_stored(found.authorization.decision), shown_stored(found.decision)
+    were, become = ({_saying(one) for one in several} for several in (before, after))
+    return Compared(
+        _changed(found),
+        before=tuple(one for one in before if _saying(one) not in become),
+        after=tuple(one for one in after if _saying(one) not in were),
+        same=tuple(one for one in after if _saying(one) in were),
+    )
+
+
+def _saying(one: ShownCheck) -> tuple[object, ...]:
+    """Return what makes a check the same in both traces: who says it, and what, with every figure."""
+    check = one.check
+    return (check.policy, check.version, check.rule_key, check.mode, check.code, check.outcome, one.sentence)
 
 
 def _changed(row: BacktestChange) -> Changed:

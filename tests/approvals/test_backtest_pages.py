@@ -16,7 +16,7 @@ from people.roles import Scope
 from people.services import issue_organization_key
 from policies.models import Policy
 from policies.services import save_draft
-from tests.approvals.world import World, ask, make_world
+from tests.approvals.world import World, ask, make_world, put_policy
 from tests.factories import actor_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -32,12 +32,13 @@ def world() -> World:
     """Four payments, of 1200, 1000, 7 and 1000 dollars, of which a drafted limit of 1500 would deny two."""
     began = clock_now() - 2 * HOUR
     world = make_world(LIMIT, now=began)
+    pace = {"key": "pace", "type": "VELOCITY", "limit": 99, "period_minutes": 60}
+    put_policy(world.cast, "Pace", [pace], now=began)
     for number, amount in enumerate(("1200", "1000", "7", "1000")):
         ask(world, amount, purpose="<b>data</b>", now=began + timedelta(seconds=number))
-    policy = Policy.objects.get(organization_id=world.organization_id)
     save_draft(
         organization_id=world.organization_id,
-        policy_id=policy.pk,
+        policy_id=policy(world).pk,
         document=LOWER,
         actor=actor_for(world.cast.olu),
         now=began + HOUR,
@@ -46,7 +47,7 @@ def world() -> World:
 
 
 def policy(world: World) -> Policy:
-    return Policy.objects.get(organization_id=world.organization_id)
+    return Policy.objects.get(organization_id=world.organization_id, name="Research agents")
 
 
 def address(world: World) -> str:
@@ -95,6 +96,11 @@ def test_a_changed_payment_shows_both_traces(world: World) -> None:
 
     assert shown.index("of $5,000.00") < shown.index("With the draft") < shown.index("of $1,500.00")
     assert "Research agents, draft" in shown
+    assert (
+        shown.index("of $1,500.00")
+        < shown.index("1 check that says the same both times")
+        < shown.index("of at most 99")
+    )
     assert olu.get(f"{page}changes/99/").status_code == 404
     assert olu.get(f"{page}?change=allow-deny&currency=USD").status_code == 200
 
