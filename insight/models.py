@@ -21,12 +21,21 @@ SAID = ("allow", "review", "deny", "approved", "rejected", "redecided", "voided"
 
 
 class BooksCheck(models.Model):
-    """One run of `check_books` over everything there is: who ran it, how many questions it asked, what it found."""
+    """One check of the books over everything there is: who made it, how many questions it asked, what it found.
 
-    checked_at = models.DateTimeField()
+    One that is under way has no `checked_at`: it stands at `question`, behind the key `after`, and whoever has it was
+    heard of at `seen_at`. `unknown` are the parts that took too long.
+    """
+
+    begun_at = models.DateTimeField()
+    checked_at = models.DateTimeField(null=True)
     by = models.CharField(max_length=TEXT_LENGTH)
     questions = models.PositiveIntegerField()
     faults = models.PositiveIntegerField()
+    unknown = models.PositiveIntegerField(default=0)
+    question = models.CharField(max_length=TEXT_LENGTH, blank=True)
+    after = models.CharField(max_length=POLICY_LENGTH, blank=True)
+    seen_at = models.DateTimeField(null=True)
 
     class Meta:
         indexes: ClassVar = [models.Index(fields=["-checked_at"], name="books_check_newest_first")]

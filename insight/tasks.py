@@ -1,4 +1,4 @@
-"""The worker's part: keep the rollups."""
+"""The worker's part: keep the rollups, check the books at night."""
 
 import logging
 
@@ -7,7 +7,7 @@ from celery import shared_task
 from core.clock import now as clock_now
 from core.ids import Prefix, to_public
 from insight.selectors.rollups import organization_ids
-from insight.services import roll
+from insight.services import check_books, roll
 
 logger = logging.getLogger(__name__)
 
@@ -22,3 +22,9 @@ def roll_ledgers() -> int:
         except Exception:
             logger.exception("rollup_failed", extra={"organization": to_public(Prefix.ORGANIZATION, organization_id)})
     return moved
+
+
+@shared_task(name="insight.check_books", ignore_result=True)  # type: ignore[untyped-decorator]
+def check_books_at_night() -> bool:
+    """Go on with the check of the books for one turn."""
+    return check_books(clock=clock_now)

@@ -30,10 +30,15 @@ class Migration(migrations.Migration):
             name='BooksCheck',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('checked_at', models.DateTimeField()),
+                ('begun_at', models.DateTimeField()),
+                ('checked_at', models.DateTimeField(null=True)),
                 ('by', models.CharField(max_length=200)),
                 ('questions', models.PositiveIntegerField()),
                 ('faults', models.PositiveIntegerField()),
+                ('unknown', models.PositiveIntegerField(default=0)),
+                ('question', models.CharField(blank=True, max_length=200)),
+                ('after', models.CharField(blank=True, max_length=40)),
+                ('seen_at', models.DateTimeField(null=True)),
             ],
             options={
                 'indexes': [models.Index(fields=['-checked_at'], name='books_check_newest_first')],

@@ -48,7 +48,7 @@ class Anomalies:
 class Health:
     """Whether the worker does its part: seals the log, ends what is due, adds up the ledger.
 
-    The books are checked for the whole installation at once, by command: it recomputes everything there is.
+    The books are checked for the whole installation at once: every night by the worker, and by command.
     """
 
     seal: SealState
@@ -79,5 +79,9 @@ def health_of(organization_id: UUID, *, overdue: int, now: datetime) -> Health:
     rolled_at = Rollup.objects.filter(organization_id=organization_id).values_list("rolled_at", flat=True).first()
     waits_since = seal.oldest_unsealed_at
     is_late = overdue > 0 or (waits_since is not None and waits_since < now - LATE_AFTER)
-    books = BooksCheck.objects.order_by("-checked_at", "-pk").first()
-    return Health(seal, overdue, rolled_at, is_late, books)
+    return Health(seal, overdue, rolled_at, is_late, last_books_check())
+
+
+def last_books_check() -> BooksCheck | None:
+    """Return the newest check of the books that came to its end."""
+    return BooksCheck.objects.filter(checked_at__isnull=False).order_by("-checked_at", "-pk").first()

@@ -11,7 +11,7 @@ QUESTIONS: Final[dict[str, str]] = {
         select organization_id, day, currency, agent_id, counterparty_id, category, rail, policies from (
             select organization_id, day, currency, agent_id, counterparty_id, category, rail, policies, spent, returned,
                 payments, unauthorized, unauthorized_payments
-            from insight_spendday
+            from insight_spendday where /*by k: organization_id*/ true
             union all
             select r.organization_id, date(timezone(k.time_zone, r.recorded_at)), r.currency, r.agent_id,
                 r.counterparty_id, h.category, h.rail, said.policies,
@@ -30,6 +30,7 @@ QUESTIONS: Final[dict[str, str]] = {
                         as c(policy text, mode text, outcome text)
                 where a.id = r.authorization_id and c.mode = 'enforced' and c.outcome <> 'not_applicable'
             ) said
+            where /*by k: k.organization_id*/ true
         ) both_sides
         group by organization_id, day, currency, agent_id, counterparty_id, category, rail, policies
         having (sum(spent), sum(returned), sum(payments)) <> (0, 0, 0)
@@ -39,7 +40,7 @@ QUESTIONS: Final[dict[str, str]] = {
         select organization_id, by, day, currency, key from (
             select organization_id, by, day, currency, key, spent, returned, payments, unauthorized,
                 unauthorized_payments
-            from insight_groupday
+            from insight_groupday where /*by k: organization_id*/ true
             union all
             select d.organization_id, g.by, d.day, d.currency, g.key, -d.spent, -d.returned, -d.payments,
                 -d.unauthorized, -d.unauthorized_payments
@@ -50,6 +51,7 @@ QUESTIONS: Final[dict[str, str]] = {
                 union all
                 select 'policy', coalesce(policy, '') from (select 1) once left join unnest(d.policies) policy on true
             ) as g (by, key)
+            where /*by k: d.organization_id*/ true
         ) both_sides
         group by organization_id, by, day, currency, key
         having (sum(spent), sum(returned), sum(payments)) <> (0, 0, 0)
@@ -58,17 +60,20 @@ QUESTIONS: Final[dict[str, str]] = {
     "day of asks differs from its authorizations": """
         select organization_id, day, currency, agent_id, said, reason from (
             select organization_id, day, currency, agent_id, said, reason, asks, amount from insight_askday
+            where /*by k: organization_id*/ true
             union all
             select a.organization_id, date(timezone(k.time_zone, a.asked_at)), a.currency, a.agent_id, a.outcome,
                 case a.outcome when 'deny' then coalesce(a.reasons[1], '') else '' end, -1, -a.amount
             from insight_rollup k
             join approvals_authorization a on a.organization_id = k.organization_id and a.asked_at < k.until
+            where /*by k: k.organization_id*/ true
             union all
             select a.organization_id, date(timezone(k.time_zone, a.asked_at)), a.currency, a.agent_id, q.closed_as, '',
                 -1, -a.amount
             from insight_rollup k
             join approvals_approvalrequest q on q.organization_id = k.organization_id and q.closed_at < k.until
             join approvals_authorization a on a.id = q.authorization_id
+            where /*by k: k.organization_id*/ true
         ) both_sides
         group by organization_id, day, currency, agent_id, said, reason
         having (sum(asks), sum(amount)) <> (0, 0)
@@ -77,6 +82,7 @@ QUESTIONS: Final[dict[str, str]] = {
         select organization_id, day, person_id, verdict from (
             select d.organization_id, d.day, d.person_id, d.verdict, w.wait, 1 as number
             from insight_reviewday d cross join unnest(d.waits) as w(wait)
+            where /*by k: d.organization_id*/ true
             union all
             select v.organization_id, date(timezone(k.time_zone, v.at)), v.person_id, v.verdict,
                 greatest(0, floor(extract(epoch from v.at - q.opened_at)))::int, -1
@@ -84,12 +90,14 @@ QUESTIONS: Final[dict[str, str]] = {
             join approvals_review v on v.organization_id = k.organization_id and v.closed_at < k.until
                 and v.closed_as = 'counted'
             join approvals_approvalrequest q on q.id = v.request_id
+            where /*by k: k.organization_id*/ true
         ) both_sides
         group by organization_id, day, person_id, verdict, wait having sum(number) <> 0
     """,
     "day of a pot differs from its records": """
         select organization_id, counter_id, day, agent_id from (
             select organization_id, counter_id, day, agent_id, spent, returned, payments from insight_potday
+            where /*by k: organization_id*/ true
             union all
             select r.organization_id, c.id, date(timezone(k.time_zone, r.recorded_at)), r.agent_id,
                 case r.kind when 'payment' then -r.amount else 0 end,
@@ -99,6 +107,7 @@ QUESTIONS: Final[dict[str, str]] = {
             join spend_spendrecord r on r.organization_id = k.organization_id and r.recorded_at < k.until
             join spend_posting p on p.hold_id = r.hold_id
             join spend_counter c on c.id = p.counter_id and c.subject = 'pot'
+            where /*by k: k.organization_id*/ true
         ) both_sides
         group by organization_id, counter_id, day, agent_id
         having (sum(spent), sum(returned), sum(payments)) <> (0, 0, 0)
