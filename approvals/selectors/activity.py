@@ -56,7 +56,7 @@ group by status
 """
 
 HELD: Final = """
-select a.id, a.status, h.held, h.currency, a.asked_at, a.expires_at
+select a.id, a.status, h.held, h.currency, a.asked_at, a.expires_at, coalesce(a.payee->>'name', '')
 from spend_hold h join approvals_authorization a on a.id = h.authorization_id
 where h.organization_id = %(organization)s and h.agent_id = %(agent)s and h.held > 0
 order by h.asked_at limit %(limit)s
@@ -121,6 +121,7 @@ class HeldAuthorization:
     currency: str
     asked_at: datetime
     expires_at: datetime | None
+    payee: str
 
     @property
     def public_id(self) -> str:
@@ -174,7 +175,7 @@ def overdue(organization_id: UUID, *, now: datetime) -> int:
 def held_authorizations(organization_id: UUID, agent_id: UUID) -> tuple[HeldAuthorization, ...]:
     """Return the oldest authorizations of an agent that money is set aside for."""
     params = {"organization": organization_id, "agent": agent_id, "limit": MOST_OPEN}
-    found = cast(list[tuple[UUID, str, Decimal, str, datetime, datetime | None]], rows(HELD, params))
+    found = cast(list[tuple[UUID, str, Decimal, str, datetime, datetime | None, str]], rows(HELD, params))
     return tuple(HeldAuthorization(*line) for line in found)
 
 

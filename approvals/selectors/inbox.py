@@ -41,6 +41,11 @@ class ShownCheck:
         return self.check.limit is not None and self.check.used is not None
 
     @property
+    def is_telling(self) -> bool:
+        """Whether it asks, denies or counts; one that only allows is no news."""
+        return self.check.outcome is not Said.ALLOW or self.has_room
+
+    @property
     def left(self) -> Decimal | None:
         """What is left once this payment is in; negative where it goes above the limit."""
         check = self.check
@@ -91,6 +96,11 @@ class Detail:
     def judging(self) -> tuple[ShownCheck, ...]:
         """The checks of rules that judge this payment."""
         return tuple(one for one in self.checks if one.check.outcome is not Said.NOT_APPLICABLE)
+
+    @property
+    def plain(self) -> tuple[ShownCheck, ...]:
+        """The checks of rules that allow it and count nothing."""
+        return tuple(one for one in self.judging if not one.is_telling)
 
     @property
     def asking(self) -> int:

@@ -84,7 +84,7 @@ def overview(request: MemberRequest) -> HttpResponse:
 def matters_of(needed: Needs, odd: Anomalies, member: Member, *, now: datetime) -> list[Matter]:
     """Return what needs somebody, the most urgent first; a reviewer is led to what waits for them."""
     flags = {flag: number for flag, number in needed.flags.items() if flag != UNAUTHORIZED}
-    flagged = ", ".join(f"{status_of(flag, 'flag').word.lower()} {number}" for flag, number in flags.items())
+    flagged = ", ".join(f"{number} {status_of(flag, 'flag').word.lower()}" for flag, number in flags.items())
     is_reviewer, doubt = member.may(Right.REVIEW), needed.in_doubt
     is_long = doubt.oldest is not None and doubt.oldest < now - LONG_IN_DOUBT
     matters = [

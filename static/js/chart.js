@@ -4,6 +4,10 @@ const number = (value) => (value === null ? null : Number(value));
 const figures = new Intl.NumberFormat("en", { maximumFractionDigits: 2 });
 // An endless name would push all others out of the legend; the table below has it whole.
 const shortened = (name) => (name.length > 32 ? `${name.slice(0, 31)}…` : name);
+// Below this width a legend of a few names takes two lines instead of pages.
+const NARROW = 480;
+const MINUTES = "min";
+const hours = (value) => (value < 60 ? `${figures.format(value)} min` : `${short.format(value / 60)} h`);
 const short = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
 
 // Colours are written for both themes with light-dark(); an element's computed colour is the one in force.
@@ -40,7 +44,7 @@ function seriesOf(data, colour) {
       lineStyle: { width: 2, type: one.dashed ? "dashed" : "solid" },
       symbol: "circle",
       symbolSize: 5,
-      showSymbol: data.labels.length < 3,
+      showSymbol: data.labels.length < 3 || one.values.includes(null),
       barMaxWidth: 28,
       barCategoryGap: "30%",
       itemStyle: { color: paint, borderRadius: data.kind === "stacked" && !last ? 0 : data.kind === "hbar" ? [0, 3, 3, 0] : [3, 3, 0, 0] },
@@ -80,23 +84,27 @@ function axes(data, colour) {
     type: "value",
     splitNumber: 4,
     splitLine: { lineStyle: { color: colour.line } },
-    axisLabel: { ...words, formatter: (value) => short.format(value) },
+    axisLabel: { ...words, formatter: (value) => (data.unit === MINUTES ? hours(value) : short.format(value)) },
+    name: data.unit === MINUTES ? undefined : data.unit,
+    nameGap: 8,
+    nameTextStyle: { ...words, align: "right" },
   };
   return data.kind === "hbar" ? { xAxis: values, yAxis: labels } : { xAxis: labels, yAxis: values };
 }
 
-function optionsOf(data, title, colour) {
+function optionsOf(data, title, colour, isNarrow) {
   const isPie = data.kind === "donut";
   const unit = data.unit ? ` ${data.unit}` : "";
   const many = data.series.length > 1;
+  const wraps = isNarrow && data.series.length > 2 && data.series.length < 5;
   return {
     animationDuration: matchMedia("(prefers-reduced-motion: reduce)").matches ? 0 : 250,
     textStyle: { fontFamily: "Inter, system-ui, sans-serif" },
     color: colour.series,
     aria: { enabled: true, label: { description: `${title}. The same figures stand in the table below.` } },
-    grid: { left: 4, right: 12, top: 12, bottom: many ? 32 : 4, containLabel: true },
+    grid: { left: 4, right: 12, top: unit && data.unit !== MINUTES && data.kind !== "hbar" ? 26 : 12, bottom: wraps ? 56 : many ? 32 : 4, containLabel: true },
     legend: many
-      ? { type: "scroll", bottom: 0, left: 0, icon: "roundRect", itemWidth: 10, itemHeight: 10, itemGap: 14, formatter: shortened, textStyle: { color: colour["text-soft"], fontSize: 12 } }
+      ? { type: wraps ? "plain" : "scroll", bottom: 0, left: 0, icon: "roundRect", itemWidth: 10, itemHeight: 10, itemGap: 14, formatter: shortened, textStyle: { color: colour["text-soft"], fontSize: 12 } }
       : undefined,
     tooltip: {
       trigger: isPie ? "item" : "axis",
@@ -106,7 +114,7 @@ function optionsOf(data, title, colour) {
       borderColor: colour["line-strong"],
       textStyle: { color: colour.text, fontSize: 12 },
       axisPointer: { type: data.kind === "line" || data.kind === "area" ? "line" : "shadow", lineStyle: { color: colour["line-strong"] } },
-      valueFormatter: (value) => (value === null || value === undefined ? "–" : figures.format(value) + unit),
+      valueFormatter: (value) => (value === null || value === undefined ? "–" : data.unit === MINUTES ? hours(value) : figures.format(value) + unit),
     },
     ...(isPie ? {} : axes(data, colour)),
     series: isPie ? pie(data, colour) : seriesOf(data, colour),
@@ -123,7 +131,7 @@ function draw(element) {
     charts.set(element, chart);
     new ResizeObserver(() => chart.resize()).observe(element);
   }
-  chart.setOption(optionsOf(data, element.dataset.title ?? "", colours()), { notMerge: true });
+  chart.setOption(optionsOf(data, element.dataset.title ?? "", colours(), element.clientWidth < NARROW), { notMerge: true });
 }
 
 function drawAll() {

@@ -1,4 +1,4 @@
-"""`python -m tests.journeys.photos`: a photo of every page, and from them the pictures of README and docs."""
+"""`python -m tests.journeys.photos`: a photo of every page and state, and from them the pictures of README and docs."""
 
 import os
 import shutil
@@ -13,8 +13,11 @@ FOLDER: Final = "CONTO_PHOTOS"
 """The environment variable that names where photos go; without it none are taken."""
 
 DAYS: Final = 30
-PAGES: Final = ("test_every_page.py", "test_policy_pages.py")
-"""The tests that look at pages; each takes photos of them."""
+PAGES: Final = (
+    "test_every_page.py", "test_states.py", "test_policy_pages.py", "test_bulk.py::test_steps_of_several_answers",
+    "test_operator.py", "test_policies.py",
+)  # fmt: skip
+"""The tests that look at pages and states; each takes photos of them."""
 IN_README: Final = {
     "approvals-inbox": "approvals",
     "insight-agent-runtime": "runtime",
@@ -25,7 +28,7 @@ LARGEST_BYTES: Final = 250_000
 
 
 def main() -> int:
-    """Look at every page with the camera on; returns what pytest returns."""
+    """Look at every page and state with the camera on; returns what pytest returns."""
     folder = ROOT / ".conto" / "photos"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)

@@ -10,10 +10,12 @@ from agents.services import NewCredential, create_credential
 from approvals.models import Authorization, Backtest
 from approvals.services.backtests import Wanted, run_backtests, start_backtest
 from audit.selectors import Filters, newest
+from audit.services.sealing import seal
 from conto_admin.management.commands.seed_demo import make
 from core.actor import SYSTEM, Actor
 from core.ids import Prefix, to_public
 from insight.selectors.budgets import budgets_of
+from insight.services import check_books
 from people.models import Member
 from people.services import NewPerson, create_organization, invite
 from policies.engine.rules import RuleType
@@ -97,6 +99,9 @@ def furnish(owner: Member, agent: Agent, policy: Policy, *, actor: Actor, now: d
     change, file = a_change(policy, SYSTEM, now), a_file(owner.organization_id, SYSTEM, now)
     invited = invite(**scope, email="kit@meridian.example", roles=["reviewer"], by=owner, actor=actor, now=now)
     a_backtest(policy, actor, now)
+    # As a worker would have done by now.
+    seal(owner.organization_id, now=now)
+    check_books(clock=lambda: now)
     changes = {"approvals:change", "approvals:approve_change", "approvals:reject_change"}
     waiting = {"": change, "file": file}
     known = {**examples(owner, invited.secret), **{f"{route}:public_id": waiting for route in changes}}
