@@ -279,6 +279,7 @@ def test_what_the_organization_does_not_have_is_refused_with_its_path(people: Ca
             "policies[1].rules[0].holidays.subdivision",
             "holidays_unknown",
         ),
+        ([research(shadow=[off])], "policies[0].shadow[0].holidays.subdivision", "holidays_unknown"),
     ):
         with pytest.raises(InvalidMany) as refused:
             planned(people, *entries)

@@ -111,8 +111,9 @@ def faults_of(error: Invalid) -> list[tuple[str, str, str]]:
     return list(error.errors) if isinstance(error, InvalidMany) else [(error.field or "", error.code, error.detail)]
 
 
-def resolved(one: Wanted, rules: tuple[Rule, ...], now: datetime) -> Document:
-    """Return the rules as they would be published; raises with the path of a country without known holidays."""
+def resolved(one: Wanted, mode: str, now: datetime) -> Document:
+    """Return the `rules` or `shadow` ones as they would be published; raises with the path of an unknown country."""
+    rules: tuple[Rule, ...] = getattr(one.written, mode)
     document = Document(rules)
     if not any(isinstance(rule, BlackoutPeriod) and rule.holidays for rule in rules):
         return document
@@ -121,4 +122,7 @@ def resolved(one: Wanted, rules: tuple[Rule, ...], now: datetime) -> Document:
             return with_holidays(document, known=(), now=now)
         return resolved_document(one.policy, document, now=now)
     except Invalid as error:
-        raise below_path(one.path, error) from None
+        faults = faults_of(error)
+        raise InvalidMany(
+            [(f"{one.path}.{path.replace('rules', mode, 1)}", code, detail) for path, code, detail in faults]
+        ) from None

@@ -174,7 +174,7 @@ class _Compared:
 
 def _findings(now: Now, one: Wanted, bound: _Bound, beside: tuple[Beside, ...], at: datetime) -> Iterator[Finding]:
     around = Around(now.people, frozenset(bound.owners), now.organization.currency, beside)
-    documents = {mode: resolved(one, getattr(one.written, mode), at) for mode in MODES if getattr(one.written, mode)}
+    documents = {mode: resolved(one, mode, at) for mode in MODES if getattr(one.written, mode)}
     for mode, document in documents.items():
         found = [*lint(document), *findings_among(document, around), *_strangers(document, now.people)]
         for finding in in_order(found):

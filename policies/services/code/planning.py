@@ -10,6 +10,7 @@ from core.canonical import digest
 from core.errors import Conflict, InvalidMany
 from core.ids import Prefix, to_public
 from policies.engine.changes import HOLIDAYS_RENEWED
+from policies.engine.document import Document
 from policies.engine.lint import Finding, Level
 from policies.engine.rules import BlackoutPeriod, Holidays, Rule
 from policies.engine.written import PolicyFile, file_to_plain
@@ -178,7 +179,7 @@ def _effect(
     changing = [
         [
             stored.get(one.policy.pk) if one.policy else None,
-            [document_digest(resolved(one, getattr(one.written, mode), now)) for mode in MODES],
+            [document_digest(resolved(one, mode, now)) for mode in MODES],
             [one.written.name, one.written.description, one.written.ref, str(one.binds)],
         ]
         for one, planned in zip(wanted, plan.policies, strict=False)
@@ -193,19 +194,20 @@ def _effect(
 
 def _planned(one: Wanted, findings: tuple[Finding, ...], present: Now, now: datetime) -> Planned:
     written, policy = one.written, one.policy
-    after = Bound(resolved(one, written.rules, now).rules, one.binds)
+    after = Bound(resolved(one, "rules", now).rules, one.binds)
     if policy is None:
         loosens = _loosens(None, Bound(), after, present)
         return Planned(written.label, written.name, Step.CREATE, tuple(as_new(one, present.names)), loosens, findings)
     changes = list(described(one, present.names))
     for mode, version in zip(MODES, (policy.enforced, policy.shadow), strict=True):
         rules: tuple[Rule, ...] = getattr(written, mode)
-        if _is_in_force(one, version, rules, now):
+        document = resolved(one, mode, now)
+        if _is_in_force(version, document):
             continue
         if not rules and mode == "rules":
             detail = "A version is enforced, and the file has no rules for it. To take it out of force, retire it."
             raise InvalidMany([(f"{one.path}.rules", "rules_missing", detail)])
-        renewed = [HOLIDAYS_RENEWED] if _renews_holidays(one, version, rules, now) else []
+        renewed = [HOLIDAYS_RENEWED] if _renews_holidays(version, document) else []
         changes += [*rules_in_words(mode, written_rules(version), rules), *renewed] or [ORDER_CHANGED]
     if not changes:
         return Planned(written.label, written.name, Step.NOTHING, findings=findings)
@@ -227,16 +229,16 @@ def _loosens(policy_id: UUID | None, before: Bound, after: Bound, present: Now) 
     return tuple(one.detail for one in found)
 
 
-def _is_in_force(one: Wanted, version: PolicyVersion | None, rules: tuple[Rule, ...], now: datetime) -> bool:
-    if version is None or not rules:
-        return version is None and not rules
-    return version.digest == document_digest(resolved(one, rules, now))
+def _is_in_force(version: PolicyVersion | None, document: Document) -> bool:
+    if version is None or not document.rules:
+        return version is None and not document.rules
+    return version.digest == document_digest(document)
 
 
-def _renews_holidays(one: Wanted, version: PolicyVersion | None, rules: tuple[Rule, ...], now: datetime) -> bool:
+def _renews_holidays(version: PolicyVersion | None, document: Document) -> bool:
     """Say whether a rule that stays would know the holidays of the same place for another time."""
     before = _holidays_of(rules_of(version.document) if version else ())
-    after = _holidays_of(resolved(one, rules, now).rules)
+    after = _holidays_of(document.rules)
     return any(place in before and before[place] != of for place, of in after.items())
 
 
