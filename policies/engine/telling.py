@@ -19,7 +19,9 @@ def parameter_change(parameter: Parameter, before: Any, after: Any, within: str 
 
     Nothing is left out: a list names each member that came or went.
     """
-    name = ", ".join(word.replace("_", " ") for word in (within, parameter.name) if word)
+    # The value says its unit itself.
+    own = parameter.name.removesuffix(f"_{MINUTES}")
+    name = ", ".join(word.replace("_", " ") for word in (within, own) if word)
     is_list = isinstance(parameter.kind, Many) and parameter.kind.is_set
     # An empty list means something else than a list with one member less.
     found = _list_change(before, after) if is_list and before and after else ""

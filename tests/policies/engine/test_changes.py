@@ -60,7 +60,7 @@ def test_parameters_within_a_parameter_are_told_one_by_one() -> None:
     assert [(one.path, one.sentence, one.effect) for one in changed(old, new)] == [
         ("limit.when.categories", "When, categories: data added.", Effect.TIGHTER),
         ("limit.review.approvals", "Review, approvals: 2 becomes 1.", Effect.LOOSER),
-        ("limit.review.timeout_minutes", "Review, timeout minutes: 24 hours becomes 2 hours.", Effect.TIGHTER),
+        ("limit.review.timeout_minutes", "Review, timeout: 24 hours becomes 2 hours.", Effect.TIGHTER),
     ]
 
 
