@@ -17,9 +17,8 @@ from core.ids import Prefix, from_public, to_public
 from tests.examples.server import LiveConto
 from tests.journeys.atlas import Place
 from tests.journeys.browser import Window, open_window
-from tests.journeys.photos import DAYS
 from tests.journeys.policy_stage import PolicyStage, every_type, set_up
-from tests.journeys.test_every_page import AXE, PHOTOS, faults_of, look_at, must_be_well
+from tests.journeys.test_every_page import AXE, HISTORY_DAYS, faults_of, look_at, must_be_well
 
 pytestmark = pytest.mark.journey
 
@@ -28,7 +27,7 @@ pytestmark = pytest.mark.journey
 def stage(conto_process: LiveConto, django_db_blocker: DjangoDbBlocker) -> Iterator[PolicyStage]:
     """Committed rows that the tests here share; gone after the last one."""
     with django_db_blocker.unblock():
-        yield set_up(clock_now(), days=DAYS if PHOTOS else 2)
+        yield set_up(clock_now(), days=HISTORY_DAYS)
         call_command("flush", verbosity=0, interactive=False)
 
 
