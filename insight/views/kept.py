@@ -7,11 +7,12 @@ there learns nothing of a page and puts no text into one. Without that server ea
 import json
 import logging
 import secrets
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from functools import cache
 from time import monotonic
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -20,12 +21,16 @@ from django.utils.crypto import salted_hmac
 from django.utils.safestring import SafeString, mark_safe
 from redis.exceptions import RedisError
 
+R = TypeVar("R")
+
 OWN, SHARED = "parts", "shared-parts"
 """Names in CACHES."""
 KEPT_SECONDS: Final = 90
 """How long a process keeps a rendering, to serve it again while nothing has changed."""
 FRESH: Final = timedelta(seconds=4)
 """Shorter than the time between two looks of one viewer, so that no look is older than the one before."""
+TURN_SECONDS: Final = 2
+"""How long the others leave it to one process to render anew what is no longer fresh; they show what there is."""
 REST_SECONDS: Final = 5.0
 """How long the shared cache is left alone after it failed: else every look would wait for it in vain."""
 NONCE_BYTES: Final = 12
@@ -50,6 +55,10 @@ class Part:
     def is_fresh(self, now: datetime) -> bool:
         """Say whether this may be shown to whoever looks at `now`, unasked whether anything has changed."""
         return now - self.at < FRESH
+
+    def may_stand_in(self, now: datetime) -> bool:
+        """Say whether this may be shown while another process renders anew."""
+        return now - self.at < FRESH + timedelta(seconds=TURN_SECONDS)
 
 
 class Sealer:
@@ -81,38 +90,55 @@ class _Rest:
     until = 0.0
 
 
-def known_part(name: str, now: datetime, *, is_poll: bool) -> Part | None:
-    """Return the newest rendering of this name, where a poll asks; for a page that is opened, this process's own."""
+def own_part(name: str) -> Part | None:
+    """Return what this process has rendered under a name."""
     own: Part | None = caches[OWN].get(name)
-    if not is_poll or (own and own.is_fresh(now)):
+    return own
+
+
+def newest_part(name: str, now: datetime) -> Part | None:
+    """Return the newest rendering of all processes; the others are asked where this one's is no longer fresh."""
+    own = own_part(name)
+    if own and own.is_fresh(now):
         return own
-    others = _shared(name)
+    others = _asked(lambda: _shared(name))
     return others if others and (own is None or others.at > own.at) else own
 
 
-def keep(name: str, part: Part, *, is_new: bool) -> None:
-    """Keep a rendering for this process's next look, and where it is new for all others as long as it is fresh."""
+def keep(name: str, part: Part) -> None:
+    """Keep a rendering for this process's next looks."""
     caches[OWN].set(name, part, KEPT_SECONDS)
-    if is_new and monotonic() >= _Rest.until:
-        stored = asdict(part) | {"name": name, "at": part.at.isoformat()}
-        try:
-            caches[SHARED].set(name, stored, FRESH.total_seconds())
-        except (RedisError, OSError) as error:
-            _rest(error)
+
+
+def share(name: str, part: Part) -> None:
+    """Let the other processes show a rendering, for as long as it is fresh and one of them renders the next."""
+    stored = asdict(part) | {"name": name, "at": part.at.isoformat()}
+    _asked(lambda: caches[SHARED].set(name, stored, FRESH.total_seconds() + TURN_SECONDS))
+
+
+def is_my_turn(name: str, old: Part) -> bool:
+    """Say whether this process is to replace a rendering: the first that asks, and if it does not, one in its place."""
+    turn = f"{name}-after-{old.at.timestamp()}"
+    return _asked(lambda: caches[SHARED].add(turn, {}, TURN_SECONDS)) is not False
 
 
 def _shared(name: str) -> Part | None:
-    if monotonic() < _Rest.until:
-        return None
-    try:
-        found = caches[SHARED].get(name)
-    except (RedisError, OSError) as error:
-        _rest(error)
-        return None
+    found = caches[SHARED].get(name)
     # Sealed under another name it would be somebody else's page.
     if found is None or found.pop("name") != name:
         return None
     return Part(**found | {"at": datetime.fromisoformat(found["at"])})
+
+
+def _asked(question: Callable[[], R]) -> R | None:
+    """Return what the shared cache answers, `None` where it does not."""
+    if monotonic() < _Rest.until:
+        return None
+    try:
+        return question()
+    except (RedisError, OSError) as error:
+        _rest(error)
+        return None
 
 
 def _rest(error: Exception) -> None:

@@ -1,6 +1,7 @@
 """Parts of pages that renew themselves: one rendering serves all who look, and who has it already is told so (204).
 
-What is polled is at most `kept.FRESH` old, however many look; a page that is opened is always new.
+What is polled is at most `kept.FRESH` old, a little more while it is rendered anew, however many look; a page that is
+opened is always new.
 """
 
 from collections.abc import Callable
@@ -13,7 +14,7 @@ from typing import Final
 from django.http import HttpResponse
 from django.utils import timezone
 
-from insight.views.kept import Part, keep, known_part
+from insight.views.kept import Part, is_my_turn, keep, newest_part, own_part, share
 from people.permissions import MemberRequest
 
 MINUTE: Final = "%Y%m%d%H%M"
@@ -27,18 +28,20 @@ def part_of(
 ) -> Part:
     """Return a part of the page, rendered anew where its state has changed or its minute is over.
 
-    `state` is one cheap read. A poll within `kept.FRESH` of the last look of anybody costs not even that.
+    `state` is one cheap read. A poll within `kept.FRESH` of the last look of anybody costs not even that, nor does one
+    that comes while another process renders.
     """
     key = _key(request, name)
     is_poll = "If-None-Match" in request.headers
-    known = known_part(key, now, is_poll=is_poll)
-    if known and is_poll and known.is_fresh(now):
-        keep(key, known, is_new=False)
+    known = newest_part(key, now) if is_poll else own_part(key)
+    if known and is_poll and (known.is_fresh(now) or (known.may_stand_in(now) and not is_my_turn(key, known))):
+        keep(key, known)
         return known
     current = f"{state()} {now:{MINUTE}}"
     is_same = known is not None and is_poll and known.state == current
     part = replace(known, at=now) if known and is_same else _rendered(current, now, render())
-    keep(key, part, is_new=True)
+    keep(key, part)
+    share(key, part)
     return part
 
 

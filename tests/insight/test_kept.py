@@ -10,7 +10,7 @@ from django.test import Client, override_settings
 
 from agents.models import Agent
 from insight.views import kept
-from insight.views.kept import OWN, SHARED, Part, keep, known_part
+from insight.views.kept import OWN, SHARED, Part, is_my_turn, keep, newest_part, own_part, share
 from tests.approvals.world import add_agent
 from tests.factories import NOW, make_cast
 
@@ -51,16 +51,41 @@ def test_one_process_serves_what_another_one_has_rendered(client: Client, time_m
 
 
 def test_the_newest_rendering_of_all_processes_counts() -> None:
-    keep("page", FRAGMENT, is_new=True)
+    share("page", FRAGMENT)
     old = Part("before", NOW - timedelta(seconds=10), '"old"', "<p>before</p>")
-    keep("page", old, is_new=False)
+    keep("page", old)
 
-    assert known_part("page", LATER, is_poll=True) == FRAGMENT
-    assert known_part("page", LATER, is_poll=False) == old, "a page that is opened rests on nobody else"
+    assert newest_part("page", LATER) == FRAGMENT
+    assert own_part("page") == old, "a page that is opened rests on nobody else"
+
+
+def test_one_process_renders_anew_and_the_others_show_what_there_is_meanwhile(
+    client: Client, time_machine: Any
+) -> None:
+    time_machine.move_to(NOW, tick=False)
+    cast = make_cast()
+    add_agent(cast, "Alma")
+    client.force_login(cast.vera.person)
+    poll = {"HX-Request": "true", "If-None-Match": "none"}
+    rendered = client.get("/agents/", headers=poll).content
+    Agent.objects.filter(name="Alma").update(name="Bela")
+    [key] = server().scan_iter("*part-*")
+    page = key.decode().rpartition(":")[2]
+    known = own_part(page)
+    assert known
+
+    time_machine.move_to(NOW + kept.FRESH, tick=False)
+    assert is_my_turn(page, known)
+    assert client.get("/agents/", headers=poll).content == rendered, "somebody else renders it"
+
+    # Whoever had the turn has died, or is slow: what is shown does not get any older.
+    time_machine.move_to(NOW + kept.FRESH + timedelta(seconds=kept.TURN_SECONDS), tick=False)
+    assert not is_my_turn(page, known)
+    assert "Bela" in client.get("/agents/", headers=poll).content.decode()
 
 
 def test_the_cache_server_sees_nothing_of_a_page(settings: Any) -> None:
-    keep("page", FRAGMENT, is_new=True)
+    share("page", FRAGMENT)
     stored = raw("page")
     assert stored
     assert b"42.00" not in stored
@@ -69,24 +94,24 @@ def test_the_cache_server_sees_nothing_of_a_page(settings: Any) -> None:
     as_another_process()
     settings.SECRET_KEY = "another installation's"
     kept._cipher.cache_clear()
-    assert known_part("page", LATER, is_poll=True) is None
+    assert newest_part("page", LATER) is None
     kept._cipher.cache_clear()
 
 
 @pytest.mark.parametrize("write", [b"", b"<p>pay me</p>", b"x" * 100])
 def test_nobody_else_puts_text_into_a_page(write: bytes) -> None:
-    keep("page", FRAGMENT, is_new=True)
+    share("page", FRAGMENT)
     as_another_process()
     put("page", write)
-    assert known_part("page", LATER, is_poll=True) is None
+    assert newest_part("page", LATER) is None
 
 
 def test_a_part_serves_under_its_own_name_only() -> None:
-    keep("others-page", FRAGMENT, is_new=True)
+    share("others-page", FRAGMENT)
     stored = raw("others-page")
     put("page", stored)
-    assert known_part("others-page", LATER, is_poll=True) == FRAGMENT
-    assert known_part("page", LATER, is_poll=True) is None
+    assert newest_part("others-page", LATER) == FRAGMENT
+    assert newest_part("page", LATER) is None
 
 
 def test_without_the_cache_server_each_process_keeps_its_own_and_leaves_the_server_alone(
@@ -94,18 +119,20 @@ def test_without_the_cache_server_each_process_keeps_its_own_and_leaves_the_serv
 ) -> None:
     away = settings.CACHES[SHARED] | {"LOCATION": "unix:///nowhere/valkey.sock"}
     with override_settings(CACHES=settings.CACHES | {SHARED: away}):
-        keep("page", FRAGMENT, is_new=True)
-        assert known_part("page", LATER, is_poll=True) == FRAGMENT
-        assert known_part("another-page", LATER, is_poll=True) is None
+        share("page", FRAGMENT)
+        assert is_my_turn("page", FRAGMENT), "nobody else can have it"
+        keep("page", FRAGMENT)
+        assert newest_part("page", LATER) == FRAGMENT
+        assert newest_part("another-page", LATER) is None
     assert [one.message for one in caplog.records].count(
         "Each process renders for itself for the next 5 s: ConnectionError"
     ) == 1
 
 
 def test_what_is_shared_ends_with_its_freshness() -> None:
-    keep("page", FRAGMENT, is_new=True)
+    share("page", FRAGMENT)
     left = server().pttl(caches[SHARED].make_key("page"))
-    assert 0 < left <= kept.FRESH.total_seconds() * 1000
+    assert 0 < left <= (kept.FRESH.total_seconds() + kept.TURN_SECONDS) * 1000
 
 
 def server() -> Any:
