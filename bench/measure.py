@@ -59,7 +59,7 @@ LEAST_LOOKS: Final = 0.90
 """Of the looks that were due: viewers whom the server keeps waiting would cost it nothing."""
 WARM_ROUNDS: Final = 2
 TURNS: Final = 3
-PAIRS: Final = 3
+PAIRS: Final = 5
 """Rounds without viewers and with them, in turn, so that what else the machine does falls on both."""
 
 
@@ -108,7 +108,7 @@ def ask(report: Report, options: argparse.Namespace) -> None:
     report.say("| load | clients | per second | p50 ms | p99 ms | share of pgbench |")
     report.say("| --- | --- | --- | --- | --- | --- |")
     answered: Counter[str] = Counter()
-    with web(4) as port:
+    with web(programs.DEFAULT_PROCESSES) as port:
         for place, requests in ((spread, 2 * options.agents), (one, 200)):
             answered[place.name] += approvals(
                 report, load.run(HOST, port, asks(place), clients=8, requests=requests), "the warm-up"
@@ -193,7 +193,7 @@ def growth(report: Report, options: argparse.Namespace) -> None:
     report.say("| --- | --- | --- | --- |")
     place = world.make_world("growth", 100, world.THREE_LIMITS)
     halves: list[float] = []
-    with web(4) as port:
+    with web(programs.DEFAULT_PROCESSES) as port:
         load.run(HOST, port, asks(place), clients=8, requests=400)
         for past in (SMALL_PAST, options.past):
             world.seed_past(place, past)
@@ -221,7 +221,7 @@ def watched(report: Report, options: argparse.Namespace) -> None:
     place = world.make_world("watched", options.agents, world.THREE_LIMITS)
     alone: list[load.Result] = []
     seen: list[load.Result] = []
-    with web(4) as port:
+    with web(programs.DEFAULT_PROCESSES) as port:
         plan = partial(viewers.plan_of, place, HOST, port, viewers=options.viewers)
         # Every process has shown every page once before anything counts.
         for _ in range(WARM_ROUNDS):

@@ -5,14 +5,16 @@ import contextlib
 import errno
 import http.client
 import ipaddress
+import os
 import socket
 import sys
 import time
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Final
 
-from conto_admin import embedded
+from conto_admin import ahead, embedded
 from conto_admin.supervise import LOOK_EVERY_SECONDS, Program, ProgramFailed
 
 LOGS: Final = embedded.STATE / "logs"
@@ -27,8 +29,9 @@ DEFAULT_PORT: Final = 8000
 LAST_PORT: Final = 65_535
 PORT_WAIT_SECONDS: Final = 3.0
 """How long a web server may take to give its port back after whoever started it was killed."""
-DEFAULT_PROCESSES: Final = 4
-"""With one blocking thread each: more threads made the slowest answers slower, fewer processes the rate lower."""
+MOST_PROCESSES: Final = 16
+DEFAULT_PROCESSES: Final = min(MOST_PROCESSES, (os.cpu_count() or 1) + 1)
+"""With one blocking thread each: more threads made the slowest answers slower, more processes those on one budget."""
 
 WORKER_THREADS: Final = 4
 
@@ -37,9 +40,11 @@ def web(host: str, port: int, processes: int, environment: Mapping[str, str]) ->
     """The web server: granian, WSGI."""
     size = ["--workers", str(processes), "--blocking-threads", "1", "--backlog", "1024", "--respawn-failed-workers"]
     address = ["--interface", "wsgi", "--no-ws", "--host", host, "--port", str(port), "--log-level", "warning"]
+    words = ["granian", *address, *size, "conto_admin.wsgi:application"]
     return Program(
         name="the web server",
-        command=[sys.executable, "-m", "granian", *address, *size, "conto_admin.wsgi:application"],
+        command=[sys.executable, "-m", "conto_admin.ahead", *words],
+        inside=partial(ahead.become, *words),
         environment=environment,
         folder=embedded.ROOT,
         log=LOGS / "web.log",
@@ -52,9 +57,11 @@ def worker(environment: Mapping[str, str]) -> Program:
     WORKER_READY.unlink(missing_ok=True)
     clock = ["-B", "--scheduler", "celery.beat:Scheduler"]
     pool = ["--pool", "threads", "--concurrency", str(WORKER_THREADS), "--without-mingle", "--without-gossip"]
+    words = ["celery", "-A", "conto_admin", "worker", *clock, *pool, "--loglevel", "WARNING"]
     return Program(
         name="the worker",
-        command=[sys.executable, "-m", "celery", "-A", "conto_admin", "worker", *clock, *pool, "--loglevel", "WARNING"],
+        command=[sys.executable, "-m", "conto_admin.ahead", *words],
+        inside=partial(ahead.become, *words),
         environment={**environment, "CONTO_READY_FILE": str(WORKER_READY)},
         folder=embedded.ROOT,
         log=LOGS / "worker.log",

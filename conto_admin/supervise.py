@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,6 +43,41 @@ class Program:
     folder: Path | None = None
     user: int | None = None
     stop_signal: signal.Signals = signal.SIGTERM
+    inside: Callable[[], None] | None = None
+    """Does the same as the command in a process that has read the code already: `Supervisor(is_forking=True)`."""
+
+
+class Forked:
+    """A child that goes on with what this process has read; as much of `subprocess.Popen` as is needed here."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+        self.returncode: int | None = None
+
+    def poll(self) -> int | None:
+        """Return how it ended, `None` while it runs."""
+        if self.returncode is None:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            self.returncode = os.waitstatus_to_exitcode(status) if pid else None
+        return self.returncode
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Return how it ended when it has; raises `subprocess.TimeoutExpired`."""
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while (code := self.poll()) is None:
+            if timeout is not None and deadline is not None and time.monotonic() > deadline:
+                raise subprocess.TimeoutExpired(str(self.pid), timeout)
+            time.sleep(LOOK_EVERY_SECONDS)
+        return code
+
+    def send_signal(self, number: int) -> None:
+        """Send a signal to a child that runs."""
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        """End a child that runs, at once."""
+        self.send_signal(signal.SIGKILL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,20 +85,22 @@ class Child:
     """A running program."""
 
     program: Program
-    process: subprocess.Popen[bytes]
+    process: subprocess.Popen[bytes] | Forked
 
 
 class Supervisor:
     """Keeps programs running together: all of them, or none."""
 
-    def __init__(self, must_end: Callable[[], bool] = lambda: False) -> None:
+    def __init__(self, must_end: Callable[[], bool] = lambda: False, *, is_forking: bool = False) -> None:
         self.must_end = must_end
+        self.is_forking = is_forking
         self.children: list[Child] = []
 
     def start(self, *programs: Program, ready_seconds: float = READY_SECONDS) -> None:
         """Start programs side by side; return when all answer, raise `ProgramFailed` if one does not."""
         for program in programs:
-            self.children.append(Child(program, spawn(program)))
+            start = fork if self.is_forking and program.inside else spawn
+            self.children.append(Child(program, start(program)))
         for program in programs:
             self.wait_for(program, time.monotonic() + ready_seconds)
         self.must_all_run()
@@ -97,10 +135,10 @@ class Supervisor:
         self.children.clear()
 
 
-def run(programs: Sequence[Program], *, when_ready: Callable[[], None]) -> None:
+def run(programs: Sequence[Program], *, when_ready: Callable[[], None], is_forking: bool = False) -> None:
     """Run programs until Ctrl-C, SIGTERM or the end of `when_ready` by an exception; none of them is left behind."""
     with signals() as received:
-        supervisor = Supervisor(must_end=received.have_come)
+        supervisor = Supervisor(must_end=received.have_come, is_forking=is_forking)
         try:
             supervisor.start(*programs)
             when_ready()
@@ -133,6 +171,54 @@ def spawn(program: Program) -> subprocess.Popen[bytes]:
             start_new_session=True,
             preexec_fn=lambda: die_with(parent, program.stop_signal),  # noqa: PLW1509 - no threads here
         )
+
+
+def fork(program: Program) -> Forked:
+    """Start a program as a copy of this process, otherwise as `spawn` does. Nothing that is open here is open there."""
+    assert program.inside is not None, program.name
+    program.log.parent.mkdir(parents=True, exist_ok=True)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    parent = os.getpid()
+    if pid := os.fork():
+        return Forked(pid)
+    code = 1
+    try:
+        os.setsid()
+        die_with(parent, program.stop_signal)
+        for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(one, signal.SIG_DFL)
+        open_streams(program.log)
+        os.environ.update(program.environment or {})
+        os.chdir(program.folder or ".")
+        program.inside()
+        code = 0
+    except SystemExit as end:
+        code = exit_code_of(end)
+    except BaseException:  # noqa: BLE001 - told in the log, as an interpreter tells it at its end
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        # Past everything that the process it comes from would still do at its own end.
+        os._exit(code)
+
+
+def exit_code_of(end: SystemExit) -> int:
+    """Return the exit code as an interpreter does: words are an error, and told."""
+    if end.code is None or isinstance(end.code, int):
+        return end.code or 0
+    sys.stderr.write(f"{end.code}\n")
+    return 1
+
+
+def open_streams(log: Path) -> None:
+    """Read nothing, write into a log, and close all else that is open, such as locks."""
+    output = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    os.closerange(3, os.sysconf("SC_OPEN_MAX"))
 
 
 def die_with(parent: int, how: signal.Signals) -> None:

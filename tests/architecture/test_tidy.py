@@ -26,7 +26,7 @@ CORE: Final = {
     "prepared", "sealing", "span", "tables", "templatetags", "urls", "views",
 }  # fmt: skip
 HOUSE: Final = {
-    "api_errors", "api_render", "apps", "asgi", "celery", "checks", "embedded", "env", "limits", "logs",
+    "ahead", "api_errors", "api_render", "apps", "asgi", "celery", "checks", "embedded", "env", "limits", "logs",
     "management", "middleware", "openapi", "programs", "proof", "seeding", "sessions", "settings", "supervise",
     "urls", "views", "wsgi",
 }  # fmt: skip

@@ -100,7 +100,7 @@ def test_a_start_can_be_broken_off(tmp_path: Path) -> None:
 def test_a_program_that_dies_ends_the_watch(tmp_path: Path) -> None:
     supervisor = Supervisor()
     supervisor.start(program(tmp_path / "log", SLEEPER))
-    supervisor.children[0].process.kill()
+    supervisor.children[0].process.send_signal(signal.SIGKILL)
 
     with pytest.raises(ProgramFailed, match="SIGKILL"):
         supervisor.watch()

@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from typing import Any, Final
 
+from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection
@@ -29,6 +30,7 @@ class Command(BaseCommand):
     """`manage.py demo`."""
 
     help = "Run a whole Conto on this machine, with example data."
+    requires_system_checks = ()  # the web server refuses unsafe settings by itself
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Name the options that README explains."""
@@ -39,7 +41,8 @@ class Command(BaseCommand):
 
     def handle(self, *_: Any, port: int, fresh: bool, no_history: bool, once: bool, **__: Any) -> None:
         """Start everything and stay until told to end, or until the proof is done."""
-        url = f"http://localhost:{port}"
+        # The web server goes on from here, with these settings.
+        url = settings.PUBLIC_URL = f"http://localhost:{port}"
         try:
             with supervise.interrupted_by_signals(), alone(url):
                 programs.must_be_free(HOST, port)
@@ -70,12 +73,11 @@ class Command(BaseCommand):
 
     def run(self, url: str, port: int, *, once: bool) -> None:
         """Start web and worker; then prove, or say where everything is and stay."""
-        environment = {"PUBLIC_URL": url}
-        children = [programs.web(HOST, port, programs.DEFAULT_PROCESSES, environment), programs.worker(environment)]
+        children = [programs.web(HOST, port, programs.DEFAULT_PROCESSES, {}), programs.worker({})]
         if not once:
             children.append(programs.example_app(DEMO_FILE))
         with contextlib.suppress(Proven):
-            supervise.run(children, when_ready=lambda: self.prove(url) if once else self.tell(url))
+            supervise.run(children, when_ready=lambda: self.prove(url) if once else self.tell(url), is_forking=True)
             if once:
                 raise supervise.ProgramFailed("Ended before the main job was proven.")
 

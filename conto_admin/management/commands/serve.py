@@ -11,6 +11,7 @@ class Command(BaseCommand):
     """`manage.py serve`."""
 
     help = "Run the web server. Refuses to start with unsafe settings."
+    requires_system_checks = ()  # what is started refuses unsafe settings by itself
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Say where to listen and how wide."""
@@ -25,6 +26,6 @@ class Command(BaseCommand):
             with env.use_servers():
                 where = f"Conto answers at http://{programs.in_address(host)}:{port}; logs in {programs.LOGS}."
                 children = [programs.web(host, port, processes, {})]
-                supervise.run(children, when_ready=lambda: self.stdout.write(where))
+                supervise.run(children, when_ready=lambda: self.stdout.write(where), is_forking=True)
         except supervise.ProgramFailed as failure:
             raise CommandError(str(failure)) from None

@@ -11,6 +11,7 @@ class Command(BaseCommand):
     """`manage.py worker`."""
 
     help = "Run the worker and its clock. Refuses to start with unsafe settings."
+    requires_system_checks = ()  # what is started refuses unsafe settings by itself
 
     def handle(self, *_: Any, **__: Any) -> None:
         """Work until told to end."""
@@ -19,6 +20,7 @@ class Command(BaseCommand):
                 supervise.run(
                     [programs.worker({})],
                     when_ready=lambda: self.stdout.write(f"The worker looks for what is due; log in {programs.LOGS}."),
+                    is_forking=True,
                 )
         except supervise.ProgramFailed as failure:
             raise CommandError(str(failure)) from None

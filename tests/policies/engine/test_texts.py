@@ -85,7 +85,7 @@ def test_ten_megabytes_and_a_bomb_are_refused_at_once() -> None:
     bomb = b"a: &a [x,x,x,x,x,x,x,x,x]\n" + b"".join(
         b"%c: &%c [%s]\n" % (letter, letter, b",".join([b"*%c" % (letter - 1)] * 9)) for letter in range(98, 110)
     )
-    began = time.monotonic()
+    began = time.process_time()
     for text, code in ((b"a: b\n" * 2_000_000, "too_large"), (bomb, "alias_refused")):
         with pytest.raises(Invalid) as refused:
             read_text(text)
@@ -93,7 +93,7 @@ def test_ten_megabytes_and_a_bomb_are_refused_at_once() -> None:
     with pytest.raises(Invalid) as refused:
         read_text(b"a:\n" + b"- 1\n" * (MOST_NODES + 1))
     assert refused.value.code == "too_many"
-    assert time.monotonic() - began < 20
+    assert time.process_time() - began < 20
 
 
 def test_the_largest_text_is_read() -> None:
