@@ -160,11 +160,12 @@ def _parameter_changes(old: Rule, new: Rule, parameter: Parameter) -> tuple[Para
     for inner in parameter.kind.parameters:
         values = getattr(before, inner.attribute), getattr(after, inner.attribute)
         if values[0] != values[1]:
-            effect = _effect(old, new, attribute, replace(before, **{inner.attribute: values[1]}))
+            alone = replace(before, **{inner.attribute: values[1]})
+            without = replace(after, **{inner.attribute: values[0]})
+            # Stricter for itself, a change may be the one that leaves nobody out: with the last role that was named.
+            is_last = is_looser and not is_as_strict(replace(new, **{attribute: without}), new)
+            effect = Effect.LOOSER if is_last else _effect(old, new, attribute, alone)
             parts.append(_told(old, inner, *values, effect, parameter.name))
-    if is_looser and not any(one.effect is Effect.LOOSER for one in parts):
-        # Each for itself is stricter, such as one reviewer less and one role less, and together they leave none.
-        parts = [replace(one, effect=Effect.LOOSER) for one in parts]
     return tuple(parts)
 
 

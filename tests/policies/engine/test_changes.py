@@ -73,6 +73,17 @@ def test_reviewers_that_are_fewer_for_themselves_and_anybody_together_are_looser
     ]
 
 
+def test_reviewers_that_become_anybody_are_looser_beside_what_is_looser_for_itself() -> None:
+    named = {"approvals": 2, "roles": ["admin"], "people": ["per_01kaa00000000000000000000a"], "timeout_minutes": 60}
+    told = changed(limit(on_breach="review", review=named), limit(on_breach="review", review={"timeout_minutes": 30}))
+    assert {one.path: one.effect for one in told} == {
+        "limit.review.approvals": Effect.LOOSER,
+        "limit.review.roles": Effect.LOOSER,
+        "limit.review.people": Effect.LOOSER,
+        "limit.review.timeout_minutes": Effect.TIGHTER,
+    }
+
+
 def test_a_list_of_those_allowed_in_place_of_those_blocked_is_told_as_a_whole() -> None:
     told = changed(rule("CATEGORY", blocked=["ads"]), rule("CATEGORY", allowed=["data"]))
     assert [(one.path, one.effect) for one in told] == [
