@@ -20,6 +20,8 @@ STOP_SECONDS: Final = 10.0
 """How long a program may take to end by itself before it is killed."""
 
 TAIL_LINES: Final = 15
+ENDING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""Ctrl-C, the polite end, and a terminal that closes."""
 PR_SET_PDEATHSIG: Final = 1
 
 
@@ -180,14 +182,18 @@ def fork(program: Program) -> Forked:
     sys.stdout.flush()
     sys.stderr.flush()
     parent = os.getpid()
+    # Until the child ends by them a signal waits: this process's handler would take note of it in the child, in vain.
+    signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
     if pid := os.fork():
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
         return Forked(pid)
     code = 1
     try:
         os.setsid()
         die_with(parent, program.stop_signal)
-        for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        for one in ENDING:
             signal.signal(one, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
         open_streams(program.log)
         os.environ.update(program.environment or {})
         os.chdir(program.folder or ".")
@@ -258,7 +264,7 @@ class Signals:
 def signals() -> Iterator[Signals]:
     """Collect Ctrl-C, SIGTERM and a closed terminal instead of dying from them."""
     received = Signals()
-    before = {one: signal.signal(one, received.receive) for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    before = {one: signal.signal(one, received.receive) for one in ENDING}
     try:
         yield received
     finally:

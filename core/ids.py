@@ -1,5 +1,6 @@
 """Identifiers: UUIDv7 inside (RFC 9562 §5.7), TypeID outside (prefix, underscore, 26 letters of Crockford base 32)."""
 
+import re
 import secrets
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -12,6 +13,8 @@ from core.errors import NotFound
 ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
 VALUES: Final = {letter: number for number, letter in enumerate(ALPHABET)}
 SUFFIX_LENGTH: Final = 26
+ID_LIKE: Final = re.compile(rf"[a-z]{{3}}_[0-9a-z]{{{SUFFIX_LENGTH}}}", re.ASCII)
+"""What would be taken for a public id, such as a name that somebody chose to look like one."""
 IDS_KEPT: Final = 10_000
 """Public forms kept per process: those of agents, policies and counterparties are asked for again and again."""
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)

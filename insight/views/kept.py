@@ -124,10 +124,13 @@ def is_my_turn(name: str, old: Part) -> bool:
 
 def _shared(name: str) -> Part | None:
     found = caches[SHARED].get(name)
-    # Sealed under another name it would be somebody else's page.
-    if found is None or found.pop("name") != name:
+    # Sealed under another name it would be somebody else's page; sealed by another version it may have other fields.
+    try:
+        if found is None or found.pop("name") != name:
+            return None
+        return Part(**found | {"at": datetime.fromisoformat(found["at"])})
+    except (KeyError, TypeError, ValueError):
         return None
-    return Part(**found | {"at": datetime.fromisoformat(found["at"])})
 
 
 def _asked(question: Callable[[], R]) -> R | None:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -9,7 +10,7 @@ from uuid import UUID
 
 from django.http import HttpRequest
 
-from core.ids import Prefix, to_public
+from core.ids import ID_LIKE, Prefix, to_public
 from policies.engine.document import Document, rule_to_plain
 from policies.engine.explain import rule_sentence
 from policies.engine.lint import Finding, lint
@@ -22,9 +23,9 @@ from policies.selectors import Targets, reviewers
 from policies.selectors.names import agent_names, person_names
 
 NAMED: Final = re.compile(
-    rf"\b({Prefix.COUNTERPARTY.value}|{Prefix.AGENT.value}|{Prefix.PERSON.value})_[0-9a-z]{{26}}\b", re.ASCII
+    rf"(?<!\()\b({Prefix.COUNTERPARTY.value}|{Prefix.AGENT.value}|{Prefix.PERSON.value})_[0-9a-z]{{26}}\b", re.ASCII
 )
-"""Public ids of what has a name."""
+"""Public ids of what has a name; in brackets they stand behind it already."""
 COUNTRY: Final = re.compile(r"\b[A-Z]{2}\b", re.ASCII)
 PLACE: Final = re.compile(r"(?<=public holidays of )([A-Z]{2})(?:-([A-Z0-9]{1,3}))?\b", re.ASCII)
 
@@ -127,10 +128,22 @@ def names_for(request: HttpRequest, texts: Iterable[str]) -> dict[str, str]:
         for found in NAMED.finditer(text):
             ids.setdefault(found[1], set()).add(found[0])
     payees = ids.get(Prefix.COUNTERPARTY.value)
+    return told_apart(
+        {
+            **(directory.names(payees) if directory and payees else {}),
+            **agent_names(member.organization_id, ids.get(Prefix.AGENT.value, ())),
+            **person_names(member.organization_id, ids.get(Prefix.PERSON.value, ())),
+        }
+    )
+
+
+def told_apart(names: Mapping[str, str]) -> dict[str, str]:
+    """Return the names with the id behind those that several have; a name that looks like an id stands for nobody."""
+    number = Counter(names.values())
     return {
-        **(directory.names(payees) if directory and payees else {}),
-        **agent_names(member.organization_id, ids.get(Prefix.AGENT.value, ())),
-        **person_names(member.organization_id, ids.get(Prefix.PERSON.value, ())),
+        public_id: name if number[name] == 1 else f"{name} ({public_id})"
+        for public_id, name in names.items()
+        if not ID_LIKE.search(name)
     }
 
 

@@ -33,6 +33,7 @@ from policies.services import (
 from tests.agents.samples import bearer
 from tests.approvals.filed import EVERYBODY, LOOSER, at, change, in_force, limit, signed_in, yes
 from tests.approvals.second import told, waits
+from tests.approvals.world import add_agent
 from tests.factories import Cast, actor_for
 from tests.policies.samples import daily_limit, document, epoch, make_policy, reload
 from tests.policies.test_as_code import LATER, applied, planned, research, sent, stored
@@ -281,3 +282,21 @@ def test_a_file_is_rejected_taken_back_and_runs_out(people: Cast) -> None:
     assert yes(people, change_id, now=LATER + timedelta(days=7)) is ChangeEnd.EXPIRED
     assert limit(people) == "500.00"
     assert waits(sent(people, LOOSER)) != change_id
+
+
+def test_an_agent_called_by_the_id_of_another_one_does_not_hide_whom_a_limit_leaves(people: Cast) -> None:
+    twins = [add_agent(people, "Twin").agent.pk for _ in range(2)]
+    left, stays = (to_public(Prefix.AGENT, one) for one in twins)
+    mine = to_public(Prefix.AGENT, add_agent(people, left).agent.pk)
+    strict = {"ref": "strict", "name": "Strict", "rules": [daily_limit("10")]}
+    at_once(sent(people, strict | {"assigned_to": {"agents": [left, stays]}}))
+
+    moved = strict | {"assigned_to": {"agents": [mine, stays]}}
+    [plan] = planned(people, moved).policies
+    assert plan.changes == (f"It applies to the agent {mine} as well.", f"It no longer applies to the agent {left}.")
+    change_id = waits(sent(people, moved, research(description="Another one")))
+
+    page = signed_in(people.ada).get(at(change_id)).content.decode()
+    assert f"It applies to the agent {mine} as well." in page, "its name would be taken for another agent"
+    assert "It no longer applies to the agent Twin." in page
+    assert Policy.objects.get(external_ref="strict").assignments.filter(agent_id=twins[0]).exists()

@@ -106,6 +106,12 @@ def test_nobody_else_puts_text_into_a_page(write: bytes) -> None:
     assert newest_part("page", LATER) is None
 
 
+@pytest.mark.parametrize("fields", [{}, {"name": "page"}, {"name": "page", "at": "now"}, {"name": "page", "more": 1}])
+def test_what_another_version_has_sealed_is_not_there(fields: dict[str, Any]) -> None:
+    caches[SHARED].set("page", fields, 60)
+    assert newest_part("page", LATER) is None
+
+
 def test_a_part_serves_under_its_own_name_only() -> None:
     share("others-page", FRAGMENT)
     stored = raw("others-page")

@@ -13,7 +13,7 @@ from policies.engine.written import PolicyFile
 from policies.models import NOTE_LENGTH, Policy
 from policies.services.code.agreeing import propose_file
 from policies.services.code.matching import Wanted, below_path
-from policies.services.code.planning import Compared, Plan, compare
+from policies.services.code.planning import Compared, Plan, Step, compare
 from policies.services.in_force import bring_back, put_in_force, take_out_of_force
 from policies.services.policies import leave_shadow
 from policies.services.steps import checked_text, describe, locked_policy, new_policy
@@ -58,8 +58,10 @@ def bring_file(organization_id: UUID, found: Compared, *, note: str, actor: Acto
     """Bring the policies to a file that was compared behind the gate; a step that raises what lint calls an error."""
     must_be_in_transaction()
     _refuse_errors(found.plan)
-    for one in found.wanted:
-        _bring(organization_id, one, note=note, actor=actor, now=now)
+    for one, planned in zip(found.wanted, found.plan.policies, strict=False):
+        # What nobody was told of is not done, whatever a step would find to do.
+        if planned.step is not Step.NOTHING:
+            _bring(organization_id, one, note=note, actor=actor, now=now)
     for policy in found.to_retire:
         take_out_of_force(locked_policy(organization_id, policy.pk), actor=actor, now=now)
     raise_epoch(organization_id)

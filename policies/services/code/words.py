@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 from uuid import UUID
 
-from core.ids import Prefix, to_public
+from core.ids import ID_LIKE, Prefix, to_public
 from policies.engine.changes import ChangeKind, RuleChange, rule_changes
 from policies.engine.rules import Rule
 from policies.services.code.matching import Wanted
@@ -65,10 +65,12 @@ def _assigned(before: AssignTo, after: AssignTo, names: Mapping[UUID, str]) -> I
 
 
 def _rows(targets: AssignTo, names: Mapping[UUID, str]) -> set[str]:
+    """Return to whom a policy applies, in words that differ wherever that does: two agents may have one name."""
     everybody = {"every agent"} if targets.organization else set()
     labels = {f"the label {label}" for label in targets.labels}
-    return (
-        everybody
-        | labels
-        | {f"the agent {names.get(agent) or to_public(Prefix.AGENT, agent)}" for agent in targets.agents}
-    )
+    return everybody | labels | {f"the agent {_agent(agent, names)}" for agent in targets.agents}
+
+
+def _agent(agent: UUID, names: Mapping[UUID, str]) -> str:
+    public_id, name = to_public(Prefix.AGENT, agent), names.get(agent, "")
+    return public_id if not name or ID_LIKE.search(name) else f"{name} ({public_id})"
