@@ -43,7 +43,7 @@ def approve_change(
     if change.expires_at <= now:
         close(change, ChangeEnd.EXPIRED, reason="", actor=actor, now=now)
         return ChangeEnd.EXPIRED
-    if not may_still(change):
+    if not may_still(change, now=now):
         reason = "Who proposed it may no longer make such a change."
         close(change, ChangeEnd.VOIDED, reason=reason, actor=actor, now=now)
         return ChangeEnd.VOIDED

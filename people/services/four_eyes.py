@@ -144,11 +144,12 @@ def person_behind(actor: Actor) -> UUID | None:
     return None
 
 
-def may_still(change: PendingChange) -> bool:
+def may_still(change: PendingChange, *, now: datetime) -> bool:
     """Say whether who proposed may make such a change today: roles and keys are read again."""
     if change.proposed_by_kind == ActorKind.ORGANIZATION_KEY:
         key = from_public(Prefix.KEY, change.proposed_by_id)
-        return OrganizationKey.objects.filter(pk=key, revoked_at=None).exists()
+        lives = Q(expires_at=None) | Q(expires_at__gt=now)
+        return OrganizationKey.objects.filter(lives, pk=key, revoked_at=None).exists()
     if change.proposed_by_kind != ActorKind.PERSON:
         return True
     assert change.proposed_by_person_id is not None, "a person proposed"

@@ -1,6 +1,6 @@
 """Four eyes: what loosens waits for a second person, what tightens goes alone, and nobody agrees with themselves."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -248,12 +248,12 @@ def test_nobody_agrees_to_what_they_proposed(people: Cast) -> None:
     assert agree(people, change_id, by=people.olu) is ChangeEnd.APPROVED
 
 
-def key_of(people: Cast, issuer: Member) -> tuple[Actor, UUID]:
+def key_of(people: Cast, issuer: Member, *, expires_at: datetime | None = None) -> tuple[Actor, UUID]:
     issued = issue_organization_key(
         organization_id=people.organization.pk,
         name="Back end",
         scopes=("policies",),
-        expires_at=None,
+        expires_at=expires_at,
         by=issuer.person,
         actor=actor_for(issuer),
         now=NOW,
@@ -292,6 +292,20 @@ def test_a_revoked_key_proposes_nothing_any_more(people: Cast) -> None:
     revoke_organization_key(organization_id=people.organization.pk, key_id=key_id, actor=actor_for(people.ada), now=NOW)
     assert agree(people, change_id, by=people.olu) is ChangeEnd.VOIDED
     assert limit_of(policy) == "500.00"
+
+
+@pytest.mark.parametrize(
+    ("hours", "end", "limit"), [(2, ChangeEnd.APPROVED, "900.00"), (1, ChangeEnd.VOIDED, "500.00")]
+)
+def test_what_a_key_proposed_is_made_only_while_the_key_lives(
+    people: Cast, hours: int, end: ChangeEnd, limit: str
+) -> None:
+    policy = policy_in_force(people)
+    actor, _ = key_of(people, people.ada, expires_at=NOW + timedelta(hours=hours))
+    sent: Any = {"organization_id": people.organization.pk, "policy_id": policy.pk, "mode": Mode.ENFORCED, "now": NOW}
+    change_id = waits(publish(document=document(daily_limit("900")), actor=actor, **sent))
+    assert agree(people, change_id, by=people.olu, now=NOW + timedelta(hours=1)) is end
+    assert limit_of(policy) == limit
 
 
 @pytest.mark.parametrize("who", ["rui", "vera", "mallory"])
