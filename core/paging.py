@@ -20,15 +20,16 @@ def encode_cursor(moment: datetime, row_id: UUID) -> str:
 
 
 def decode_cursor(cursor: str) -> tuple[datetime, UUID]:
-    """Return the moment and id in a cursor; raises `Invalid` (`cursor_invalid`)."""
+    """Return the moment, in UTC, and id in a cursor; raises `Invalid` (`cursor_invalid`)."""
     text, row_id = decode_place(cursor)
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError as error:
+        if moment.tzinfo is not None:
+            # The database takes no offset of more than 16 hours.
+            return moment.astimezone(UTC), row_id
+    except (ValueError, OverflowError) as error:
         raise wrong_cursor() from error
-    if moment.tzinfo is None:
-        raise wrong_cursor()
-    return moment, row_id
+    raise wrong_cursor()
 
 
 def encode_place(value: str, row_id: UUID) -> str:
@@ -40,9 +41,12 @@ def decode_place(cursor: str) -> tuple[str, UUID]:
     """Return what `encode_place` was given; raises `Invalid` (`cursor_invalid`)."""
     try:
         value, _, row_id = base64.urlsafe_b64decode(cursor.encode()).decode().partition("|")
-        return value, UUID(row_id)
+        place = value, UUID(row_id)
     except (ValueError, binascii.Error) as error:
         raise wrong_cursor() from error
+    if "\0" in value:
+        raise wrong_cursor()
+    return place
 
 
 def wrong_cursor() -> Invalid:

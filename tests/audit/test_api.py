@@ -15,6 +15,7 @@ from audit.seal import leaf_hash
 from audit.services.sealing import seal
 from core.canonical import canonical_json
 from core.ids import Prefix, to_public
+from core.paging import encode_place
 from people.models import Member
 from people.services import issue_organization_key
 from tests.audit.logbook import ADA, AGENT, tell
@@ -137,6 +138,25 @@ def test_filters(app: Client, people: Cast, query: str, expected: list[int]) -> 
     tell(organization_id, Action.AGENT_FROZEN, after={"step": 2}, now=NOW + timedelta(seconds=2))
     tell(organization_id, subject="agt_other", after={"step": 3}, now=NOW + timedelta(seconds=3))
     assert steps(read(app, query)) == expected
+
+
+def at_place(moment: str) -> str:
+    """A query that goes on behind a moment as the caller wrote it."""
+    return f"cursor={encode_place(moment, UUID(int=0))}"
+
+
+def test_a_cursor_is_the_same_place_whatever_its_offset(app: Client, people: Cast) -> None:
+    numbered(people.organization.pk, 3)
+    for moment in ("2026-11-22T12:00:02+00:00", "2026-11-23T11:00:02+23:00", "2026-11-21T12:01:02-23:59"):
+        assert steps(read(app, f"subject={AGENT}&{at_place(moment)}")) == [1, 0]
+
+
+@pytest.mark.parametrize(
+    "moment", ["2026-11-22T12:00:00", "0001-01-01T00:00:00+23:00", "9999-12-31T23:59:59-23:00", "yesterday"]
+)
+def test_a_cursor_at_no_moment_that_there_is_is_refused(app: Client, moment: str) -> None:
+    response = app.get(f"/api/v1/audit-events?{at_place(moment)}")
+    assert (response.status_code, response.json()["code"]) == (422, "cursor_invalid")
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,12 @@
 
 import csv
 from io import StringIO
+from uuid import UUID
 
 import pytest
 from django.test import Client
 
+from core.paging import encode_place
 from policies.models import Policy
 from policies.selectors.lists import listed_policies
 from tests.factories import Cast, actor_for, make_cast
@@ -57,6 +59,7 @@ def test_the_page_leads_on_and_says_what_it_does_not_understand(people: Cast, cl
     assert "Zoo" not in html
     assert "cannot be understood" in html
     assert client.get("/policies/export/?show=nonsense").status_code == 422
-    assert client.get("/policies/?cursor=nonsense").status_code == 422
+    for wrong in ("nonsense", encode_place("Pa\0y", UUID(int=0))):
+        assert client.get(f"/policies/?cursor={wrong}").status_code == 422
     only = b"".join(client.get("/policies/export/?q=zoo")).decode()
     assert len(only.splitlines()) == 2
