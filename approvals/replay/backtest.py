@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 from typing import Any, Final, cast
 from uuid import UUID
 
+from django.db.models import QuerySet
+
 from agents.models import Agent
 from approvals.models import Authorization
 from approvals.replay.books import Books
@@ -122,35 +124,40 @@ class Plan:
     world: DraftWorld
     past: Past
     reported: frozenset[UUID]
-    total: int
 
 
 def plan(question: Question) -> Plan:
-    """Return what a backtest will go through."""
+    """Return what a backtest will go through; nothing of history is read yet."""
     world = _world(question)
     bound = [agent for agent in world.labels if world.is_bound(agent)]
     reported = [agent for agent in bound if question.agent_id in (None, agent)]
     is_shared = any(_has_shared_pot(world.policies_at(agent, question.until)) for agent in reported)
     followed = sorted(world.labels) if is_shared else reported
     past = Past(question.organization_id, question.since, question.until, followed)
-    asks = Authorization.objects.filter(
-        organization_id=question.organization_id,
-        agent_id__in=followed,
-        asked_at__gte=question.since,
-        asked_at__lt=question.until,
-    )
-    return Plan(world, past, frozenset(reported), asks.count())
+    return Plan(world, past, frozenset(reported))
 
 
-def asks_to_follow(of: Plan, *, most: int) -> int:
-    """Return how many asks a run goes through, with those before it that it looks back at; at most one too many."""
-    asks = Authorization.objects.filter(
+def number_of_asks(of: Plan) -> int:
+    """Return how many asks a run goes through; it counts them all, so whoever waits for an answer does not call it."""
+    return _asks_since(of, of.past.since).count()
+
+
+def number_to_follow(of: Plan, *, most: int) -> int:
+    """Return how much of history a run reads, at most one too many: it costs no more to say of a long one.
+
+    That is the asks, with those before the period that it looks back at, and the payments that nobody had asked for.
+    """
+    asks = _asks_since(of, of.past.since - _lookback(of))[: most + 1].count()
+    return asks if asks > most else asks + of.past.number_unasked(most=most - asks + 1)
+
+
+def _asks_since(of: Plan, since: datetime) -> QuerySet[Authorization]:
+    return Authorization.objects.filter(
         organization_id=of.past.organization_id,
         agent_id__in=of.past.agents or (),
-        asked_at__gte=of.past.since - _lookback(of),
+        asked_at__gte=since,
         asked_at__lt=of.past.until,
     )
-    return asks[: most + 1].count()
 
 
 def backtest(of: Plan, *, go_on: Callable[[int], bool]) -> Report | None:

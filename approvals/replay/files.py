@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from approvals.replay.backtest import Plan, Question, asks_to_follow, backtest, plan
+from approvals.replay.backtest import Plan, Question, backtest, number_to_follow, plan
 from core.errors import Invalid
 from policies.engine.written import PolicyFile
 from policies.services.code import Drafted, drafted_by
@@ -17,7 +17,7 @@ FIELD: Final = "backtest_days"
 
 @dataclass(frozen=True, slots=True)
 class AtOnce:
-    """As much as is asked of history within one request."""
+    """As much as is asked of history within one request; a payment that nobody had asked for counts as an ask."""
 
     policies: int
     asks: int
@@ -37,18 +37,21 @@ def ask_history(
     drafts = drafted_by(organization_id, file, since=since, now=now)
     if at_most and len(drafts) > at_most.policies:
         raise _too_large(f"{len(drafts)} policies change; history is asked about {at_most.policies} at once.")
-    plans = [plan(_question(organization_id, one, since, now)) for one in drafts]
-    if at_most:
-        _demand_few(plans, at_most.asks)
+    questions = [_question(organization_id, one, since, now) for one in drafts]
+    plans = _few_plans(questions, at_most.asks) if at_most else [plan(one) for one in questions]
     return [{"policy": one.label, "days": days, **_answers(of)} for one, of in zip(drafts, plans, strict=True)]
 
 
-def _demand_few(plans: Sequence[Plan], most: int) -> None:
-    left = most
-    for one in plans:
-        left -= asks_to_follow(one, most=left)
+def _few_plans(questions: Sequence[Question], most: int) -> list[Plan]:
+    """Plan one after the other, and none after the one with which it is too much."""
+    plans, left = [], most
+    for one in questions:
+        plans.append(plan(one))
+        left -= number_to_follow(plans[-1], most=left)
         if left < 0:
-            raise _too_large(f"There are more than the {most:,} asks that are followed at once.")
+            what = "asks, and payments without one,"
+            raise _too_large(f"There are more than the {most:,} {what} that are followed at once.")
+    return plans
 
 
 def _too_large(why: str) -> Invalid:

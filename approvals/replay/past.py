@@ -48,7 +48,9 @@ where r.organization_id = %(organization)s::uuid and r.kind = 'payment' and r.fl
 order by r.recorded_at, r.id limit %(limit)s::int
 """
 """Each is flagged, so the index of flagged records finds them among all others."""
+NUMBER_UNASKED: Final = f"select count(*) from ({UNASKED}) counted"
 LAST_ID: Final = UUID(int=2**128 - 1)
+ONE_TICK: Final = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,9 +136,15 @@ class Past:
         for found in self._parts(UNASKED, at=0, row_id=1):
             yield list(map(_unasked, found))
 
+    def number_unasked(self, *, most: int) -> int:
+        """Return how many `unasked` would yield; counted up to `most`."""
+        place = {"after": self.since - ONE_TICK, "after_id": LAST_ID, "limit": most}
+        ((number,),) = rows(NUMBER_UNASKED, self._params() | place)
+        return cast(int, number)
+
     def _parts(self, statement: str, *, at: int, row_id: int) -> Iterator[list[tuple[Any, ...]]]:
         """Yield the rows of a statement in the order of time; `at` and `row_id` are the columns it goes by."""
-        place = (self.since - timedelta(microseconds=1), LAST_ID)
+        place = (self.since - ONE_TICK, LAST_ID)
         while True:
             bounds = {"after": place[0], "after_id": place[1], "limit": CHUNK}
             found = cast(list[tuple[Any, ...]], rows(statement, self._params() | bounds))

@@ -12,7 +12,7 @@ from django.db.models import Q, QuerySet
 
 from agents.models import Agent
 from approvals.models import UNFINISHED, Backtest, BacktestChange
-from approvals.replay.backtest import Question, backtest, plan
+from approvals.replay.backtest import Question, backtest, number_of_asks, plan
 from approvals.replay.report import Report
 from audit.catalogue import Action
 from audit.services import append
@@ -148,7 +148,7 @@ def _finished(row: Backtest, clock: Callable[[], datetime]) -> bool:
     if row.status == "failed":
         return False
     of = plan(question_of(row))
-    Backtest.objects.filter(pk=row.pk).update(total=of.total)
+    Backtest.objects.filter(pk=row.pk).update(total=number_of_asks(of))
     told = _Told(row, clock)
     report = backtest(of, go_on=told.go_on)
     return report is not None and _store(row, report, told.done, clock())

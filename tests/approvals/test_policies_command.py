@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from approvals.api import plans
 from approvals.replay.files import AtOnce
@@ -19,7 +21,8 @@ from policies.engine.written import parse_file
 from policies.models import Policy
 from policies.services.code import drafted_by
 from tests.agents.samples import bearer
-from tests.approvals.world import World, ask, make_world
+from tests.approvals.test_past import unasked
+from tests.approvals.world import World, ask, make_world, put_policy
 from tests.furnished import issue_key
 from tests.policies.samples import daily_limit
 
@@ -61,11 +64,11 @@ def test_what_does_not_change_is_not_asked_and_nothing_is_without_the_option(tmp
     assert "answered differently" not in plan(tmp_path, daily_limit("20"))
 
 
-def called(world: World, *rules: dict[str, Any], **more: Any) -> Any:
+def called(world: World, *rules: dict[str, Any], refs: tuple[str, ...] = ("research",), **more: Any) -> Any:
     """The answer of the API to the same plan."""
     client = Client(headers=bearer(issue_key(world.cast, [Scope.POLICIES], clock_now()).secret))
-    entry = {"ref": "research", "name": "Research agents", "rules": list(rules)}
-    body = {"file": {"schema": 1, "policies": [entry]}, **more}
+    entries = [{"ref": ref, "name": f"{ref.capitalize()} agents", "rules": list(rules)} for ref in refs]
+    body = {"file": {"schema": 1, "policies": entries}, **more}
     return client.post("/api/v1/policies/plan", json.dumps(body), content_type="application/json")
 
 
@@ -105,6 +108,38 @@ def test_a_backtest_within_a_request_is_bounded(monkeypatch: pytest.MonkeyPatch)
     assert called(world, daily_limit("20"), again, backtest_days=1).status_code == 422, "what it looks back at counts"
     for days in (0, 367, "x"):
         assert called(world, daily_limit("20"), backtest_days=days).status_code == 422
+
+
+def test_payments_that_nobody_had_asked_for_count_within_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = history()
+    for hours in (1, 2, 3):
+        unasked(world, "1", now=clock_now() - timedelta(hours=hours))
+    unasked(world, "1", now=clock_now() - timedelta(days=40))
+    for most, status in ((5, 422), (6, 200)):
+        monkeypatch.setattr(plans, "AT_ONCE", AtOnce(policies=1, asks=most))
+        assert called(world, daily_limit("20"), backtest_days=30).status_code == status
+
+
+@pytest.mark.parametrize("most", [2, 4])
+def test_it_costs_the_same_to_refuse_however_long_history_is_and_however_much_changes(
+    monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    world = history()
+    for hours in (1, 2, 3):
+        unasked(world, "1", now=clock_now() - timedelta(hours=hours))
+    put_policy(world.cast, "second", [daily_limit("900")], now=clock_now())
+    Policy.objects.filter(name="second").update(external_ref="second")
+    monkeypatch.setattr(plans, "AT_ONCE", AtOnce(policies=2, asks=most))
+
+    with CaptureQueriesContext(connection) as captured:
+        refused = called(world, daily_limit("20"), refs=("research", "second"), backtest_days=30)
+
+    assert refused.json()["code"] == "backtest_too_large"
+    asked = [one["sql"].lower() for one in captured.captured_queries]
+    history_read = [sql for sql in asked if "approvals_authorization" in sql or "spend_spendrecord" in sql]
+    bounds = [("approvals_authorization", most + 1), ("spend_spendrecord", most - 2)][: 1 if most < 3 else 2]
+    assert len(history_read) == len(bounds), "the second policy is not looked at any more"
+    assert all(table in sql and f"limit {left}" in sql for sql, (table, left) in zip(history_read, bounds, strict=True))
 
 
 def test_the_public_holidays_of_the_whole_period_are_known(tmp_path: Path) -> None:
