@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from audit.models import Event
 from people.models import PendingChange
@@ -18,7 +20,7 @@ from tests.agents.samples import bearer
 from tests.factories import NOW, Cast, actor_for, make_cast
 from tests.furnished import issue_key
 from tests.policies.samples import daily_limit, document
-from tests.policies.test_as_code import applied, file_of, research, run, stored
+from tests.policies.test_as_code import applied, file_of, planned, research, run, stored
 
 pytestmark = pytest.mark.django_db
 TEN_MEGABYTES = "x" * 10_000_000
@@ -152,3 +154,14 @@ def test_a_key_that_may_only_read_plans_and_applies_nothing(people: Cast) -> Non
     reader = Client(headers=bearer(issue_key(people, [Scope.READ], NOW).secret))
     for path, more in (("plan", {}), ("apply", {"digest": "0" * 64})):
         assert call(reader, path, {"file": file_of(), **more}).status_code == 403
+
+
+def test_however_many_holidays_a_file_names_they_are_looked_up_once_each(people: Cast) -> None:
+    off = [{"key": f"off{n}", "type": "BLACKOUT_PERIOD", "holidays": {"country": "DE"}} for n in range(3)]
+    applied(people, research(rules=[daily_limit(), *off]))
+    counts = []
+    for rules in ([daily_limit("400"), *off], [daily_limit("400")]):
+        with CaptureQueriesContext(connection) as asked:
+            planned(people, research(rules=rules))
+        counts.append(len(asked))
+    assert counts[0] - counts[1] <= 1

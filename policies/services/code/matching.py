@@ -1,7 +1,7 @@
 """What a file names: each of its policies beside the stored one, agents and labels found, faults with their path."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
@@ -26,6 +26,8 @@ class Wanted:
     policy: Policy | None
     targets: AssignTo | None
     present: Targets
+    documents: dict[str, Document] = field(default_factory=dict, compare=False, repr=False)
+    """What `resolved` has found: a file is looked at from several sides, and each place is read once."""
 
     @property
     def policy_id(self) -> UUID | None:
@@ -113,6 +115,12 @@ def faults_of(error: Invalid) -> list[tuple[str, str, str]]:
 
 def resolved(one: Wanted, mode: str, now: datetime) -> Document:
     """Return the `rules` or `shadow` ones as they would be published; raises with the path of an unknown country."""
+    if mode not in one.documents:
+        one.documents[mode] = _resolved(one, mode, now)
+    return one.documents[mode]
+
+
+def _resolved(one: Wanted, mode: str, now: datetime) -> Document:
     rules: tuple[Rule, ...] = getattr(one.written, mode)
     document = Document(rules)
     if not any(isinstance(rule, BlackoutPeriod) and rule.holidays for rule in rules):
