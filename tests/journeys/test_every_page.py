@@ -72,8 +72,9 @@ TOO_WIDE = """() => {
 
 @pytest.fixture(scope="module")
 def database(conto_process: LiveConto, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
-    """Committed rows that the tests here share; gone after the last one."""
+    """Committed rows that the tests here share, and none of others; gone after the last one."""
     with django_db_blocker.unblock():
+        call_command("flush", verbosity=0, interactive=False)
         yield
         call_command("flush", verbosity=0, interactive=False)
 

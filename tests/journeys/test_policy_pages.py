@@ -25,8 +25,9 @@ pytestmark = pytest.mark.journey
 
 @pytest.fixture(scope="module")
 def stage(conto_process: LiveConto, django_db_blocker: DjangoDbBlocker) -> Iterator[PolicyStage]:
-    """Committed rows that the tests here share; gone after the last one."""
+    """Committed rows that the tests here share, and none of others; gone after the last one."""
     with django_db_blocker.unblock():
+        call_command("flush", verbosity=0, interactive=False)
         yield set_up(clock_now(), days=HISTORY_DAYS)
         call_command("flush", verbosity=0, interactive=False)
 
