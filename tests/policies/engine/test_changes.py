@@ -84,6 +84,17 @@ def test_reviewers_that_become_anybody_are_looser_beside_what_is_looser_for_itse
     }
 
 
+def test_a_role_in_place_of_a_person_is_looser_on_both_sides() -> None:
+    told = changed(
+        limit(on_breach="review", review={"people": ["per_01kaa00000000000000000000a"]}),
+        limit(on_breach="review", review={"roles": ["admin"]}),
+    )
+    assert [(one.path, one.effect) for one in told] == [
+        ("limit.review.roles", Effect.LOOSER),
+        ("limit.review.people", Effect.LOOSER),
+    ]
+
+
 def test_a_list_of_those_allowed_in_place_of_those_blocked_is_told_as_a_whole() -> None:
     told = changed(rule("CATEGORY", blocked=["ads"]), rule("CATEGORY", allowed=["data"]))
     assert [(one.path, one.effect) for one in told] == [
