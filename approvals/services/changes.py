@@ -5,6 +5,8 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
+from django.db.models import Q
+
 from agents.services.changes import apply_to_agent
 from approvals.services.merge import merge_both
 from core.actor import SYSTEM, Actor, ActorKind
@@ -20,7 +22,7 @@ from spend.services.changes import apply_to_counterparty
 from spend.services.pegs import apply_pegs
 
 BATCH_SIZE: Final = 200
-"""Changes closed in one sweep; the next one, some seconds later, takes the next ones."""
+"""Changes read at a time. A sweep closes about as many; the next one, some seconds later, takes the next ones."""
 
 logger = logging.getLogger(__name__)
 
@@ -78,10 +80,16 @@ def reject_change(
 def expire_changes(*, now: datetime) -> int:
     """Close the changes of everybody that nobody agreed to in time, each in a transaction of its own; return how many.
 
-    One that fails is logged and passed over. Until then they wait no longer either: nobody can agree to them.
+    One that fails is logged and passed over, however many fail: they keep no other waiting. Until then they wait no
+    longer either: nobody can agree to them.
     """
     due = PendingChange.objects.filter(closed_at=None, expires_at__lte=now).order_by("expires_at", "id")
-    return sum(_expired(change_id, now) for change_id in due.values_list("pk", flat=True)[:BATCH_SIZE])
+    number, behind = 0, Q()
+    while number < BATCH_SIZE and (found := list(due.filter(behind).values_list("expires_at", "pk")[:BATCH_SIZE])):
+        number += sum(_expired(change_id, now) for _, change_id in found)
+        over_at, last = found[-1]
+        behind = Q(expires_at__gt=over_at) | Q(expires_at=over_at, pk__gt=last)
+    return number
 
 
 def _expired(change_id: UUID, now: datetime) -> bool:

@@ -79,6 +79,26 @@ def test_one_that_cannot_be_closed_keeps_no_other_waiting(people: Cast, monkeypa
     assert PendingChange.objects.get(pk=other).closed_as == "expired"
 
 
+def test_as_many_that_cannot_be_closed_as_a_sweep_reads_keep_no_other_waiting(
+    people: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    *stuck, other = sorted(waits(send(people, policy_in_force(people), "900")) for _ in range(4))
+    PendingChange.objects.filter(pk=other).update(expires_at=OVER + timedelta(microseconds=1))
+
+    def refusing(change: PendingChange, *args: Any, **kwargs: Any) -> None:
+        assert change.pk not in stuck
+        close(change, *args, **kwargs)
+
+    monkeypatch.setattr(changes, "close", refusing)
+    monkeypatch.setattr(changes, "BATCH_SIZE", 2)
+
+    assert expire_changes(now=OVER) == 0
+    assert expire_changes(now=OVER + WAITING_TIME) == 1
+
+    assert PendingChange.objects.get(pk=other).closed_as == "expired"
+    assert PendingChange.objects.filter(closed_at=None).count() == len(stuck)
+
+
 def counted(client: Client, member: Member) -> str:
     client.force_login(member.person)
     return client.get("/approvals/waiting/").content.decode()
