@@ -16,6 +16,7 @@ urlpatterns = [
     path("approvals/reviews/<str:public_id>/undo/", views.undo, name="undo"),
     path("approvals/changes/", views.changes, name="changes"),
     path("approvals/changes/<str:public_id>/", views.change, name="change"),
+    path("approvals/changes/<str:public_id>/text/", views.change_text, name="change_text"),
     path("approvals/changes/<str:public_id>/approve/", views.approve_change, name="approve_change"),
     path("approvals/changes/<str:public_id>/reject/", views.reject_change, name="reject_change"),
     path("approvals/<str:public_id>/", views.request, name="request"),

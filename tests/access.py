@@ -66,7 +66,7 @@ PAGES: Final = (
     *(get(one) for one in ("agents/", "agents/export/", AGENT, f"{AGENT}limits/", f"{AGENT}authorizations/")),
     *(get(f"{AGENT}{one}/") for one in ("integration", "runtime")),
     *(get(one) for one in ("approvals/", "approvals/waiting/", "approvals/<str:public_id>/")),
-    *(get(one) for one in ("approvals/queue/", "approvals/left/", "approvals/changes/", CHANGE)),
+    *(get(one) for one in ("approvals/queue/", "approvals/left/", "approvals/changes/", CHANGE, f"{CHANGE}text/")),
     *(
         get(one)
         for one in (

@@ -5,10 +5,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
+from uuid import UUID
 
 from agents.models import Agent
 from agents.selectors import agent_of
-from core.errors import ContoError
+from core.errors import ContoError, NotFound
 from core.ids import Prefix, from_public, to_public
 from people.models import ChangeKind, Member, PendingChange
 from people.selectors import change_of
@@ -27,7 +28,7 @@ from spend.selectors.counterparties import counterparty_of, pegs_of
 
 Facts = Mapping[str, Any]
 LONGEST_SHOWN: Final = 40_000
-"""Characters of a file that a page shows; a longer one is read over the API, or where it came from."""
+"""Characters of a file that a page shows; a longer one is offered as a whole beside it, as every one is."""
 MOST_FINDINGS: Final = 50
 
 
@@ -64,22 +65,22 @@ class PolicyStep:
 class FileShown:
     """What a file of policies would do, or did, policy by policy, as it was agreed to.
 
-    `why_not` says why it can no longer be made as it stands here; `text` is the file, where it is short enough to read.
+    `why_not` says why it can no longer be made as it stands here.
     """
 
     steps: tuple[PolicyStep, ...]
     retires_others: bool
     why_not: str
-    text: str
 
 
 @dataclass(frozen=True, slots=True)
 class ChangeShown:
-    """A change and what this viewer may do about it."""
+    """A change and what this viewer may do about it; `written` is the whole file or document, if it brings one."""
 
     change: PendingChange
     public_id: str
     compared: Compared
+    written: str
     is_own: bool
     has_right: bool
 
@@ -87,6 +88,11 @@ class ChangeShown:
     def may_agree(self) -> bool:
         """Whether the viewer can be the second person."""
         return self.has_right and not self.is_own
+
+    @property
+    def text(self) -> str:
+        """Return what is written, where it is short enough to stand on a page."""
+        return self.written if len(self.written) <= LONGEST_SHOWN else ""
 
 
 class Stands(StrEnum):
@@ -119,9 +125,18 @@ def change_shown(member: Member, public_id: str, *, now: datetime) -> ChangeShow
         change=change,
         public_id=public_id,
         compared=compared(change, now=now),
+        written=_written(change),
         is_own=change.proposed_by_person_id == member.person_id,
         has_right=member.may(RIGHTS[ChangeKind(change.kind)]),
     )
+
+
+def change_written(organization_id: UUID, public_id: str) -> str:
+    """Return the whole file or document that a change would bring, as YAML; raises `NotFound` where it brings none."""
+    text = _written(change_of(organization_id, public_id))
+    if not text:
+        raise NotFound()
+    return text
 
 
 def number_to_agree(member: Member, *, now: datetime) -> int:
@@ -186,9 +201,19 @@ def _of_file(change: PendingChange, now: datetime) -> Compared:
         for one in content["policies"]
     )
     why_not, findings = _looked_at_again(change, now) if change.closed_at is None else ("", ())
-    text = write_yaml(content["file"])
-    shown = FileShown(steps, content["retire_others"], why_not, text if len(text) <= LONGEST_SHOWN else "")
-    return Compared({}, {}, findings=findings, file=shown)
+    return Compared({}, {}, findings=findings, file=FileShown(steps, content["retire_others"], why_not))
+
+
+def _written(change: PendingChange) -> str:
+    """Return all that is agreed to as it was written: sentences name the first members of a list and count the rest."""
+    match ChangeKind(change.kind):
+        case ChangeKind.POLICIES:
+            return write_yaml(change.content["file"])
+        case ChangeKind.POLICY:
+            document = change.content["document"]
+            return "" if document is None else write_yaml(document)
+        case _:
+            return ""
 
 
 def _marked(step: Mapping[str, Any]) -> Iterator[tuple[str, bool]]:

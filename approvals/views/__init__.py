@@ -10,7 +10,7 @@ from approvals.views.backtests import change as backtest_change
 from approvals.views.backtests import start as start_backtest
 from approvals.views.backtests import summary as backtest_summary
 from approvals.views.bulk import bulk, undo_bulk
-from approvals.views.changes import approve_change, change, changes, reject_change
+from approvals.views.changes import approve_change, change, change_text, changes, reject_change
 from approvals.views.inbox import inbox, left, queue_now, request, waiting_count
 from approvals.views.merge import merge
 from approvals.views.shadow import shadow
@@ -31,6 +31,7 @@ __all__ = [
     "bulk",
     "cancel_backtest",
     "change",
+    "change_text",
     "changes",
     "export",
     "forget_filter",

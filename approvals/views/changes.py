@@ -10,10 +10,10 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET, require_POST, require_safe
 
 from approvals.forms import ChangeReasonForm
-from approvals.selectors.changes import Stands, change_shown, public_id_of, standing_of
+from approvals.selectors.changes import Stands, change_shown, change_written, public_id_of, standing_of
 from approvals.services import changes as services
 from core.clock import now as clock_now
 from core.errors import Conflict, Invalid, NotAllowed
@@ -71,6 +71,15 @@ def changes(request: MemberRequest) -> HttpResponse:
 def change(request: MemberRequest, public_id: str) -> HttpResponse:
     """Show one change: what it may let pass, what it would do, who proposed it."""
     return _page(request, public_id, ChangeReasonForm())
+
+
+@require_safe
+@needs(Right.READ)
+def change_text(request: MemberRequest, public_id: str) -> HttpResponse:
+    """Send the whole file or document of a change, however long: what is agreed to can be read."""
+    text = change_written(request.member.organization_id, public_id)
+    disposition = f'attachment; filename="{public_id}.yaml"'
+    return HttpResponse(text, content_type="text/plain; charset=utf-8", headers={"Content-Disposition": disposition})
 
 
 @require_POST

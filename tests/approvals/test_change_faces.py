@@ -19,8 +19,11 @@ from people.services import (
     change_settings,
     issue_organization_key,
 )
+from policies.engine.texts import read_yaml
+from policies.engine.types import Mode
 from policies.services import (
     create_policy,
+    publish,
     retire,
     save_draft,
     set_assignments,
@@ -136,6 +139,32 @@ def test_a_merge_that_cannot_be_made_is_refused_and_does_not_wait(people: Cast) 
         assert refused.value.code == code
     assert not PendingChange.objects.filter(closed_at=None).exists()
     waits(merge_counterparties(kept_id=plain, merged_id=german, **by))
+
+
+def test_whoever_is_to_agree_can_read_the_whole_document_where_a_sentence_counts_the_rest(people: Cast) -> None:
+    named = ["ai", "cloud", "data", "fonts", "hosting", "<b>images</b>"]
+    policy = policy_in_force(people)
+    by: Any = {"organization_id": people.organization.pk, "actor": actor_for(people.olu), "now": NOW}
+    rule = daily_limit("900", when={"categories": named})
+    change_id = waits(publish(policy_id=policy.pk, document=document(rule), mode=Mode.ENFORCED, **by))
+    at = f"/approvals/changes/{to_public(Prefix.CHANGE, change_id)}/"
+    for member in (people.ada, people.vera):
+        page = signed_in(member).get(at).content.decode()
+        assert "The whole document, as it was proposed" in page
+        assert "&lt;b&gt;images&lt;/b&gt;" in page
+        text = signed_in(member).get(f"{at}text/")
+        assert text["Content-Disposition"].startswith("attachment")
+        assert read_yaml(text.content.decode()) == PendingChange.objects.get(pk=change_id).content["document"]
+    assert signed_in(people.mallory).get(f"{at}text/").status_code == 404
+
+
+def test_a_change_that_brings_no_document_offers_none(people: Cast) -> None:
+    by: Any = {"organization_id": people.organization.pk, "actor": actor_for(people.olu), "now": NOW}
+    policy, peg = policy_in_force(people), waits(set_peg(currency="USDC", pegged_to="USD", **by))
+    for change_id in (peg, waits(retire(policy_id=policy.pk, **by))):
+        at = f"/approvals/changes/{to_public(Prefix.CHANGE, change_id)}/"
+        assert f"{at}text/" not in signed_in(people.ada).get(at).content.decode()
+        assert signed_in(people.ada).get(f"{at}text/").status_code == 404
 
 
 def test_a_peg_waits_whether_it_comes_or_goes(people: Cast) -> None:

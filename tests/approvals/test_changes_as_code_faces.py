@@ -14,7 +14,7 @@ from core.errors import NotFound
 from core.ids import Prefix, from_public, to_public
 from people.models import PendingChange
 from people.roles import Scope
-from policies.engine.texts import write_yaml
+from policies.engine.texts import read_yaml, write_yaml
 from policies.services import create_policy
 from tests.agents.samples import bearer
 from tests.approvals.filed import EVERYBODY, LOOSER, at, change, in_force, limit, signed_in, yes
@@ -76,6 +76,24 @@ def test_a_page_says_that_the_file_would_do_something_else_by_now(people: Cast) 
     answer = ada.post(f"{at(change_id)}approve/", {"digest": change(change_id).digest}, follow=True)
     assert "The change was voided" in answer.content.decode()
     assert limit(people) == "500.00"
+
+
+def test_whoever_is_to_agree_can_read_the_whole_file_however_long_it_is(people: Cast) -> None:
+    named = [f"category-{number:03}-{'x' * 40}" for number in range(200)]
+    rules = [daily_limit("9.00", when={"categories": named})]
+    fresh = [{"ref": f"fresh-{one}", "name": "Fresh", "rules": rules, "assigned_to": EVERYBODY} for one in range(5)]
+    short, longer = waits(sent(people, LOOSER)), waits(sent(people, LOOSER, *fresh))
+    for member in (people.ada, people.vera):
+        page, text = (signed_in(member).get(f"{at(longer)}{one}") for one in ("", "text/"))
+        assert "Too long for this page" in page.content.decode()
+        assert f'href="{at(longer)}text/"' in page.content.decode()
+        assert text["Content-Type"] == "text/plain; charset=utf-8"
+        assert text["Content-Disposition"].startswith('attachment; filename="chg_')
+        assert read_yaml(text.content.decode()) == file_of(LOOSER, *fresh)
+    html = signed_in(people.ada).get(at(short)).content.decode()
+    assert "The file, as it was proposed" in html
+    assert f'href="{at(short)}text/"' in html
+    assert signed_in(people.mallory).get(f"{at(longer)}text/").status_code == 404
 
 
 def test_another_organization_knows_nothing_of_a_file(people: Cast) -> None:

@@ -102,7 +102,7 @@ def furnish(owner: Member, agent: Agent, policy: Policy, *, actor: Actor, now: d
     # As a worker would have done by now.
     seal(owner.organization_id, now=now)
     check_books(clock=lambda: now)
-    changes = {"approvals:change", "approvals:approve_change", "approvals:reject_change"}
+    changes = {f"approvals:{one}" for one in ("change", "change_text", "approve_change", "reject_change")}
     waiting = {"": change, "file": file}
     known = {**examples(owner, invited.secret), **{f"{route}:public_id": waiting for route in changes}}
     return Stage(owner, known)
