@@ -24,7 +24,7 @@ class BooksCheck(models.Model):
     """One check of the books over everything there is: who made it, how many questions it asked, what it found.
 
     One that is under way has no `checked_at`: it stands at `question`, behind the key `after`, and whoever has it was
-    heard of at `seen_at`. `unknown` are the parts that took too long.
+    heard of at `seen_at`. `unknown` are the parts that took too long, or could not be read.
     """
 
     begun_at = models.DateTimeField()

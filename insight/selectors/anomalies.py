@@ -20,6 +20,9 @@ NEW_WITHIN: Final = timedelta(days=7)
 LATE_AFTER: Final = timedelta(minutes=2)
 """The worker seals and adds up within seconds: what waits this long says that it does not run."""
 
+BOOKS_OLD_AFTER: Final = timedelta(hours=36)
+"""They are checked every night: one was left out, or did not come to its end."""
+
 DENIED: Final = """
 select a.agent_id, g.name, count(*) from approvals_authorization a join agents_agent g on g.id = a.agent_id
 where a.organization_id = %(organization)s and a.asked_at >= %(since)s and a.outcome = 'deny'
@@ -45,6 +48,26 @@ class Anomalies:
 
 
 @dataclass(frozen=True, slots=True)
+class BooksState:
+    """What is known of the books: the newest check that came to its end, and what one under way has found so far."""
+
+    last: BooksCheck | None
+    found_so_far: int
+    unknown_so_far: int
+    is_old: bool
+    """Nobody has come to the end of a check for longer than a night."""
+
+    @property
+    def status(self) -> str:
+        """Return how the books stand; empty where nobody has checked them yet."""
+        if self.found_so_far or (self.last and self.last.faults):
+            return "violated"
+        if self.is_old or self.unknown_so_far or (self.last and self.last.unknown):
+            return "degraded"
+        return "ok" if self.last else ""
+
+
+@dataclass(frozen=True, slots=True)
 class Health:
     """Whether the worker does its part: seals the log, ends what is due, adds up the ledger.
 
@@ -55,7 +78,7 @@ class Health:
     overdue: int
     rolled_at: datetime | None
     is_worker_late: bool
-    books: BooksCheck | None
+    books: BooksState
 
 
 def anomalies_of(organization_id: UUID, *, now: datetime) -> Anomalies:
@@ -79,9 +102,13 @@ def health_of(organization_id: UUID, *, overdue: int, now: datetime) -> Health:
     rolled_at = Rollup.objects.filter(organization_id=organization_id).values_list("rolled_at", flat=True).first()
     waits_since = seal.oldest_unsealed_at
     is_late = overdue > 0 or (waits_since is not None and waits_since < now - LATE_AFTER)
-    return Health(seal, overdue, rolled_at, is_late, last_books_check())
+    return Health(seal, overdue, rolled_at, is_late, books_state(now=now))
 
 
-def last_books_check() -> BooksCheck | None:
-    """Return the newest check of the books that came to its end."""
-    return BooksCheck.objects.filter(checked_at__isnull=False).order_by("-checked_at", "-pk").first()
+def books_state(*, now: datetime) -> BooksState:
+    """Return what is known of the books."""
+    last = BooksCheck.objects.filter(checked_at__isnull=False).order_by("-checked_at", "-pk").first()
+    under_way = list(BooksCheck.objects.filter(checked_at=None))
+    since = [last.checked_at] if last else [one.begun_at for one in under_way]
+    is_old = any(moment is not None and moment < now - BOOKS_OLD_AFTER for moment in since)
+    return BooksState(last, sum(one.faults for one in under_way), sum(one.unknown for one in under_way), is_old)

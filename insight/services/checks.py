@@ -5,12 +5,12 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
-from django.db import OperationalError
+from django.db import DatabaseError
 from django.db.models import Q
 
 from approvals.selectors import books
 from approvals.selectors.books import Fault, faults_in_part, next_part
-from core.db import sqlstate_of, use_case
+from core.db import is_unavailable, sqlstate_of, use_case
 from insight.models import BooksCheck
 from insight.selectors import rollups
 
@@ -24,10 +24,10 @@ TURN: Final = timedelta(seconds=20)
 """How long the worker goes on at a time: payments have the database for most of each minute."""
 PART_MILLISECONDS = 60_000
 """What takes longer is given up, and told as unknown."""
+GONE: Final = ("08", "40", "57P", "25P03")
+"""How the SQLSTATE of what says nothing about the rows begins: a lost connection, a deadlock. It is tried again."""
 LEASE: Final = timedelta(minutes=3)
 """How long a worker may be silent before another one goes on from where it was."""
-TOOK_TOO_LONG: Final = "57014"
-"""SQLSTATE of a statement that was cancelled."""
 
 logger = logging.getLogger(__name__)
 
@@ -96,13 +96,16 @@ def _check_part(check: BooksCheck, clock: Callable[[], datetime]) -> None:
 
 
 def _found(check: BooksCheck, question: str, until: str) -> list[Fault]:
+    """Return what a part holds; one that cannot be read is told as unknown, and keeps no other from being looked at."""
     limit = PART_MILLISECONDS
     try:
         return faults_in_part(check.question, question, after=check.after, until=until, milliseconds=limit)
-    except OperationalError as error:
-        if sqlstate_of(error) != TOOK_TOO_LONG:
+    except DatabaseError as error:
+        state = sqlstate_of(error)
+        if is_unavailable(error) and (not state or state.startswith(GONE)):
             raise
-        logger.warning("books_part_took_too_long", extra={"what": check.question, "after": check.after})
+        where = {"what": check.question, "after": check.after, "until": until, "sqlstate": state}
+        logger.exception("books_part_unknown", extra=where)
         check.unknown += 1
         return []
 

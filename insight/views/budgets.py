@@ -20,7 +20,7 @@ from core.ids import Prefix, from_public
 from core.money import amount_text
 from core.paging import text_in
 from core.tables import csv_answer
-from insight.selectors.anomalies import last_books_check
+from insight.selectors.anomalies import books_state
 from insight.selectors.budgets import Budget, budgets_of
 from insight.selectors.burning import Burning, Spender, burn_down_chart, burning, burning_of
 from insight.selectors.ledger import ledger_of
@@ -89,7 +89,7 @@ def budgets(request: MemberRequest) -> HttpResponse:
             for one, some in kinds.items()
         ],
         "show": show,
-        "books": last_books_check(),
+        "books": books_state(now=now),
         "has_any": bool(pots),
         "pots": chosen[:SHOWN],
         "hidden": max(0, len(chosen) - SHOWN),

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from django.db import transaction
+from django.db import OperationalError, transaction
 from django.test import Client
 
 from approvals.selectors import books
@@ -13,6 +13,7 @@ from approvals.selectors.books import CUT, TABLES, faults_in_part, next_part, ta
 from conto_admin.celery import app
 from core.db import rows
 from insight.models import BooksCheck
+from insight.selectors.anomalies import BOOKS_OLD_AFTER, books_state
 from insight.services import checks, note_books_check
 from insight.services.checks import QUESTIONS, WORKER, check_books
 from tests.approvals.test_check_books import PLANTED, set_up
@@ -122,8 +123,82 @@ def test_what_takes_too_long_is_given_up_and_told(monkeypatch: pytest.MonkeyPatc
     assert BooksCheck.objects.values_list("unknown", "faults").get() == (2, 0), "one of each organization"
     client.force_login(world.cast.vera.person)
     page = client.get("/").content.decode()
-    assert "2 parts took too long to check" in page
+    assert "2 parts could not be checked" in page
     assert "every sum is right" not in page
+    assert books_state(now=NOW).status == "degraded"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_row_that_cannot_be_read_is_told_and_keeps_no_other_from_being_looked_at(small: None) -> None:
+    set_up()
+    damaged = "(select id from approvals_authorization order by id limit 1)"
+    with transaction.atomic():
+        rows("set local session_replication_role = replica")
+        rows(
+            f"update approvals_authorization set decision = jsonb_set(decision, '{{checks}}', '7') where id = {damaged}"
+        )
+    rows("update spend_counter set used = used + 1 where subject = 'pot'")
+
+    assert check_books(clock=still())
+
+    check = BooksCheck.objects.get()
+    assert check.checked_at == NOW
+    assert check.unknown > 0
+    assert check.faults == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_connection_that_is_lost_says_nothing_of_the_books(monkeypatch: pytest.MonkeyPatch) -> None:
+    set_up()
+    ended = "select pg_terminate_backend(pg_backend_pid())::text from people_organization o where /*by k: o.id*/ true"
+    monkeypatch.setattr(checks, "QUESTIONS", {"ended": ended})
+
+    with pytest.raises(OperationalError):
+        check_books(clock=still())
+
+    assert BooksCheck.objects.values_list("unknown", "after", "checked_at").get() == (0, "", None), "it is tried again"
+
+
+def test_the_pages_show_what_a_check_under_way_has_found(client: Client, world: World, time_machine: Any) -> None:
+    time_machine.move_to(NOW, tick=False)
+    client.force_login(world.cast.vera.person)
+    note_books_check(by="olu", questions=9, faults=0, now=NOW - timedelta(hours=1))
+    assert books_state(now=NOW).status == "ok"
+    rows("update spend_counter set used = used + 1 where subject = 'pot'")
+    while (under_way := BooksCheck.objects.filter(checked_at=None).first()) is None or not under_way.faults:
+        assert check_books(clock=still(), turn=NO_TIME)
+    assert books_state(now=NOW).status == "violated"
+    for page in ("/", "/budgets/"):
+        assert "the check under way has found 1 fault" in client.get(page).content.decode()
+
+
+def test_what_a_check_under_way_could_not_read_is_a_warning() -> None:
+    note_books_check(by="olu", questions=9, faults=0, now=NOW)
+    BooksCheck.objects.create(begun_at=NOW, by=WORKER, questions=9, faults=0, unknown=2)
+    assert books_state(now=NOW).status == "degraded"
+
+
+def test_a_check_that_is_older_than_a_night_and_a_day_is_a_warning(
+    client: Client, world: World, time_machine: Any
+) -> None:
+    time_machine.move_to(NOW, tick=False)
+    client.force_login(world.cast.vera.person)
+    told = "no check has come to its end for more than a night and a day"
+    note_books_check(by="olu", questions=9, faults=0, now=NOW - BOOKS_OLD_AFTER)
+    assert books_state(now=NOW).status == "ok"
+    assert told not in client.get("/budgets/").content.decode()
+
+    time_machine.move_to(NOW + timedelta(seconds=1), tick=False)
+    assert books_state(now=NOW + timedelta(seconds=1)).status == "degraded"
+    for page in ("/", "/budgets/"):
+        assert told in client.get(page).content.decode()
+
+
+def test_a_first_check_that_does_not_come_to_its_end_is_a_warning() -> None:
+    assert books_state(now=NOW).status == ""
+    BooksCheck.objects.create(begun_at=NOW, by=WORKER, questions=9, faults=0)
+    assert books_state(now=NOW + BOOKS_OLD_AFTER).status == ""
+    assert books_state(now=NOW + BOOKS_OLD_AFTER + timedelta(seconds=1)).status == "degraded"
 
 
 def test_the_budgets_say_when_the_books_were_checked(client: Client, world: World, time_machine: Any) -> None:
