@@ -102,7 +102,10 @@ def newest_part(name: str, now: datetime) -> Part | None:
     if own and own.is_fresh(now):
         return own
     others = _asked(lambda: _shared(name))
-    return others if others and (own is None or others.at > own.at) else own
+    if others is None or (own and own.at >= others.at):
+        return own
+    keep(name, others)
+    return others
 
 
 def keep(name: str, part: Part) -> None:

@@ -14,7 +14,7 @@ from typing import Final
 from django.http import HttpResponse
 from django.utils import timezone
 
-from insight.views.kept import Part, is_my_turn, keep, newest_part, own_part, share
+from insight.views.kept import Part, is_my_turn, keep, newest_part, share
 from people.permissions import MemberRequest
 
 MINUTE: Final = "%Y%m%d%H%M"
@@ -32,14 +32,11 @@ def part_of(
     that comes while another process renders.
     """
     key = _key(request, name)
-    is_poll = "If-None-Match" in request.headers
-    known = newest_part(key, now) if is_poll else own_part(key)
-    if known and is_poll and (known.is_fresh(now) or (known.may_stand_in(now) and not is_my_turn(key, known))):
-        keep(key, known)
+    known = newest_part(key, now) if "If-None-Match" in request.headers else None
+    if known and (known.is_fresh(now) or (known.may_stand_in(now) and not is_my_turn(key, known))):
         return known
     current = f"{state()} {now:{MINUTE}}"
-    is_same = known is not None and is_poll and known.state == current
-    part = replace(known, at=now) if known and is_same else _rendered(current, now, render())
+    part = replace(known, at=now) if known and known.state == current else _rendered(current, now, render())
     keep(key, part)
     share(key, part)
     return part

@@ -55,8 +55,8 @@ def test_the_newest_rendering_of_all_processes_counts() -> None:
     old = Part("before", NOW - timedelta(seconds=10), '"old"', "<p>before</p>")
     keep("page", old)
 
-    assert newest_part("page", LATER) == FRAGMENT
     assert own_part("page") == old, "a page that is opened rests on nobody else"
+    assert newest_part("page", LATER) == FRAGMENT
 
 
 def test_one_process_renders_anew_and_the_others_show_what_there_is_meanwhile(
