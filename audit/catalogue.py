@@ -158,6 +158,11 @@ SENTENCES: Final[dict[Action, str]] = {
 }
 
 
+def payment_name(amount: str, currency: str, payee: str) -> str:
+    """Return what a sentence calls an authorization by: an id tells nobody which payment it was."""
+    return f"of {amount} {currency}{f' to {payee}' if payee else ''}"
+
+
 def sentence(action: str, *, actor: str, subject: str) -> str:
     """Return what happened in one sentence; an action this edition does not know is named as it is stored."""
     if action not in set(Action):

@@ -7,6 +7,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlencode
+from uuid import UUID
 
 from django.http import FileResponse, Http404, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
@@ -29,6 +30,7 @@ from audit.selectors import (
     newest,
     seal_state,
     table_rows,
+    with_names,
 )
 from audit.services.sealing import configured_key
 from core.canonical import canonical_json
@@ -79,7 +81,7 @@ def log(request: MemberRequest) -> HttpResponse:
         page = newest(organization_id, form.filters(), cursor=text_in(request.GET, "cursor"))
     context = {
         "form": form,
-        "lines": lines(page.events),
+        "lines": lines(organization_id, page.events),
         "page": page,
         "chips": chips_of(request.GET, form.in_force()),
         "proof_url": f"{reverse('audit:export')}?{without(request.GET)}",
@@ -103,8 +105,13 @@ def history(request: MemberRequest, subject_id: str) -> HttpResponse:
         raise Http404("No id holds such a character.")
     if not request.htmx:
         return redirect(f"{reverse('audit:log')}?{urlencode({'subject': subject_id})}")
-    found = events_of(request.member.organization_id, subject_id, EVENTS_OF_AN_OBJECT)
-    context = {"events": lines(found), "subject_id": subject_id, "is_all": len(found) < EVENTS_OF_AN_OBJECT}
+    organization_id = request.member.organization_id
+    found = events_of(organization_id, subject_id, EVENTS_OF_AN_OBJECT)
+    context = {
+        "events": lines(organization_id, found),
+        "subject_id": subject_id,
+        "is_all": len(found) < EVENTS_OF_AN_OBJECT,
+    }
     return render(request, "audit/history.html", context)
 
 
@@ -121,8 +128,10 @@ def export(request: MemberRequest) -> StreamingHttpResponse:
 @needs(READ)
 def event(request: MemberRequest, event_id: str) -> HttpResponse:
     """Show one event for good: what was stored, its place in the sealed log, and how to prove it."""
-    shown = event_of(request.member.organization_id, from_public(Prefix.EVENT, event_id))
-    context = {"line": line(shown), "stored": canonical_json(shown.form).decode()}
+    organization_id = request.member.organization_id
+    shown = event_of(organization_id, from_public(Prefix.EVENT, event_id))
+    [told] = lines(organization_id, [shown])
+    context = {"line": told, "stored": canonical_json(shown.form).decode()}
     return render(request, "audit/event.html", context | seal_context(request))
 
 
@@ -186,8 +195,9 @@ def seal_context(request: MemberRequest) -> dict[str, Any]:
     return {"seal": state, "public_key": public_key_text(configured_key().public_key())}
 
 
-def lines(events: Sequence[Viewed]) -> list[Line]:
-    return [line(event) for event in events]
+def lines(organization_id: UUID, events: Sequence[Viewed]) -> list[Line]:
+    """Return events as pages draw them, each with its subject called by a name."""
+    return [line(event) for event in with_names(organization_id, events)]
 
 
 def line(event: Viewed) -> Line:

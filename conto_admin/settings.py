@@ -288,6 +288,17 @@ SPECTACULAR_SETTINGS = {
 # What was asked for belongs to an app above policies, which therefore cannot import it (policies/services/findings.py).
 LINT_LOOKS_BACK = "approvals.selectors.unmet.unmet_rules"
 
+# Audit log ------------------------------------------------------------------------------------------------------------
+
+# By kind of subject: what it is called is up to apps above audit, which cannot import them (audit/selectors/naming.py).
+SUBJECT_NAMES = {
+    "agent": "policies.selectors.names.agent_names",
+    "authorization": "approvals.selectors.names.authorization_names",
+    "counterparty": "spend.selectors.counterparties.names_by_public_id",
+    "person": "policies.selectors.names.person_names",
+    "policy": "policies.selectors.policy_names",
+}
+
 # Worker ---------------------------------------------------------------------------------------------------------------
 
 CELERY_BROKER_URL = env.broker_url()

@@ -2,6 +2,7 @@
 
 import re
 import secrets
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import lru_cache
@@ -18,6 +19,10 @@ ID_LIKE: Final = re.compile(rf"[a-z]{{3}}_[0-9a-z]{{{SUFFIX_LENGTH}}}", re.ASCII
 IDS_KEPT: Final = 10_000
 """Public forms kept per process: those of agents, policies and counterparties are asked for again and again."""
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+ID_TAIL: Final = 6
+"""Letters of a public id that tell it from its neighbours, for the eye."""
 
 
 class Prefix(StrEnum):
@@ -73,3 +78,20 @@ def from_public(prefix: Prefix, text: str) -> UUID:
             raise NotFound()
         number = number << 5 | value
     return UUID(int=number)
+
+
+def ids_in(prefix: Prefix, texts: Iterable[str]) -> list[UUID]:
+    """Return the UUIDs of those texts that are TypeIDs of this prefix."""
+    found = []
+    for text in texts:
+        try:
+            found.append(from_public(prefix, text))
+        except NotFound:
+            continue
+    return found
+
+
+def shortened(public_id: str) -> str:
+    """Return `atz_…8f2k9q` for a public id; what has no prefix, such as a currency, stays as it is."""
+    prefix, _, rest = public_id.rpartition("_")
+    return f"{prefix}_…{rest[-ID_TAIL:]}" if prefix and len(rest) > ID_TAIL else public_id

@@ -2,6 +2,7 @@
 
 from audit.selectors.events import Filters, Page, Viewed, actors, event_of, events_of, newest, stream
 from audit.selectors.export import export_lines
+from audit.selectors.naming import with_names
 from audit.selectors.state import SealState, seal_state
 from audit.selectors.table import COLUMNS as TABLE_COLUMNS
 from audit.selectors.table import table_rows
@@ -24,4 +25,5 @@ __all__ = [
     "stream",
     "table_rows",
     "verify",
+    "with_names",
 ]

@@ -10,17 +10,16 @@ from uuid import UUID
 
 from django.db.models import Q, QuerySet
 
-from audit.catalogue import sentence
+from audit.catalogue import payment_name, sentence
 from audit.models import Event
 from audit.seal import event_form
 from core.actor import ActorKind
 from core.errors import NotFound
-from core.ids import Prefix, to_public
+from core.ids import Prefix, shortened, to_public
 from core.paging import DEFAULT_PAGE, decode_cursor, encode_cursor
 
 NAMED_BY: Final = ("name", "display_name", "email", "external_ref")
 """The fields of `after` or `before` by which a subject is called in a sentence."""
-ID_TAIL: Final = 6
 LONGEST_NAME: Final = 80
 NEWER: Final = "newer."
 """Begins a cursor that reads towards the present."""
@@ -55,6 +54,7 @@ class Viewed:
     subject_kind: str
     subject_id: str
     subject_name: str
+    """What the event itself calls its subject; empty where it does not say."""
     before: object
     after: object
     request_id: str
@@ -66,7 +66,7 @@ class Viewed:
     @property
     def sentence(self) -> str:
         """What happened, in one sentence."""
-        return sentence(self.action, actor=self.actor_name, subject=self.subject_name)
+        return sentence(self.action, actor=self.actor_name, subject=self.subject_name or shortened(self.subject_id))
 
     @property
     def changes(self) -> tuple[dict[str, object], dict[str, object]]:
@@ -188,13 +188,17 @@ def _subject_name(event: Event) -> str:
                 return payment
             for field in NAMED_BY:
                 if isinstance(name := state.get(field), str) and name:
-                    return name[:LONGEST_NAME]
-    prefix, _, rest = event.subject_id.rpartition("_")
-    return f"{prefix}_…{rest[-ID_TAIL:]}" if len(rest) > ID_TAIL else event.subject_id
+                    return clipped(name)
+    return ""
+
+
+def clipped(name: str) -> str:
+    """Return a name as a sentence holds it: however long it is, the sentence can still be read."""
+    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
 
 
 def _payment(state: dict[str, object]) -> str:
     amount, currency, payee = (state.get(name) for name in ("amount", "currency", "payee"))
     if not (isinstance(amount, str) and isinstance(currency, str)):
         return ""
-    return f"of {amount} {currency}{f' to {payee}' if isinstance(payee, str) and payee else ''}"[:LONGEST_NAME]
+    return clipped(payment_name(amount, currency, payee if isinstance(payee, str) else ""))

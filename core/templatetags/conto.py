@@ -25,6 +25,7 @@ from django.utils.html import format_html, json_script
 from django.utils.safestring import SafeString, mark_safe
 
 from core.clock import now as clock_now
+from core.ids import shortened
 from core.money import Money, amount_text
 from core.templatetags.moments import relative_text, span_text
 from core.templatetags.shapes import (
@@ -40,7 +41,6 @@ register = template.Library()
 
 THEME_COOKIE: Final = "theme"
 THEMES: Final = ("auto", "light", "dark")
-ID_TAIL: Final = 6
 MINUS: Final = "\u2212"
 
 
@@ -142,10 +142,7 @@ def status(value: str, kind: str = "") -> Status:
 @register.filter
 def short_id(public_id: str | None) -> str:
     """`atz_…8f2k9q`: the prefix and the random end of a public id (it begins with the time, alike among neighbours)."""
-    if not public_id:
-        return ""
-    prefix, _, rest = public_id.rpartition("_")
-    return f"{prefix}_…{rest[-ID_TAIL:]}" if len(rest) > ID_TAIL else public_id
+    return shortened(public_id or "")
 
 
 @register.inclusion_tag("components/id.html")

@@ -18,7 +18,7 @@ from approvals.selectors.activity import (
     open_by_age,
 )
 from approvals.selectors.lists import Chosen, authorizations_page
-from audit.selectors import Viewed, stream
+from audit.selectors import Viewed, stream, with_names
 from core.db import rows
 from core.ids import Prefix, to_public
 from spend.selectors.analytics import LastRecord, OpenHolds, flag_counts, last_record, open_holds
@@ -101,5 +101,5 @@ def runtime_of(organization_id: UUID, agent_id: UUID, *, now: datetime) -> Runti
         holds=open_holds(organization_id, agent_id),
         held=held_authorizations(organization_id, agent_id),
         flags=flag_counts(organization_id, since=now - FLAGS_SHOWN_FOR, agent_id=agent_id),
-        events=stream(organization_id, row.public_id, subjects, limit=EVENTS_SHOWN),
+        events=with_names(organization_id, stream(organization_id, row.public_id, subjects, limit=EVENTS_SHOWN)),
     )

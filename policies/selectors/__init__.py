@@ -13,7 +13,7 @@ from django.db.models import Q, QuerySet
 from agents.models import Agent
 from core.db import prepared_rows
 from core.errors import Invalid, NotFound, Unavailable
-from core.ids import Prefix, from_public, to_public
+from core.ids import Prefix, from_public, ids_in, to_public
 from core.paging import DEFAULT_PAGE
 from people.models import Member
 from people.roles import Right, Role, roles_with
@@ -98,9 +98,8 @@ def current_policies(organization_id: UUID) -> tuple[PolicyInForce, ...]:
 
 def policy_names(organization_id: UUID, policy_ids: Iterable[str]) -> dict[str, str]:
     """Return the names of policies by public id; foreign ones and what is no id are missing."""
-    wanted, own = set(policy_ids), Policy.objects.filter(organization_id=organization_id)
-    named = ((to_public(Prefix.POLICY, key), name) for key, name in own.values_list("pk", "name"))
-    return {public_id: name for public_id, name in named if public_id in wanted}
+    found = Policy.objects.filter(organization_id=organization_id, pk__in=ids_in(Prefix.POLICY, policy_ids))
+    return {to_public(Prefix.POLICY, key): name for key, name in found.values_list("pk", "name")}
 
 
 def policies_naming(organization_id: UUID, names: Sequence[str]) -> tuple[PolicyInForce, ...]:

@@ -12,7 +12,7 @@ from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
 from agents.selectors import agent_names
 from core.db import rows
 from core.errors import Invalid, NotFound
-from core.ids import Prefix, from_public, to_public
+from core.ids import Prefix, from_public, ids_in, to_public
 from spend.models import STANDINGS, Counterparty, Identifier, Peg
 from spend.selectors.families import family_of
 
@@ -175,6 +175,12 @@ def counterparty_names(organization_id: UUID, counterparty_ids: Iterable[UUID]) 
     """Return the names of counterparties by id; foreign ids are missing."""
     found = Counterparty.objects.filter(organization_id=organization_id, pk__in=list(counterparty_ids))
     return dict(found.values_list("pk", "name"))
+
+
+def names_by_public_id(organization_id: UUID, public_ids: Iterable[str]) -> dict[str, str]:
+    """Return the names of counterparties, merged ones too; foreign ones and what is no id are missing."""
+    found = counterparty_names(organization_id, ids_in(Prefix.COUNTERPARTY, public_ids))
+    return {to_public(Prefix.COUNTERPARTY, one): name for one, name in found.items()}
 
 
 def recently_paid(

@@ -131,6 +131,7 @@ def test_a_status_the_catalogue_lacks_is_shown_in_words() -> None:
 def test_a_short_id_keeps_the_prefix_and_the_random_end() -> None:
     assert render("{{ value|short_id }}", value=AUTHORIZATION) == "atz_…2c6d0f"
     assert render("{{ value|short_id }}", value="atz_short") == "atz_short"
+    assert render("{{ value|short_id }}", value="settings") == "settings"
     assert render("{{ value|short_id }}", value=None) == ""
 
 
