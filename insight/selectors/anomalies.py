@@ -54,15 +54,35 @@ class BooksState:
     last: BooksCheck | None
     found_so_far: int
     unknown_so_far: int
-    is_old: bool
-    """Nobody has come to the end of a check for longer than a night."""
+    old_since: datetime | None
+    """Since then nobody has come to the end of a check, which is longer than a night; None while that is well."""
+
+    @property
+    def is_old(self) -> bool:
+        """Say whether nobody has come to the end of a check for longer than a night."""
+        return self.old_since is not None
+
+    @property
+    def faults(self) -> int:
+        """How many faults are known: the check under way may have met those of the last one again, and more."""
+        return max(self.last.faults if self.last else 0, self.found_so_far)
+
+    @property
+    def unknown(self) -> int:
+        """How many parts could not be checked, likewise."""
+        return max(self.last.unknown if self.last else 0, self.unknown_so_far)
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Say whether nobody should rely on the books as they are: faults are known, or might not be seen."""
+        return self.status not in {"ok", ""}
 
     @property
     def status(self) -> str:
         """Return how the books stand; empty where nobody has checked them yet."""
-        if self.found_so_far or (self.last and self.last.faults):
+        if self.faults:
             return "violated"
-        if self.is_old or self.unknown_so_far or (self.last and self.last.unknown):
+        if self.is_old or self.unknown:
             return "degraded"
         return "ok" if self.last else ""
 
@@ -109,6 +129,6 @@ def books_state(*, now: datetime) -> BooksState:
     """Return what is known of the books."""
     last = BooksCheck.objects.filter(checked_at__isnull=False).order_by("-checked_at", "-pk").first()
     under_way = list(BooksCheck.objects.filter(checked_at=None))
-    since = [last.checked_at] if last else [one.begun_at for one in under_way]
-    is_old = any(moment is not None and moment < now - BOOKS_OLD_AFTER for moment in since)
-    return BooksState(last, sum(one.faults for one in under_way), sum(one.unknown for one in under_way), is_old)
+    ends = [last.checked_at] if last else [one.begun_at for one in under_way]
+    old_since = min((one for one in ends if one is not None and one < now - BOOKS_OLD_AFTER), default=None)
+    return BooksState(last, sum(one.faults for one in under_way), sum(one.unknown for one in under_way), old_since)

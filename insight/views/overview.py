@@ -13,7 +13,7 @@ from django.views.decorators.http import require_safe
 from approvals.selectors.lists import Chosen, authorizations_page
 from core.clock import now as clock_now
 from core.templatetags.statuses import status_of
-from insight.selectors.anomalies import Anomalies, anomalies_of, health_of
+from insight.selectors.anomalies import Anomalies, BooksState, anomalies_of, health_of
 from insight.selectors.fleet import Fleet
 from insight.selectors.overview import Beginning, Needs, UsedLimit, beginning_of, most_used_limits, needs_of
 from insight.selectors.periods import last_days
@@ -27,6 +27,8 @@ CHART_DAYS: Final = 30
 WEEK_DAYS: Final = 7
 UNAUTHORIZED: Final = "unauthorized"
 DECISIONS_SHOWN: Final = 8
+HEALTH: Final = "#health"
+"""The card on the same page that says who looked, when, and what was found."""
 LONG_IN_DOUBT: Final = timedelta(days=1)
 
 
@@ -66,9 +68,10 @@ def overview(request: MemberRequest) -> HttpResponse:
     shown = last_spending(organization, period)
     by_day, needed = shown.by_day(), needs_of(organization.pk, now=now)
     recent = authorizations_page(Chosen(organization_id=organization.pk), now=now, limit=DECISIONS_SHOWN).rows
+    odd, health = anomalies_of(organization.pk, now=now), health_of(organization.pk, overdue=needed.overdue, now=now)
     context = {
-        "matters": matters_of(needed, anomalies_of(organization.pk, now=now), request.member, now=now),
-        "health": health_of(organization.pk, overdue=needed.overdue, now=now),
+        "matters": matters_of(needed, odd, health.books, request.member, now=now),
+        "health": health,
         "fleet": needed.fleet,
         "expiring_first": authorization_rows(needed.expiring_first),
         "shown": shown,
@@ -81,13 +84,24 @@ def overview(request: MemberRequest) -> HttpResponse:
     return render(request, "insight/overview.html", context)
 
 
-def matters_of(needed: Needs, odd: Anomalies, member: Member, *, now: datetime) -> list[Matter]:
-    """Return what needs somebody, the most urgent first; a reviewer is led to what waits for them."""
+def matters_of(needed: Needs, odd: Anomalies, books: BooksState, member: Member, *, now: datetime) -> list[Matter]:
+    """Return what needs somebody, the most urgent first; a reviewer is led to what waits for them.
+
+    Where the books are wrong no limit can be trusted, so that stands before everything else.
+    """
     flags = {flag: number for flag, number in needed.flags.items() if flag != UNAUTHORIZED}
     flagged = ", ".join(f"{number} {status_of(flag, 'flag').word.lower()}" for flag, number in flags.items())
     is_reviewer, doubt = member.may(Right.REVIEW), needed.in_doubt
     is_long = doubt.oldest is not None and doubt.oldest < now - LONG_IN_DOUBT
     matters = [
+        Matter(
+            "scale",
+            "negative",
+            books.faults,
+            _many(books.faults, "fault") + " in the books",
+            "What is counted does not fit what happened: manage.py check_books names each difference.",
+            HEALTH,
+        ),
         Matter(
             "inbox",
             "caution" if is_reviewer else "info",
@@ -122,6 +136,7 @@ def matters_of(needed: Needs, odd: Anomalies, member: Member, *, now: datetime) 
             "Their time is over and the worker has not ended them: does it run?",
             authorizations_url(status="expired"),
         ),
+        *_unchecked_matters(books, now=now),
         Matter(
             "building-store",
             "info",
@@ -146,6 +161,30 @@ def _denial_matters(odd: Anomalies) -> list[Matter]:
             f"{reverse('approvals:authorizations')}?agent={one.agent_id}&outcome=deny",
         )
         for one in odd.denied
+    ]
+
+
+def _unchecked_matters(books: BooksState, *, now: datetime) -> list[Matter]:
+    days = round((now - books.old_since) / timedelta(days=1)) if books.old_since else 0
+    return [
+        Matter(
+            "scale",
+            "caution",
+            books.unknown,
+            _many(books.unknown, "part") + " of the books could not be checked",
+            "A fault in them would not be seen; the worker's log names each one.",
+            HEALTH,
+        ),
+        Matter(
+            "scale",
+            "caution",
+            days,
+            _many(days, "day") + " since the books were checked"
+            if books.last
+            else _many(days, "day") + " without a check of the books",
+            "The worker does it every night, and has not come to an end: does it run?",
+            HEALTH,
+        ),
     ]
 
 

@@ -169,7 +169,7 @@ def test_the_pages_show_what_a_check_under_way_has_found(client: Client, world: 
         assert check_books(clock=still(), turn=NO_TIME)
     assert books_state(now=NOW).status == "violated"
     for page in ("/", "/budgets/"):
-        assert "the check under way has found 1 fault" in client.get(page).content.decode()
+        assert "The check under way has found 1 fault" in client.get(page).content.decode()
 
 
 def test_what_a_check_under_way_could_not_read_is_a_warning() -> None:
@@ -183,7 +183,7 @@ def test_a_check_that_is_older_than_a_night_and_a_day_is_a_warning(
 ) -> None:
     time_machine.move_to(NOW, tick=False)
     client.force_login(world.cast.vera.person)
-    told = "no check has come to its end for more than a night and a day"
+    told = "No check has come to its end for more than a night and a day"
     note_books_check(by="olu", questions=9, faults=0, now=NOW - BOOKS_OLD_AFTER)
     assert books_state(now=NOW).status == "ok"
     assert told not in client.get("/budgets/").content.decode()
@@ -217,3 +217,19 @@ def test_the_clock_checks_the_books_at_night() -> None:
     schedule = app.conf.beat_schedule["check-books"]["schedule"]
     assert schedule.hour == {2, 3, 4, 5}
     assert len(schedule.minute) == 60
+
+
+def test_budgets_say_first_that_the_books_are_not_right(client: Client, world: World, time_machine: Any) -> None:
+    time_machine.move_to(NOW, tick=False)
+    client.force_login(world.cast.vera.person)
+
+    def alert(path: str) -> str:
+        return client.get(path).content.decode().partition('id="books-alert"')[2].partition("</div>\n</div>")[0]
+
+    note_books_check(by="olu", questions=9, faults=0, now=NOW)
+    assert alert("/budgets/") == ""
+    note_books_check(by="olu", questions=9, faults=3, now=NOW)
+    assert "The books are not right" in alert("/budgets/")
+    assert "3 faults found" in alert("/budgets/?show=short"), "on every tab"
+    BooksCheck.objects.update(faults=0, unknown=2)
+    assert "Nobody knows whether the books are right" in alert("/budgets/")

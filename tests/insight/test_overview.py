@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils.html import strip_tags
 
 from agents.services import create_agent, freeze_agent, issue_key
 from approvals.services.booking import Report
@@ -260,3 +261,47 @@ def test_the_health_says_who_checked_the_books_when_and_what_was_found(
     assert BooksCheck.objects.count() == 2
     note_books_check(by="olu", questions=9, faults=0, now=NOW)
     assert "every sum is right" in health()
+
+
+def needs(world: World) -> str:
+    """What stands under "Needs you now", as it is read."""
+    shown = page(world.cast.vera).content.decode().split('id="needs"')[1].split("</section>")[0]
+    return " ".join(strip_tags(shown).split())
+
+
+def test_faults_of_the_books_need_somebody_before_everything_else() -> None:
+    world = make_world(DAILY, PEOPLE)
+    ask(world, "60")
+    note_books_check(by="olu", questions=9, faults=0, now=NOW)
+    assert "books" not in needs(world)
+    note_books_check(by="olu", questions=9, faults=1_204, now=NOW)
+    shown = needs(world)
+    assert "1,204 faults in the books" in shown
+    assert "manage.py check_books names each difference" in shown
+    assert shown.index("in the books") < shown.index("waiting for")
+
+
+def test_what_a_check_under_way_has_found_needs_somebody_at_once() -> None:
+    world = make_world(DAILY)
+    ask(world, "10")
+    note_books_check(by="olu", questions=9, faults=0, now=NOW)
+    BooksCheck.objects.create(begun_at=NOW, by=checks.WORKER, questions=9, faults=1, unknown=2)
+    shown = needs(world)
+    assert "1 fault in the books" in shown
+    assert "2 parts of the books could not be checked" in shown
+
+
+@pytest.mark.parametrize(
+    ("is_first", "said"),
+    [(False, "2 days since the books were checked"), (True, "2 days without a check of the books")],
+)
+def test_books_that_nobody_checks_need_somebody(is_first: bool, said: str) -> None:
+    world = make_world(DAILY)
+    ask(world, "10")
+    if is_first:
+        BooksCheck.objects.create(begun_at=NOW - timedelta(hours=50), by=checks.WORKER, questions=9, faults=0)
+    else:
+        note_books_check(by="olu", questions=9, faults=0, now=NOW - timedelta(hours=50))
+    assert said in needs(world)
+    note_books_check(by="olu", questions=9, faults=0, now=NOW)
+    assert "books" not in needs(world)
