@@ -158,7 +158,7 @@ def a_file(organization_id: UUID, actor: Actor, now: datetime) -> str:
     with transaction.atomic():
         found = compare(organization_id, file, retires_others=True, now=now)
         given: dict[str, Any] = {"retires_others": True, "note": "Budgets of the quarter", "actor": actor, "now": now}
-        return propose_file(organization_id, file, found, **given).public_id
+        return propose_file(organization_id, found, **given).public_id
 
 
 def budget(cast: Cast) -> str:

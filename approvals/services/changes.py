@@ -17,7 +17,7 @@ from people.models import REASON_LENGTH, ChangeEnd, ChangeKind, Member, PendingC
 from people.services import RIGHTS, close, may_still
 from people.services.organizations import apply_settings
 from policies.services import apply_to_policy, policy_to_change
-from policies.services.code import OUTDATED, bring_file, compare_again, does_as_proposed
+from policies.services.code import OUTDATED, Compared, bring_file, compare_again, compare_ahead, does_as_proposed
 from spend.services.changes import apply_to_counterparty
 from spend.services.pegs import apply_pegs
 
@@ -27,7 +27,6 @@ BATCH_SIZE: Final = 200
 logger = logging.getLogger(__name__)
 
 
-@use_case
 def approve_change(
     *, organization_id: UUID, change_id: UUID, digest: str, person_id: UUID, actor: Actor, now: datetime
 ) -> ChangeEnd:
@@ -37,6 +36,24 @@ def approve_change(
     else has happened. Raises `NotFound`, `NotAllowed` (`right_missing`, `own_change`), `Conflict` (`change_closed`,
     `change_differs`), and what keeps the change itself from being made: then it waits on.
     """
+    # A file may be long, and payments wait behind the gate: it is compared before it.
+    waiting = PendingChange.objects.filter(organization_id=organization_id, pk=change_id, kind=ChangeKind.POLICIES)
+    content = waiting.filter(digest=digest, closed_at=None).values_list("content", flat=True).first()
+    ahead = None if content is None else compare_ahead(organization_id, content, now=now)
+    return _approve(organization_id, change_id, digest, person_id, ahead=ahead, actor=actor, now=now)
+
+
+@use_case
+def _approve(
+    organization_id: UUID,
+    change_id: UUID,
+    digest: str,
+    person_id: UUID,
+    *,
+    ahead: Compared | None,
+    actor: Actor,
+    now: datetime,
+) -> ChangeEnd:
     hold_gate_exclusively(organization_id)
     change = _locked(organization_id, change_id)
     if change.digest != digest:
@@ -49,7 +66,8 @@ def approve_change(
         reason = "Who proposed it may no longer make such a change."
         close(change, ChangeEnd.VOIDED, reason=reason, actor=actor, now=now)
         return ChangeEnd.VOIDED
-    file = compare_again(organization_id, change.content, now=now) if change.kind == ChangeKind.POLICIES else None
+    is_file = change.kind == ChangeKind.POLICIES
+    file = compare_again(organization_id, change.content, ahead=ahead, now=now) if is_file else None
     if file is not None and not does_as_proposed(file, change.content):
         close(change, ChangeEnd.VOIDED, reason=OUTDATED, actor=actor, now=now)
         return ChangeEnd.VOIDED

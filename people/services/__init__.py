@@ -13,6 +13,7 @@ from people.services.four_eyes import (
     person_behind,
     propose,
     void_change_of,
+    void_changes_of,
 )
 from people.services.invitations import (
     IssuedInvitation,
@@ -76,5 +77,6 @@ __all__ = [
     "rewrap_factors",
     "thaw_organization",
     "void_change_of",
+    "void_changes_of",
     "withdraw_invitation",
 ]

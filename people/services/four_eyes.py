@@ -105,18 +105,23 @@ def propose(organization_id: UUID, proposal: Proposal, *, actor: Actor, now: dat
     return Awaiting(change.pk)
 
 
-def void_change_of(
-    organization_id: UUID, subject_id: str, *, and_naming: bool = False, actor: Actor, now: datetime
-) -> None:
-    """Void what waits for this subject: it was changed meanwhile, and nobody agreed to both; a step.
+def void_change_of(organization_id: UUID, subject_id: str, *, actor: Actor, now: datetime) -> None:
+    """Void what waits for this subject: it was changed meanwhile, and nobody agreed to both; a step."""
+    void_changes_of(organization_id, (subject_id,), actor=actor, now=now)
 
-    `and_naming` voids what waits for several subjects as well and names this one; only who holds the gate asks for it,
-    for whoever agrees to such a change locks that first and what it names afterwards.
+
+def void_changes_of(
+    organization_id: UUID, subject_ids: Sequence[str], *, and_naming: bool = False, actor: Actor, now: datetime
+) -> None:
+    """Void what waits for any of these subjects, as `void_change_of` does; a step.
+
+    `and_naming` voids what waits for several subjects as well and names one of these; only who holds the gate asks for
+    it, for whoever agrees to such a change locks that first and what it names afterwards.
     """
     must_be_in_transaction()
-    about = Q(subject_id=subject_id)
+    about = Q(subject_id__in=subject_ids)
     if and_naming:
-        about |= Q(content__subjects__contains=[subject_id])
+        about |= Q(content__subjects__has_any_keys=list(subject_ids))
     for present in _waiting(organization_id).filter(about).order_by("id"):
         close(present, ChangeEnd.VOIDED, reason="The subject was changed meanwhile.", actor=actor, now=now)
 

@@ -1,7 +1,9 @@
 """Questions about the published versions of one policy."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
+from uuid import UUID
 
 from core.errors import NotFound
 from core.paging import DEFAULT_PAGE
@@ -45,6 +47,12 @@ def version_of(policy: Policy, number: int) -> PolicyVersion:
     if found is None:
         raise NotFound()
     return found
+
+
+def latest_versions(policies: Iterable[Policy]) -> dict[UUID, PolicyVersion]:
+    """Return the version of each of these policies that was published last, in force or not; one read."""
+    found = PolicyVersion.objects.filter(policy__in=policies).order_by("policy_id", "-number").distinct("policy_id")
+    return {one.policy_id: one for one in found}
 
 
 def latest_version(policy: Policy) -> PolicyVersion | None:

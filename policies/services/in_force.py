@@ -21,7 +21,7 @@ from policies.selectors import reviewers, rules_of
 from policies.selectors.versions import latest_version
 from policies.services.calendars import with_holidays
 from policies.services.findings import ALL_TOLD, Acknowledged, findings_of, refuse_faulty
-from policies.services.steps import checked_text, draft_facts, end_draft, tell
+from policies.services.steps import Told, checked_text, draft_facts, end_draft, tell, tell_all
 
 SHADOWS_ITSELF: Final = "This is what is enforced already; a shadow of it would show nothing."
 
@@ -53,19 +53,23 @@ def put_in_force(
     if present is not None and present.digest == document_digest(resolved):
         return Published(present.pk, present.number, is_changed=False)
     refuse_unusable(policy, resolved, mode, acknowledged)
-    before = in_force_facts(policy)
-    version = _shadow_to_promote(policy, resolved, mode) or _new_version(
-        policy, resolved, note=note, actor=actor, now=now
-    )
-    _take_slot(policy, version, mode)
-    facts = {**in_force_facts(policy), "version": version.number, "mode": mode, "digest": version.digest, "note": note}
-    tell(policy, Action.POLICY_PUBLISHED, before=before, after=facts, actor=actor, now=now)
+    version = shadow_to_promote(policy, resolved, mode)
+    if version is None:
+        version = next_version(policy, latest_version(policy), resolved, note=note, actor=actor, now=now)
+        version.save(force_insert=True)
+    told = placed(policy, version, mode, note=note)
+    policy.save(update_fields=["enforced", "shadow"])
+    tell_all([(policy, told)], actor=actor, now=now)
     return Published(version.pk, version.number, is_changed=True)
 
 
 def resolved_document(policy: Policy, document: Document, *, now: datetime) -> Document:
     """Return the document as it would be published now."""
-    latest = latest_version(policy)
+    return resolved_beside(policy, latest_version(policy), document, now=now)
+
+
+def resolved_beside(policy: Policy, latest: PolicyVersion | None, document: Document, *, now: datetime) -> Document:
+    """Return the document as it would be published now behind the latest version."""
     stored = [version.document for version in (policy.enforced, policy.shadow, latest) if version is not None]
     return with_holidays(document, known=[rule for one in stored for rule in rules_of(one)], now=now)
 
@@ -90,17 +94,22 @@ def in_force_facts(policy: Policy) -> dict[str, object]:
 
 def refuse_unusable(policy: Policy, document: Document, mode: Mode, acknowledged: Acknowledged) -> None:
     """Raise what keeps a document from coming into force in this mode; `publish` says what."""
+    refuse_unfit(policy, document, mode, reviewers(policy.organization_id))
+    # Whoever tells the warnings afterwards is stopped by errors alone, and those stand in the document.
+    found = lint(document) if acknowledged.everything else findings_of(policy, document)
+    refuse_faulty([*found, *acknowledged.in_history], acknowledged)
+
+
+def refuse_unfit(policy: Policy, document: Document, mode: Mode, people: Iterable[Member]) -> None:
+    """Raise where a document cannot be a version of the policy in this mode, whatever lint says of its rules."""
     if not document.rules:
         raise Invalid(
             "rules_missing", "A policy has at least one rule. To take it out of force, retire it.", field="rules"
         )
     if mode is Mode.SHADOW and policy.enforced is not None and policy.enforced.digest == document_digest(document):
         raise Conflict("version_is_enforced", SHADOWS_ITSELF)
-    for path, detail in strangers_in(document, reviewers(policy.organization_id)):
+    for path, detail in strangers_in(document, people):
         raise Invalid("reviewer_unknown", detail, field=path)
-    # Whoever tells the warnings afterwards is stopped by errors alone, and those stand in the document.
-    found = lint(document) if acknowledged.everything else findings_of(policy, document)
-    refuse_faulty([*found, *acknowledged.in_history], acknowledged)
 
 
 def strangers_in(document: Document, people: Iterable[Member]) -> Iterator[tuple[str, str]]:
@@ -111,16 +120,19 @@ def strangers_in(document: Document, people: Iterable[Member]) -> Iterator[tuple
             yield f"rules[{index}].review.people", f"{strangers[0]} is no present member who may review."
 
 
-def _shadow_to_promote(policy: Policy, document: Document, mode: Mode) -> PolicyVersion | None:
+def shadow_to_promote(policy: Policy, document: Document, mode: Mode) -> PolicyVersion | None:
+    """Return the shadow version where it is what is to be enforced: it keeps its number."""
     shadow = policy.shadow
     return (
         shadow if mode is Mode.ENFORCED and shadow is not None and shadow.digest == document_digest(document) else None
     )
 
 
-def _new_version(policy: Policy, document: Document, *, note: str, actor: Actor, now: datetime) -> PolicyVersion:
-    latest = latest_version(policy)
-    return PolicyVersion.objects.create(
+def next_version(
+    policy: Policy, latest: PolicyVersion | None, document: Document, *, note: str, actor: Actor, now: datetime
+) -> PolicyVersion:
+    """Return the version behind the latest one, which is to be stored."""
+    return PolicyVersion(
         id=new_id(now),
         organization_id=policy.organization_id,
         policy=policy,
@@ -134,13 +146,16 @@ def _new_version(policy: Policy, document: Document, *, note: str, actor: Actor,
     )
 
 
-def _take_slot(policy: Policy, version: PolicyVersion, mode: Mode) -> None:
+def placed(policy: Policy, version: PolicyVersion, mode: Mode, *, note: str) -> Told:
+    """Put a version in the place of its mode in a policy that is to be stored."""
+    before = in_force_facts(policy)
     if mode is Mode.SHADOW:
         policy.shadow = version
     else:
         policy.enforced = version
         policy.shadow = None if policy.shadow_id == version.pk else policy.shadow
-    policy.save(update_fields=["enforced", "shadow"])
+    facts = {**in_force_facts(policy), "version": version.number, "mode": mode, "digest": version.digest, "note": note}
+    return Told(Action.POLICY_PUBLISHED, before, facts)
 
 
 def clear_draft(policy: Policy, *, is_told: bool, actor: Actor, now: datetime) -> None:
@@ -156,12 +171,17 @@ def clear_draft(policy: Policy, *, is_told: bool, actor: Actor, now: datetime) -
 def take_out_of_force(policy: Policy, *, actor: Actor, now: datetime) -> None:
     """Retire a locked policy; a step."""
     must_be_in_transaction()
+    told = retired(policy, now)
+    policy.save(update_fields=["retired_at", "enforced", "shadow", "draft", "draft_changed_at", "draft_notes"])
+    tell_all([(policy, told)], actor=actor, now=now)
+
+
+def retired(policy: Policy, now: datetime) -> Told:
+    """Take all out of a policy that is to be stored, its draft too."""
     before = {"retired": False, **in_force_facts(policy)}
     policy.retired_at, policy.enforced, policy.shadow = now, None, None
     policy.draft, policy.draft_changed_at, policy.draft_notes = None, None, []
-    policy.save(update_fields=["retired_at", "enforced", "shadow", "draft", "draft_changed_at", "draft_notes"])
-    after = {"retired": True, **in_force_facts(policy)}
-    tell(policy, Action.POLICY_RETIRED, before=before, after=after, actor=actor, now=now)
+    return Told(Action.POLICY_RETIRED, before, {"retired": True, **in_force_facts(policy)})
 
 
 def bring_back(policy: Policy, *, actor: Actor, now: datetime) -> bool:
@@ -169,7 +189,20 @@ def bring_back(policy: Policy, *, actor: Actor, now: datetime) -> bool:
     must_be_in_transaction()
     if policy.retired_at is None:
         return False
-    policy.retired_at = None
+    told = returned(policy)
     policy.save(update_fields=["retired_at"])
-    tell(policy, Action.POLICY_CHANGED, before={"retired": True}, after={"retired": False}, actor=actor, now=now)
+    tell_all([(policy, told)], actor=actor, now=now)
     return True
+
+
+def returned(policy: Policy) -> Told:
+    """Let a policy that is to be stored be no longer retired."""
+    policy.retired_at = None
+    return Told(Action.POLICY_CHANGED, {"retired": True}, {"retired": False})
+
+
+def without_shadow(policy: Policy) -> Told:
+    """Take the shadow version out of a policy that is to be stored."""
+    before = in_force_facts(policy)
+    policy.shadow = None
+    return Told(Action.POLICY_CHANGED, before, in_force_facts(policy))

@@ -3,7 +3,6 @@
 from datetime import datetime
 from uuid import UUID
 
-from audit.catalogue import Action
 from core.actor import Actor
 from core.db import hold_gate_exclusively, must_be_in_transaction, use_case
 from core.errors import Conflict
@@ -14,9 +13,9 @@ from policies.models import Policy
 from policies.selectors import policy_by_reference
 from policies.services.drafts import store_draft
 from policies.services.findings import ALL_TOLD, Acknowledged, with_history
-from policies.services.in_force import in_force_facts, put_in_force, take_out_of_force
+from policies.services.in_force import put_in_force, take_out_of_force, without_shadow
 from policies.services.proposing import Wanted, second_person_for
-from policies.services.steps import checked_reference, describe, locked_policy, new_policy, tell
+from policies.services.steps import checked_reference, describe, locked_policy, new_policy, tell_all
 from policies.services.targets import AssignTo, as_targets, change_targets, checked_targets
 
 
@@ -116,10 +115,9 @@ def leave_shadow(policy: Policy, *, actor: Actor, now: datetime) -> bool:
     must_be_in_transaction()
     if policy.shadow is None:
         return False
-    before = in_force_facts(policy)
-    policy.shadow = None
+    told = without_shadow(policy)
     policy.save(update_fields=["shadow"])
-    tell(policy, Action.POLICY_CHANGED, before=before, after=in_force_facts(policy), actor=actor, now=now)
+    tell_all([(policy, told)], actor=actor, now=now)
     return True
 
 

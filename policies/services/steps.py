@@ -1,23 +1,33 @@
 """Steps that the use cases of policies share: lock, refuse, tell."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, cast
 from uuid import UUID
 
 from audit.catalogue import Action
-from audit.services import append
+from audit.services import NewEvent, append_all
 from core.actor import Actor
 from core.canonical import digest
 from core.db import must_be_in_transaction
 from core.errors import Conflict, Invalid, NotFound
 from core.ids import Prefix, new_id, to_public
-from people.services import void_change_of
+from people.services import void_changes_of
 from policies.models import NAME_LENGTH, NOTE_LENGTH, REFERENCE_LENGTH, Policy
 
 MOST_POLICIES: Final = 5_000
 """Policies of one organization, retired ones included: one per agent of a large fleet, and room."""
 TOO_MANY: Final = f"An organization has at most {MOST_POLICIES} policies."
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A change of a policy as the history tells it."""
+
+    action: Action
+    before: object = None
+    after: object = None
 
 
 def locked_policy(organization_id: UUID, policy_id: UUID) -> Policy:
@@ -39,7 +49,17 @@ def new_policy(
     must_be_in_transaction()
     if Policy.objects.filter(organization_id=organization_id).count() >= MOST_POLICIES:
         raise Conflict("too_many_policies", TOO_MANY)
-    policy = Policy.objects.create(
+    policy, told = begun(organization_id, name=name, description=description, external_ref=external_ref, now=now)
+    policy.save(force_insert=True)
+    tell_all([(policy, told)], actor=actor, now=now)
+    return policy
+
+
+def begun(
+    organization_id: UUID, *, name: str, description: str, external_ref: str | None, now: datetime
+) -> tuple[Policy, Told]:
+    """Return a policy without versions and assignments that is to be stored."""
+    policy = Policy(
         id=new_id(now),
         organization_id=organization_id,
         name=checked_text(name, field="name", length=NAME_LENGTH),
@@ -47,22 +67,27 @@ def new_policy(
         external_ref=external_ref,
         created_at=now,
     )
-    tell(policy, Action.POLICY_CREATED, after=policy_facts(policy), actor=actor, now=now)
-    return policy
+    return policy, Told(Action.POLICY_CREATED, after=policy_facts(policy))
 
 
 def describe(policy: Policy, *, name: str, description: str, actor: Actor, now: datetime) -> bool:
     """Give a locked policy its name and description; returns whether that changed anything."""
     must_be_in_transaction()
+    told = described(policy, name=name, description=description)
+    if told is None:
+        return False
+    policy.save(update_fields=["name", "description"])
+    tell_all([(policy, told)], actor=actor, now=now)
+    return True
+
+
+def described(policy: Policy, *, name: str, description: str) -> Told | None:
+    """Give a policy that is to be stored its name and description; `None` where that changes nothing."""
     before = policy_facts(policy)
     policy.name = checked_text(name, field="name", length=NAME_LENGTH)
     policy.description = checked_text(description, field="description", length=NOTE_LENGTH, may_be_empty=True)
     after = policy_facts(policy)
-    if after == before:
-        return False
-    policy.save(update_fields=["name", "description"])
-    tell(policy, Action.POLICY_CHANGED, before=before, after=after, actor=actor, now=now)
-    return True
+    return None if after == before else Told(Action.POLICY_CHANGED, before, after)
 
 
 def policy_facts(policy: Policy) -> dict[str, object]:
@@ -87,21 +112,36 @@ def end_draft(policy: Policy) -> None:
 def tell(
     policy: Policy, action: Action, *, before: object = None, after: object = None, actor: Actor, now: datetime
 ) -> None:
-    """Append the audit event of a change of `policy`; what waits for a second person is about another policy then.
+    """Append the audit event of a change of `policy`, as `tell_all` does."""
+    tell_all([(policy, Told(action, before, after))], actor=actor, now=now)
 
-    So is a file of policies, but for a draft, which nothing of it rests on.
+
+def tell_all(changes: Sequence[tuple[Policy, Told]], *, actor: Actor, now: datetime) -> None:
+    """Append the audit event of each change of a policy; what waits for a second person is about other ones then.
+
+    So is a file of policies, but for a draft, which nothing of it rests on. Two statements, however many there are.
     """
-    name, is_in_files = to_public(Prefix.POLICY, policy.pk), action is not Action.POLICY_DRAFT_SAVED
-    void_change_of(policy.organization_id, name, and_naming=is_in_files, actor=actor, now=now)
-    append(
-        organization_id=policy.organization_id,
-        actor=actor,
-        action=action,
-        subject_kind="policy",
-        subject_id=name,
-        before=before,
-        after=after,
-        now=now,
+    must_be_in_transaction()
+    if not changes:
+        return
+    organization_id = changes[0][0].organization_id
+    are_in_files = any(told.action is not Action.POLICY_DRAFT_SAVED for _, told in changes)
+    names = dict.fromkeys(to_public(Prefix.POLICY, policy.pk) for policy, _ in changes)
+    void_changes_of(organization_id, tuple(names), and_naming=are_in_files, actor=actor, now=now)
+    append_all(
+        [
+            NewEvent(
+                organization_id=organization_id,
+                actor=actor,
+                action=told.action,
+                subject_kind="policy",
+                subject_id=to_public(Prefix.POLICY, policy.pk),
+                before=told.before,
+                after=told.after,
+                now=now,
+            )
+            for policy, told in changes
+        ]
     )
 
 

@@ -1,7 +1,9 @@
 """To whom a policy applies: the targets as values, and the step that stores them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 from typing import Final
 from uuid import UUID
 
@@ -13,10 +15,13 @@ from core.errors import Invalid
 from core.ids import Prefix, new_id, to_public
 from policies.models import Assignment, Policy
 from policies.selectors import Targets, agent_ids
-from policies.services.steps import tell
+from policies.services.steps import Told, tell_all
 
 MOST_TARGETS: Final = 1_000
 """Labels and agents that one policy names; a larger fleet shares a label."""
+
+Row = tuple[str | None, UUID | None]
+"""The label or the agent of a stored target; neither is everybody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,24 +48,55 @@ def change_targets(policy: Policy, targets: AssignTo, *, actor: Actor, now: date
     present, wanted = present_targets(policy), checked_targets(policy.organization_id, targets)
     if wanted == present:
         return False
-    _remove(policy, wanted)
-    before = frozenset(_rows(present))
+    store_targets([Retargeted(policy, present, wanted)], now=now)
+    tell_all([(policy, retargeting(present, wanted))], actor=actor, now=now)
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class Retargeted:
+    """A policy that is to be for others than it was."""
+
+    policy: Policy
+    present: AssignTo
+    wanted: AssignTo
+
+    def come(self) -> list[Row]:
+        """Return the rows that are new."""
+        present = _rows(self.present)
+        return [row for row in _rows(self.wanted) if row not in present]
+
+    def gone(self) -> list[Row]:
+        """Return the rows that go."""
+        return Retargeted(self.policy, self.wanted, self.present).come()
+
+
+def store_targets(several: Sequence[Retargeted], *, now: datetime) -> None:
+    """Store to whom policies apply that are locked or new; a step of two statements, however many there are."""
+    must_be_in_transaction()
+    if gone := {(one.policy.pk, *row) for one in several for row in one.gone()}:
+        stored = Assignment.objects.filter(policy__in={policy_id for policy_id, _, _ in gone})
+        ids = [pk for pk, *row in stored.values_list("id", "policy_id", "label", "agent_id") if tuple(row) in gone]
+        Assignment.objects.filter(pk__in=ids).delete()
     Assignment.objects.bulk_create(
         Assignment(
             id=new_id(now),
-            organization_id=policy.organization_id,
-            policy=policy,
+            organization_id=one.policy.organization_id,
+            policy=one.policy,
             label=label,
             agent_id=agent,
             created_at=now,
         )
-        for label, agent in _rows(wanted)
-        if (label, agent) not in before
+        for one in several
+        for label, agent in one.come()
     )
-    is_fewer = set(_rows(wanted)) < before
+
+
+def retargeting(present: AssignTo, wanted: AssignTo) -> Told:
+    """Return what is told of a policy that is for others now."""
+    is_fewer = set(_rows(wanted)) < set(_rows(present))
     action = Action.POLICY_UNASSIGNED if is_fewer else Action.POLICY_ASSIGNED
-    tell(policy, action, before=target_facts(present), after=target_facts(wanted), actor=actor, now=now)
-    return True
+    return Told(action, target_facts(present), target_facts(wanted))
 
 
 def present_targets(policy: Policy) -> AssignTo:
@@ -76,14 +112,19 @@ def present_targets(policy: Policy) -> AssignTo:
 
 def checked_targets(organization_id: UUID, targets: AssignTo) -> AssignTo:
     """Return the targets in their normal form; raises `Invalid` where one is not the organization's or cannot be."""
-    if len(targets.labels) + len(targets.agents) > MOST_TARGETS:
-        raise Invalid("too_many", f"A policy names at most {MOST_TARGETS} labels and agents.", field="assigned_to")
-    demand_labels(targets.labels, field="assigned_to.labels")
+    demand_bounded(targets)
     known = agent_ids(organization_id, targets.agents, ()) if targets.agents else {}
     for index, agent in enumerate(targets.agents):
         if agent not in known:
             raise Invalid("agent_unknown", "There is no such agent.", field=f"assigned_to.agents[{index}]")
     return targets.normal()
+
+
+def demand_bounded(targets: AssignTo) -> None:
+    """Raise `Invalid` where there are too many targets, or a label that no agent could have."""
+    if len(targets.labels) + len(targets.agents) > MOST_TARGETS:
+        raise Invalid("too_many", f"A policy names at most {MOST_TARGETS} labels and agents.", field="assigned_to")
+    demand_labels(targets.labels, field="assigned_to.labels")
 
 
 def target_facts(targets: AssignTo) -> dict[str, object]:
@@ -95,16 +136,8 @@ def target_facts(targets: AssignTo) -> dict[str, object]:
     }
 
 
-def _rows(targets: AssignTo) -> list[tuple[str | None, UUID | None]]:
-    everybody: list[tuple[str | None, UUID | None]] = [(None, None)] if targets.organization else []
-    return [*everybody, *((label, None) for label in targets.labels), *((None, agent) for agent in targets.agents)]
-
-
-def _remove(policy: Policy, wanted: AssignTo) -> None:
-    kept = set(_rows(wanted))
-    gone = [
-        pk
-        for pk, *row in Assignment.objects.filter(policy=policy).values_list("id", "label", "agent_id")
-        if tuple(row) not in kept
-    ]
-    Assignment.objects.filter(pk__in=gone).delete()
+def _rows(targets: AssignTo) -> dict[Row, None]:
+    """Return the rows of a policy's targets in their order, each found at once."""
+    everybody: list[Row] = [(None, None)] if targets.organization else []
+    named = ((label, None) for label in targets.labels), ((None, agent) for agent in targets.agents)
+    return dict.fromkeys(chain(everybody, *named))

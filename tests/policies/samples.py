@@ -67,7 +67,7 @@ def epoch(organization: Organization) -> int:
 def events_of(policy_id: UUID) -> list[str]:
     """The actions in the history of a policy, oldest first."""
     found = rows(
-        "select action from audit_event where subject_id = %s order by xmin::text::bigint, cmin::text::bigint",
+        "select action from audit_event where subject_id = %s order by xmin::text::bigint, cmin::text::bigint, id",
         [to_public(Prefix.POLICY, policy_id)],
     )
     return [str(action) for (action,) in found]

@@ -7,10 +7,11 @@ from uuid import UUID
 
 from core.actor import Actor
 from core.db import must_be_in_transaction
+from core.errors import ContoError
 from people.models import ChangeKind
 from people.services import Awaiting, Proposal, propose
-from policies.engine.written import PolicyFile, file_to_plain, parse_file
-from policies.services.code.planning import Compared, Step, compare
+from policies.engine.written import file_to_plain, parse_file
+from policies.services.code.planning import Compared, Step, compare, compared_still
 
 FILE: Final = "policies"
 """The subject of such a change: one file of an organization waits at a time, and another one takes its place."""
@@ -24,7 +25,6 @@ OUTDATED: Final = (
 
 def propose_file(
     organization_id: UUID,
-    file: PolicyFile,
     found: Compared,
     *,
     retires_others: bool,
@@ -40,7 +40,7 @@ def propose_file(
         subject_id=FILE,
         title=_title(found),
         content={
-            "file": file_to_plain(file),
+            "file": file_to_plain(found.file),
             "retire_others": retires_others,
             "note": note,
             "effect": found.effect,
@@ -52,10 +52,28 @@ def propose_file(
     return propose(organization_id, proposal, actor=actor, now=now)
 
 
-def compare_again(organization_id: UUID, content: Mapping[str, Any], *, now: datetime) -> Compared:
-    """Return the file of a change beside what is stored now; raises as a plan does."""
-    file = parse_file(content["file"])
-    return compare(organization_id, file, retires_others=content["retire_others"], now=now)
+def compare_again(
+    organization_id: UUID, content: Mapping[str, Any], *, ahead: Compared | None = None, now: datetime
+) -> Compared:
+    """Return the file of a change beside what is stored now; raises as a plan does.
+
+    `ahead` is the same content compared before the gate was taken, and is taken over where nothing has changed since.
+    """
+    if ahead is None:
+        file = parse_file(content["file"])
+        return compare(organization_id, file, retires_others=content["retire_others"], now=now)
+    return compared_still(ahead, organization_id, retires_others=content["retire_others"], now=now)
+
+
+def compare_ahead(organization_id: UUID, content: Mapping[str, Any], *, now: datetime) -> Compared | None:
+    """Return the file of a change beside what is stored, before the gate is taken; None where that is refused.
+
+    Whoever stands behind the gate says why, in its turn.
+    """
+    try:
+        return compare_again(organization_id, content, now=now)
+    except ContoError:
+        return None
 
 
 def does_as_proposed(found: Compared, content: Mapping[str, Any]) -> bool:

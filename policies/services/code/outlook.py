@@ -1,6 +1,6 @@
 """The organization as it would be once a file is applied, and what lint says of the file with an eye on that."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
@@ -39,10 +39,10 @@ class Now:
     names: Mapping[UUID, str]
 
 
-def read_now(organization_id: UUID, wanted: Sequence[Wanted]) -> Now:
-    """Read what a file comes upon; a few reads, however many policies there are."""
+def read_now(organization_id: UUID, ids: Collection[UUID]) -> Now:
+    """Read what a file comes upon that names, or takes away, these agents; a few reads, however many there are."""
     agents = Agent.objects.filter(organization_id=organization_id, retired_at=None).order_by("name", "pk")
-    named = known_agents(organization_id, {agent for one in wanted for agent in (*one.bound.agents, *one.binds.agents)})
+    named = known_agents(organization_id, ids)
     enforced = enforced_policies(organization_id)
     called = [name for name, _ in named.values()]
     alike = {name for name in called if called.count(name) > 1} if len(set(called)) < len(called) else set()

@@ -15,10 +15,11 @@ from policies.engine.lint import Finding, Level
 from policies.engine.rules import BlackoutPeriod, Holidays, Rule
 from policies.engine.written import PolicyFile, file_to_plain
 from policies.models import Policy, PolicyVersion
-from policies.selectors import Targets, every_policy, rules_of, targets_of
+from policies.selectors import Targets, rules_of
 from policies.services.code.exporting import written_rules
+from policies.services.code.found import Found, find
 from policies.services.code.matching import Wanted, resolved, wanted_in
-from policies.services.code.outlook import Now, outlook, read_now
+from policies.services.code.outlook import Now, outlook
 from policies.services.code.words import MODES, ORDER_CHANGED, RETIRED, as_new, described, rules_in_words
 from policies.services.findings import finding_facts
 from policies.services.in_force import document_digest
@@ -111,10 +112,12 @@ class Compared:
     `effect` names exactly what applying would do, whatever else is stored.
     """
 
+    file: PolicyFile
     plan: Plan
     wanted: tuple[Wanted, ...]
     to_retire: tuple[Policy, ...]
     effect: str
+    found: Found
 
     @property
     def subjects(self) -> tuple[str, ...]:
@@ -133,16 +136,27 @@ def plan_file(organization_id: UUID, file: PolicyFile, *, retires_others: bool, 
 
 
 def compare(organization_id: UUID, file: PolicyFile, *, retires_others: bool, now: datetime) -> Compared:
-    """Return a file beside what is stored at this moment; some reads, however many policies there are."""
-    stored = every_policy(organization_id)
-    targets = targets_of(stored)
-    wanted = wanted_in(organization_id, file, stored, targets)
+    """Return a file beside what is stored at this moment."""
+    return compare_with(find(organization_id, file), file, retires_others=retires_others, now=now)
+
+
+def compared_still(ahead: Compared, organization_id: UUID, *, retires_others: bool, now: datetime) -> Compared:
+    """Return a comparison that was made just before the gate was taken; made again where anything is not as it was."""
+    found = find(organization_id, ahead.file)
+    if ahead.found.holds_in(found):
+        return ahead
+    return compare_with(found, ahead.file, retires_others=retires_others, now=now)
+
+
+def compare_with(found: Found, file: PolicyFile, *, retires_others: bool, now: datetime) -> Compared:
+    """Return a file beside what was found; asks the database nothing."""
+    stored, targets, present = found.stored.policies, found.stored.targets, found.present
+    wanted = wanted_in(file, found.stored)
     if len(stored) + sum(one.policy is None for one in wanted) > MOST_POLICIES:
         raise Conflict("too_many_policies", TOO_MANY)
     named = {one.policy.pk for one in wanted if one.policy is not None}
     others = tuple(one for one in stored if one.pk not in named and one.retired_at is None)
     to_retire = others if retires_others else ()
-    present = read_now(organization_id, wanted)
     ahead = outlook(present, wanted, to_retire, now)
     planned = [
         *(_planned(one, of, present, now) for one, of in zip(wanted, ahead.of_each, strict=True)),
@@ -156,7 +170,7 @@ def compare(organization_id: UUID, file: PolicyFile, *, retires_others: bool, no
         findings=ahead.of_all,
         waits=present.organization.needs_four_eyes and any(one.loosens for one in planned),
     )
-    return Compared(plan, wanted, to_retire, _effect(plan, wanted, to_retire, of_stored, now))
+    return Compared(file, plan, wanted, to_retire, _effect(plan, wanted, to_retire, of_stored, now), found)
 
 
 def label_of(policy: Policy) -> str:
