@@ -26,6 +26,7 @@ from policies.models import Policy
 from policies.selectors import current_policies
 from policies.services import Wanted, add_rule, upsert_policy_by_ref
 from policies.services.code import compare, exported_file, propose_file
+from policies.services.loosening import loosenings_of
 from spend.services.pegs import replace_pegs
 from tests.agents.samples import a_credential, a_key, an_agent
 from tests.approvals.world import World, add_agent, ask, counterparty, make_world, republish
@@ -142,7 +143,9 @@ def a_backtest(cast: Cast, policy_id: UUID, now: datetime) -> str:
 def a_change(policy: Policy, actor: Actor, now: datetime) -> str:
     """A change of a policy that waits for a second person."""
     wanted = Wanted(document=parse(document(daily_limit("9000"))))
-    title, loosens = f"Publish {policy.name}", ["Daily: $500.00 becomes $9,000.00."]
+    assert wanted.document is not None
+    loosens = [one.detail for one in loosenings_of(policy, rules=wanted.document.rules)]
+    title = f"Publish {policy.name}"
     proposal = Proposal(ChangeKind.POLICY, to_public(Prefix.POLICY, policy.pk), title, wanted.content(), loosens)
     with transaction.atomic():
         return propose(policy.organization_id, proposal, actor=actor, now=now).public_id

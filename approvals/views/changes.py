@@ -1,7 +1,8 @@
 """Changes that wait for a second person: the list, one of them with all that it would do, yes and no."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from http import HTTPStatus
 from typing import Final
@@ -23,8 +24,9 @@ from people.models import ChangeEnd, ChangeKind, PendingChange
 from people.permissions import MemberRequest, actor_of, needs
 from people.roles import Right
 from people.selectors import changes_page, changes_waiting
-from policies.views.shown import named, names_for
-from policies.views.versions import in_differences
+from policies.engine.changes import Effect, RuleChange
+from policies.views.shown import names_for, told
+from policies.views.versions import Difference, in_differences
 
 TOLD: Final = {
     ChangeEnd.APPROVED: "The change is made. It counts from now on.",
@@ -52,6 +54,14 @@ class ChangeLine:
     stands: Stands
     why: str
     further: int
+
+
+@dataclass(frozen=True, slots=True)
+class Loosened:
+    """What loosens: by the place of the rule that it is said of, and what no change of a rule says."""
+
+    of_rules: Mapping[int, tuple[str, ...]]
+    others: tuple[str, ...]
 
 
 @require_GET
@@ -135,11 +145,42 @@ def lines_of(request: MemberRequest, changes: Iterable[PendingChange], *, now: d
             public_id=public_id_of(one),
             change=one,
             stands=standing_of(one, request.member, now=now),
-            why=named(one.loosens[0], names) if one.loosens else "",
+            why=told(one.loosens[0], names) if one.loosens else "",
             further=max(0, len(one.loosens) - 1),
         )
         for one in several
     ]
+
+
+def loosened(rules: Sequence[RuleChange], sentences: Sequence[str]) -> Loosened:
+    """Sort the sentences on what loosens by the rule whose change they are about.
+
+    They were stored when the change was proposed, and the rules are compared now: what no rule on the page says any
+    more, or marks as looser, stands for itself. Nothing is left out.
+    """
+    of_rules: defaultdict[int, list[str]] = defaultdict(list)
+    others = []
+    for sentence in sentences:
+        about = [place for place, rule in enumerate(rules) if sentence.startswith(f"The rule {rule.key} ")]
+        if about:
+            of_rules[about[-1]].append(sentence)
+        elif not any(is_said_by(sentence, rule) for rule in rules):
+            others.append(sentence)
+    return Loosened({place: tuple(found) for place, found in of_rules.items()}, tuple(others))
+
+
+def is_said_by(sentence: str, rule: RuleChange) -> bool:
+    """Say whether the parameters of a changed rule say the same, with a mark on what of it is looser."""
+    parts = [one for one in rule.parameters if one.sentence in sentence]
+    is_looser = any(one.effect is Effect.LOOSER for one in parts)
+    return is_looser and sentence == " ".join(one.sentence for one in parts)
+
+
+def marked(shown: Difference, rule: RuleChange, sentences: Sequence[str], names: Mapping[str, str]) -> Difference:
+    """Return a difference with what is said of how it loosens, as far as it does not say so itself."""
+    taken_away = f"The rule {rule.key} is taken away: {rule.before}"
+    further = tuple(told(one, names) for one in sentences if one != taken_away)
+    return replace(shown, is_looser=bool(sentences), loosens=further)
 
 
 def _page(request: MemberRequest, public_id: str, form: ChangeReasonForm, *, status: int = 200) -> HttpResponse:
@@ -149,10 +190,11 @@ def _page(request: MemberRequest, public_id: str, form: ChangeReasonForm, *, sta
     stands = standing_of(change, request.member, now=now)
     parts = (part.sentence for rule in rules for part in rule.parameters)
     steps = shown.compared.file.steps if shown.compared.file else ()
-    told = (sentence for one in steps for sentence, _ in one.told)
+    of_steps = (sentence for one in steps for sentence, _ in one.told)
     names = names_for(
-        request, (*change.loosens, *(text for rule in rules for text in (rule.before, rule.after)), *parts, *told)
+        request, (*change.loosens, *(text for rule in rules for text in (rule.before, rule.after)), *parts, *of_steps)
     )
+    loosens = loosened(rules, change.loosens)
     page, is_named = SUBJECTS[ChangeKind(change.kind)]
     context = {
         "shown": shown,
@@ -160,9 +202,13 @@ def _page(request: MemberRequest, public_id: str, form: ChangeReasonForm, *, sta
         "stands": stands,
         "is_over": stands is Stands.EXPIRED and not change.closed_at,
         "is_waiting": stands in WAITING,
-        "loosens": [named(sentence, names) for sentence in change.loosens],
-        "steps": [one.renamed(lambda text: named(text, names)) for one in steps],
-        "differences": in_differences(rules, names),
+        "loosens": [told(sentence, names) for sentence in loosens.others],
+        "steps": [one.renamed(lambda text: told(text, names)) for one in steps],
+        "differences": [
+            marked(one, rules[place], loosens.of_rules.get(place, ()), names)
+            for place, one in enumerate(in_differences(rules, names))
+        ],
+        "is_marked": len(loosens.others) < len(change.loosens),
         "subject_url": reverse(page, args=[change.subject_id] if is_named else []),
     }
     return render(request, "approvals/change.html", context, status=status)

@@ -27,7 +27,16 @@ NAMED: Final = re.compile(
 )
 """Public ids of what has a name; in brackets they stand behind it already."""
 COUNTRY: Final = re.compile(r"\b[A-Z]{2}\b", re.ASCII)
-PLACE: Final = re.compile(r"(?<=public holidays of )([A-Z]{2})(?:-([A-Z0-9]{1,3}))?\b", re.ASCII)
+PLACE: Final = re.compile(r"\b([A-Z]{2})(?:-([A-Z0-9]{1,3}))?\b", re.ASCII)
+A_PLACE: Final = r"[A-Z]{2}(?:-[A-Z0-9]{1,3})?"
+OF_PLACES: Final = re.compile(
+    rf"\bpublic holidays of {A_PLACE}"
+    rf"|\bHolidays(?:, country)?: (?:not set|{A_PLACE}) becomes (?:not set|{A_PLACE})\."
+    r"|\bto counterparties in [A-Z]{2}(?:(?:, | or )[A-Z]{2})*\b"
+    r"|\b(?:Allowed|Blocked): (?:(?:[A-Z]{2}|and|added|removed|becomes|not|set),?(?: |(?=\.)))+\.",
+    re.ASCII,
+)
+"""What sentences say of places: elsewhere two capitals may be anything, such as a part of somebody's name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,9 +165,16 @@ def in_words(text: str, kind: RuleType, names: Mapping[str, str]) -> str:
     """Return a sentence about a rule with names in place of ids, and of countries where the rule is of them."""
     if kind is RuleType.GEOGRAPHIC:
         text = COUNTRY.sub(lambda found: dict(country_choices()).get(found[0], found[0]), text)
-    if kind is RuleType.BLACKOUT_PERIOD:
-        text = PLACE.sub(lambda found: place_name(found[1], found[2]), text)
-    return named(text, names)
+    return told(text, names)
+
+
+def told(text: str, names: Mapping[str, str]) -> str:
+    """Return a stored sentence as the rules are told now: with names in place of ids, and of places for their codes."""
+    return named(OF_PLACES.sub(lambda found: PLACE.sub(_place, found[0]), text), names)
+
+
+def _place(found: re.Match[str]) -> str:
+    return place_name(found[1], found[2])
 
 
 def place_name(country: str, subdivision: str | None) -> str:

@@ -176,6 +176,10 @@ class Difference:
 
     title: str
     change: RuleChange
+    is_looser: bool = False
+    """Whether that there is this change, rather than one of its parameters, may let more money pass."""
+    loosens: tuple[str, ...] = ()
+    """Sentences on how, beside what the change says itself."""
 
 
 def differences(old: Sequence[Rule], new: Sequence[Rule], names: Mapping[str, str]) -> list[Difference]:
@@ -198,8 +202,8 @@ def with_names(change: RuleChange, names: Mapping[str, str]) -> RuleChange:
 
 
 def named_loosening(one: Loosening, names: Mapping[str, str]) -> Loosening:
-    """Return a loosening with names in place of ids."""
-    return replace(one, detail=shown.named(one.detail, names))
+    """Return a loosening with names in place of ids and codes of places."""
+    return replace(one, detail=shown.told(one.detail, names))
 
 
 @dataclass(frozen=True, slots=True)
