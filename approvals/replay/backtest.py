@@ -85,6 +85,8 @@ class DraftWorld:
         if payment.counterparty is None:
             return payment
         payee = self.present(payment.counterparty)
+        if payee not in self.families.names:
+            return payment
         others = (*payment.other_identifiers, *self.families.names.get(payee, ()))
         others = tuple(one for one in dict.fromkeys(others) if one not in payment.identifiers)
         return replace(payment, counterparty=payee, other_identifiers=others)

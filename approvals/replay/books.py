@@ -104,12 +104,11 @@ class Books:
         """Return what open counters hold; `without` is the payment decided again, whose own part is left out."""
         is_again = without is not None
         own = {} if without is None else self._own(without)
-        return {
-            key.digest: Tally(
-                self.counters[key.digest].used_at(asked_at, is_again=is_again) - own.get(key.digest, ZERO)
-            )
-            for key in keys
-        }
+        found: dict[str, Tally] = {}
+        for digest in (key.digest for key in keys):
+            used = self.counters[digest].used_at(asked_at, is_again=is_again)
+            found[digest] = Tally(used - own[digest] if digest in own else used)
+        return found
 
     def post(self, entry: Entry, moves: Iterable[CounterMove]) -> None:
         """Bring an entry, and where it is an ask one more of it, into the counters of a decision's moves."""

@@ -14,7 +14,7 @@ from approvals.replay.past import Asked, Past, Step, Unasked
 from approvals.replay.twins import Same, Twins
 from core.ids import Prefix, from_public, to_public
 from core.span import CounterKey
-from policies.engine.evaluate import counters_needed, evaluate, lookback
+from policies.engine.evaluate import Question, counters_needed, decide, lookback, put
 from policies.engine.rules import CounterpartyRule, Duplicate, PolicyInForce, Rule
 from policies.engine.types import Decision, Facts, Lookback, Outcome, Payment, Rail, Standing
 
@@ -61,11 +61,9 @@ class _Prepared:
     """What of a decision does not hang on the books."""
 
     asked: Asked
-    payment: Payment
-    policies: tuple[PolicyInForce, ...]
+    question: Question
     keys: tuple[CounterKey, ...]
     lookback: Lookback | None
-    time_zone: str
     frozen: tuple[str, ...]
 
 
@@ -138,26 +136,27 @@ class Run:
 
     def _prepared(self, asked: Asked) -> _Prepared:
         policies = self.world.policies_at(asked.agent_id, asked.asked_at)
-        payment, zone = self.world.payment_of(asked), self.world.time_zone
-        keys, frozen = counters_needed(policies, payment, zone), self.world.frozen_at(asked)
-        return _Prepared(asked, payment, policies, keys, lookback(policies, payment), zone, frozen)
+        payment = self.world.payment_of(asked)
+        question = put(policies, payment, self.world.time_zone)
+        seen = lookback(policies, payment)
+        return _Prepared(asked, question, question.counters_needed(), seen, self.world.frozen_at(asked))
 
     def _decided(self, one: _Prepared) -> Decided:
-        facts = self._facts(one)
-        decision = evaluate(one.payment, one.policies, facts)
-        return Decided(one.asked, one.payment, one.policies, facts, decision, one.keys, one.lookback)
+        facts, question = self._facts(one), one.question
+        decision = decide(question, facts)
+        return Decided(one.asked, question.payment, question.policies, facts, decision, one.keys, one.lookback)
 
     def _facts(self, one: _Prepared) -> Facts:
-        asked, payment = one.asked, one.payment
+        asked, payment = one.asked, one.question.payment
         wanted = one.lookback
         same = same_as(asked, payment)
         earlier, unread = self.twins.earlier(same, wanted, asked.asked_at) if wanted else ((), None)
         return Facts(
             now=asked.asked_at,
-            time_zone=one.time_zone,
+            time_zone=one.question.time_zone,
             tallies=self.books.tallies(one.keys, asked.asked_at),
             earlier=earlier,
-            has_paid_counterparty=self.has_paid(one.policies, payment),
+            has_paid_counterparty=self.has_paid(one.question.policies, payment),
             frozen=one.frozen,
             unread_before=unread,
         )
@@ -170,7 +169,7 @@ class Run:
         """Ask once for the payees that come up for the first time, where a rule goes by it."""
         new = {
             one.payment.counterparty
-            for one in prepared
+            for one in (each.question for each in prepared)
             if one.payment.counterparty is not None
             and one.payment.counterparty not in self.is_paid
             and _asks_for_first(one.policies)

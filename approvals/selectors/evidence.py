@@ -17,7 +17,7 @@ from approvals.selectors.situation import (
 from core.canonical import digest, plain
 from core.errors import NotFound
 from core.ids import Prefix, to_public
-from policies.engine.evaluate import evaluate
+from policies.engine.evaluate import decide
 from policies.engine.types import Check, Decision
 
 
@@ -79,4 +79,4 @@ def present_evidence(authorization_id: UUID, *, organization_id: UUID, now: date
     ask = ask_of_authorization(authorization)
     seen = look(asker, ask, asked_at=authorization.asked_at, now=now, own=authorization.id)
     situation = without_overdue(with_missing_summed(seen, own=authorization.id), now=now, own=authorization.id)
-    return evidence_of(authorization, situation, evaluate(situation.payment, situation.policies, situation.facts))
+    return evidence_of(authorization, situation, decide(situation.question, situation.facts))

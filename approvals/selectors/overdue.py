@@ -9,7 +9,6 @@ from uuid import UUID
 from approvals.selectors.situation import Situation
 from core.db import prepared_rows
 from core.span import Tally
-from policies.engine.evaluate import counters_needed
 from spend.selectors.matching import held_among
 
 DUE: Final = """
@@ -68,7 +67,7 @@ def without_overdue(situation: Situation, *, now: datetime, own: UUID | None = N
     if not holds:
         return situation
     tallies = dict(situation.facts.tallies)
-    for key in counters_needed(situation.policies, payment, asker.time_zone):
+    for key in situation.question.counters_needed():
         whose = asker.organization_id, asker.agent_id
         dead = held_among(holds, *whose, key, payment.asked_at, is_again=own is not None)
         tallies[key.digest] = Tally(tallies[key.digest].used - dead)

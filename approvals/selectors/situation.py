@@ -14,7 +14,7 @@ from core.db import prepared_rows
 from core.errors import NotFound
 from core.ids import Prefix, to_public
 from core.span import CounterKey, Tally
-from policies.engine.evaluate import PolicyInForce, counters_needed, lookback
+from policies.engine.evaluate import PolicyInForce, Question, lookback, put
 from policies.engine.rules import CounterpartyRule
 from policies.engine.types import Earlier, Facts, Lookback, Payment, Rail, Standing
 from policies.selectors import policies_for
@@ -138,16 +138,25 @@ class Situation:
     """Everything one decision was made from, and the rows it must still find as they were."""
 
     asker: Asker
-    payment: Payment
+    question: Question
     payee: Payee
     payee_digest: str
-    policies: tuple[PolicyInForce, ...]
     facts: Facts
     counter_ids: Mapping[str, int]
     missing: tuple[CounterKey, ...]
     fingerprint: str | None
     fingerprint_seen: int
     possible_duplicate_of: UUID | None
+
+    @property
+    def payment(self) -> Payment:
+        """What is asked for, with everything resolved."""
+        return self.question.payment
+
+    @property
+    def policies(self) -> tuple[PolicyInForce, ...]:
+        """By what it is judged."""
+        return self.question.policies
 
 
 def read_asker(agent_id: UUID, *, key_id: UUID | None = None) -> Asker:
@@ -209,7 +218,8 @@ def look(
     wanted = lookback(policies, payment)
     payee_digest = digest_of_payee(ask.payee, payee)
     fingerprint = digest([payee_digest, ask.amount, ask.currency]) if wanted else None
-    keys = counters_needed(policies, payment, asker.time_zone)
+    question = put(policies, payment, asker.time_zone)
+    keys = question.counters_needed()
     tally, bounds = tally_query(keys, asked_at, leaving_out=own)
     whose = {"agent": asker.agent_id, "amount": ask.amount, "currency": ask.currency}
     same, digests = _same_payee(payee, payee_digest)
@@ -232,10 +242,9 @@ def look(
     )
     return Situation(
         asker=asker,
-        payment=payment,
+        question=question,
         payee=payee,
         payee_digest=payee_digest,
-        policies=policies,
         facts=facts,
         counter_ids=tallies.ids,
         missing=tallies.missing,

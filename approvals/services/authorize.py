@@ -31,7 +31,7 @@ from core.db import (
 from core.errors import Conflict, NotAuthenticated, Unavailable
 from core.ids import Prefix, from_public, new_id, to_public
 from core.money import amount_text
-from policies.engine.evaluate import evaluate
+from policies.engine.evaluate import decide
 from policies.engine.types import Decision, Outcome
 from spend.selectors.tallies import used_now
 from spend.services.counterparties import register_counterparty
@@ -157,7 +157,7 @@ def authorize_payment(asker: Asker, ask: Ask, *, idempotency_key: str | None, ac
         if situation.missing:
             open_counters(asker.organization_id, asker.agent_id, situation.missing, now=now)
             continue
-        decision = evaluate(situation.payment, situation.policies, situation.facts)
+        decision = decide(situation.question, situation.facts)
         if decision.outcome is not Outcome.ALLOW:
             breached = breached_counters(decision, situation)
             if expire_overdue_in(list(breached.values()), now=now) or has_room_come_free(situation, breached):
@@ -373,7 +373,7 @@ def _decide_behind_closed_gates(
     situation = look(_read_again(asker), ask, asked_at=now, now=now)
     if situation.missing:
         raise _Moved
-    decision = evaluate(situation.payment, situation.policies, situation.facts)
+    decision = decide(situation.question, situation.facts)
     commit = _Commit(ask, situation, decision, idempotency_key, actor, now, perf_counter_ns() - started)
     sql, params, shown = _statement(commit)
     try:

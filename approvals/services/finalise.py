@@ -24,7 +24,7 @@ from core.canonical import plain
 from core.db import rows, use_case
 from core.errors import Unavailable
 from core.ids import Prefix, to_public
-from policies.engine.evaluate import evaluate
+from policies.engine.evaluate import decide
 from policies.engine.stored import decision_to_plain
 from policies.engine.types import Decision, Outcome
 from spend.selectors.holds import counters_of, hold_of
@@ -168,7 +168,7 @@ def _settle(authorization: Authorization, request: ApprovalRequest, actor: Actor
         raise _Missing(situation)
     if without_overdue(situation, now=now, own=authorization.id) != situation:
         raise _DeadRoom
-    decision = evaluate(situation.payment, situation.policies, situation.facts)
+    decision = decide(situation.question, situation.facts)
     if decision.outcome is Outcome.DENY:
         _keep(authorization, situation, decision)
         _decline(authorization, actor, now)

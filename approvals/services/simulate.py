@@ -12,7 +12,7 @@ from core.errors import Conflict, Invalid, NotFound
 from core.ids import Prefix, to_public
 from people.models import TIME_ZONES, Organization
 from policies.engine.document import parse
-from policies.engine.evaluate import PolicyInForce, evaluate
+from policies.engine.evaluate import PolicyInForce, decide
 from policies.engine.types import Decision, Mode
 from policies.models import Policy
 from policies.selectors import policies_for, targets_of
@@ -33,7 +33,7 @@ def simulate_payment(
     """
     seen = with_missing_summed(look(asker, ask, asked_at=now, now=now, policies=policies))
     situation = without_overdue(seen, now=now)
-    return situation, evaluate(situation.payment, situation.policies, situation.facts)
+    return situation, decide(situation.question, situation.facts)
 
 
 def asker_to_simulate(organization_id: UUID, agent_id: UUID) -> Asker:

@@ -1,12 +1,13 @@
 """Deciding: payment, policies in force and facts in; decision out."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
 from core.span import CounterKey
-from policies.engine.counting import Look, looks
-from policies.engine.judging import Saying, is_covered, is_minimum_known, judge
+from policies.engine.counting import Look
+from policies.engine.judging import Posed, Saying, is_covered, judge, pose
 from policies.engine.reasons import Reason, in_order
 from policies.engine.rules import Duplicate, PolicyInForce, Rule, SameField
 from policies.engine.types import (
@@ -23,7 +24,7 @@ from policies.engine.types import (
     Standing,
 )
 
-__all__ = ["PolicyInForce", "counters_needed", "evaluate", "lookback"]
+__all__ = ["PolicyInForce", "Question", "counters_needed", "decide", "evaluate", "lookback", "put"]
 
 MODES: Final = tuple(Mode)
 SAID: Final = {outcome: Said(outcome.value) for outcome in Outcome}
@@ -31,16 +32,47 @@ SAID: Final = {outcome: Said(outcome.value) for outcome in Outcome}
 Judged = tuple[PolicyInForce, Rule, tuple[Saying, ...]]
 
 
-def evaluate(payment: Payment, policies: Sequence[PolicyInForce], facts: Facts) -> Decision:
-    """Decide: every rule has a say, nothing short-circuits, and the strictest say of the enforced ones wins.
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A payment that policies were put to, by the clock of `time_zone` (the organization's).
 
-    The answer does not depend on the order of `policies`. Standing `blocked` and a freeze deny whatever the rules say.
+    What they look at is found once, for what is read and for the answer. The order of `policies` means nothing.
     """
-    judged = [
-        (policy, rule, judge(rule, policy.policy, payment, facts))
+
+    payment: Payment
+    policies: tuple[PolicyInForce, ...]
+    time_zone: str
+    posed: tuple[tuple[PolicyInForce, Posed], ...]
+
+    def counters_needed(self) -> tuple[CounterKey, ...]:
+        """Return every counter that a rule, enforced or in shadow, looks at for this payment; once each, by digest."""
+        found = {look.key.digest: look.key for _, posed in self.posed for look in posed.looks if isinstance(look, Look)}
+        return tuple(found[digest] for digest in sorted(found))
+
+
+def put(policies: Sequence[PolicyInForce], payment: Payment, time_zone: str) -> Question:
+    """Put policies to a payment, before anything is read that they look at. A rule that errs here denies."""
+    posed = [
+        (policy, pose(rule, policy.policy, payment, time_zone))
         for policy in _in_order(policies)
         for rule in policy.rules
     ]
+    return Question(payment, tuple(policies), time_zone, tuple(posed))
+
+
+def evaluate(payment: Payment, policies: Sequence[PolicyInForce], facts: Facts) -> Decision:
+    """Decide on a payment in one go: `decide` what is `put`."""
+    return decide(put(policies, payment, facts.time_zone), facts)
+
+
+def decide(question: Question, facts: Facts) -> Decision:
+    """Decide: every rule has a say, nothing short-circuits, and the strictest say of the enforced ones wins.
+
+    The answer does not depend on the order of policies. Standing `blocked` and a freeze deny whatever the rules say.
+    """
+    assert facts.time_zone == question.time_zone, "the days of one zone are not those of another"
+    payment, policies = question.payment, question.policies
+    judged = [(policy, posed.rule, judge(posed, payment, facts)) for policy, posed in question.posed]
     enforced = [each for each in judged if each[0].mode is Mode.ENFORCED]
     said = [saying for _, _, sayings in enforced for saying in sayings]
     refusals = _refusals(payment, policies, facts, is_judged=bool(said))
@@ -60,16 +92,8 @@ def evaluate(payment: Payment, policies: Sequence[PolicyInForce], facts: Facts) 
 
 
 def counters_needed(policies: Sequence[PolicyInForce], payment: Payment, time_zone: str) -> tuple[CounterKey, ...]:
-    """Return every counter that a rule, enforced or in shadow, looks at for this payment; once each, by digest.
-
-    `time_zone` is the organization's, the same that `Facts` will carry. A rule that errs here errs when it judges, and
-    denies.
-    """
-    found: dict[str, CounterKey] = {}
-    for policy in policies:
-        for rule in policy.rules:
-            found.update((key.digest, key) for key in _keys(rule, policy.policy, payment, time_zone))
-    return tuple(found[digest] for digest in sorted(found))
+    """Return every counter that a rule, enforced or in shadow, looks at for a payment; once each, by digest."""
+    return put(policies, payment, time_zone).counters_needed()
 
 
 def lookback(policies: Sequence[PolicyInForce], payment: Payment) -> Lookback | None:
@@ -113,15 +137,6 @@ def _refusals(payment: Payment, policies: Sequence[PolicyInForce], facts: Facts,
     return refusals
 
 
-def _keys(rule: Rule, policy: str, payment: Payment, time_zone: str) -> list[CounterKey]:
-    try:
-        if not is_covered(rule, payment) or not is_minimum_known(rule, payment):
-            return []
-        return [look.key for look in looks(rule, policy, payment, time_zone) if isinstance(look, Look)]
-    except Exception:  # noqa: BLE001  the same error denies when the rule judges
-        return []
-
-
 def _checks(policy: PolicyInForce, rule: Rule, sayings: tuple[Saying, ...]) -> Iterator[Check]:
     if not sayings:
         yield _check(policy, rule, Said.NOT_APPLICABLE, Reason.CONDITION_NOT_MET)
@@ -163,14 +178,15 @@ def _moves(judged: Iterable[Judged]) -> tuple[CounterMove, ...]:
                 continue
             is_guard = policy.mode is Mode.ENFORCED and saying.outcome is Outcome.ALLOW
             key = saying.look.key
-            known = moves.get(key.digest)
+            digest = key.digest
+            known = moves.get(digest)
             cap = _lowest(known.cap if known else None, saying.look.cap if is_guard else None)
-            moves[key.digest] = CounterMove(key, saying.look.amount, cap)
+            moves[digest] = CounterMove(key, saying.look.amount, cap)
     return tuple(moves[digest] for digest in sorted(moves))
 
 
 def _lowest(one: Decimal | None, other: Decimal | None) -> Decimal | None:
-    return min((cap for cap in (one, other) if cap is not None), default=None)
+    return other if one is None else one if other is None else min(one, other)
 
 
 def _requirements(enforced: Iterable[Judged]) -> Iterator[Requirement]:

@@ -1,11 +1,12 @@
 """What each kind of rule says of one payment; every respect in which it looks at it gives one saying."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final, assert_never
 
+from core.span import ANY_PAYMENT
 from policies.engine.counting import Blind, Look, looks
 from policies.engine.reasons import Reason
 from policies.engine.rules import (
@@ -54,21 +55,43 @@ class Saying:
     mark: int | None = None
 
 
-def judge(rule: Rule, policy: str, payment: Payment, facts: Facts) -> tuple[Saying, ...]:
-    """Return what `rule` of `policy` says of the payment; nothing at all where it does not judge it.
+ERRED: Final = (Saying(Reason.RULE_ERROR, Outcome.DENY),)
+
+
+@dataclass(frozen=True, slots=True)
+class Posed:
+    """A rule that was put to a payment: what it says without looking at any fact, or, where None, what it looks at."""
+
+    rule: Rule
+    said: tuple[Saying, ...] | None
+    looks: tuple[Look | Blind, ...] = ()
+
+
+def pose(rule: Rule, policy: str, payment: Payment, time_zone: str) -> Posed:
+    """Put `rule` of `policy` to the payment; one that does not judge it says nothing at all.
 
     Whatever goes wrong inside a rule denies: a rule that cannot judge never lets money pass.
     """
     try:
         if names_who_was_merged(rule, payment):
-            return (Saying(Reason.COUNTERPARTY_MERGED, Outcome.DENY),)
+            return Posed(rule, (Saying(Reason.COUNTERPARTY_MERGED, Outcome.DENY),))
         if not is_covered(rule, payment):
-            return ()
+            return Posed(rule, ())
         if not is_minimum_known(rule, payment):
-            return (Saying(Reason.CURRENCY_NOT_COVERED, Outcome.DENY),)
-        return tuple(_sayings(rule, policy, payment, facts))
+            return Posed(rule, (Saying(Reason.CURRENCY_NOT_COVERED, Outcome.DENY),))
+        return Posed(rule, None, tuple(looks(rule, policy, payment, time_zone)))
     except Exception:  # noqa: BLE001  an error of any kind must deny
-        return (Saying(Reason.RULE_ERROR, Outcome.DENY),)
+        return Posed(rule, ERRED)
+
+
+def judge(posed: Posed, payment: Payment, facts: Facts) -> tuple[Saying, ...]:
+    """Return what a rule says of the payment that it was put to; the same error denies here."""
+    if posed.said is not None:
+        return posed.said
+    try:
+        return tuple(_sayings(posed, payment, facts))
+    except Exception:  # noqa: BLE001  an error of any kind must deny
+        return ERRED
 
 
 def is_covered(rule: Rule, payment: Payment) -> bool:
@@ -94,7 +117,8 @@ def is_minimum_known(rule: Rule, payment: Payment) -> bool:
 
 
 def _is_met(rule: Rule, payment: Payment, *, category: str | None, rail: Rail | None) -> bool:
-    return rule.when.covers(
+    # Most rules have no `when`, and this is asked of each of them several times for each payment.
+    return rule.when is ANY_PAYMENT or rule.when.covers(
         category=category,
         rail=rail,
         counterparty=payment.counterparty,
@@ -104,19 +128,20 @@ def _is_met(rule: Rule, payment: Payment, *, category: str | None, rail: Rail | 
     )
 
 
-def _sayings(rule: Rule, policy: str, payment: Payment, facts: Facts) -> Iterator[Saying]:  # noqa: C901, PLR0912
+def _sayings(posed: Posed, payment: Payment, facts: Facts) -> Iterator[Saying]:  # noqa: C901, PLR0912
+    rule = posed.rule
     match rule:
         case SpendLimit():
             yield from _amount_sayings(
                 Reason.PER_TRANSACTION_LIMIT, rule.per_transaction, rule.on_breach.outcome, payment
             )
-            yield from _counted_sayings(rule, policy, payment, facts)
+            yield from _counted_sayings(posed.looks, facts)
         case BudgetAllocation() | Velocity():
-            yield from _counted_sayings(rule, policy, payment, facts)
+            yield from _counted_sayings(posed.looks, facts)
         case ApprovalThreshold():
             if rule.cumulative is None:
                 yield from _amount_sayings(Reason.APPROVAL_THRESHOLD, _raised(rule, payment), Outcome.REVIEW, payment)
-            yield from _counted_sayings(rule, policy, payment, facts)
+            yield from _counted_sayings(posed.looks, facts)
         case CounterpartyRule():
             yield from _counterparty_sayings(rule, payment, facts)
         case Whitelist():
@@ -174,8 +199,8 @@ def _raised(rule: ApprovalThreshold, payment: Payment) -> MoneyMap:
     return tuple((name, max([amount, *higher]) if name == currency else amount) for name, amount in rule.above)
 
 
-def _counted_sayings(rule: Rule, policy: str, payment: Payment, facts: Facts) -> Iterator[Saying]:
-    for look in looks(rule, policy, payment, facts.time_zone):
+def _counted_sayings(looks_at: Iterable[Look | Blind], facts: Facts) -> Iterator[Saying]:
+    for look in looks_at:
         if isinstance(look, Blind):
             yield Saying(look.code, Outcome.DENY)
         else:
