@@ -16,6 +16,7 @@ from approvals.selectors.evidence import present_evidence
 from approvals.selectors.reviewers import yeses_given
 from core.errors import NotFound
 from core.ids import Prefix, to_public
+from core.money import amount_text
 from people.models import Member
 from people.roles import Right, rights_of
 from policies.engine.explain import check_sentence
@@ -26,6 +27,8 @@ from spend.selectors.families import family_of
 from spend.selectors.holds import HoldState, RecordState, hold_of, paid_to, records_of
 
 LAST_PAYMENTS: Final = 5
+LONGEST_IN_A_ROW: Final = 9
+"""Digits and point, as in 999999.99."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,12 @@ class ShownCheck:
         if check.limit is None or check.used is None or check.requested is None:
             return None
         return check.limit - check.used - check.requested
+
+    @property
+    def has_long_figures(self) -> bool:
+        """Whether one of its amounts is so long that four of them do not fit into a row."""
+        figures = (self.check.limit, self.check.used, self.check.requested, self.left)
+        return any(len(amount_text(abs(one))) > LONGEST_IN_A_ROW for one in figures if one is not None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -220,3 +220,12 @@ def api(world: World) -> Any:
     return lambda body: client.generic(
         "POST", "/api/v1/simulations", orjson.dumps(body), "application/json", headers=headers
     )
+
+
+@pytest.mark.parametrize(
+    ("amount", "is_long"), [("999.00", False), ("9999999.99", True), ("99999999999999.999999", True)]
+)
+def test_amounts_that_do_not_fit_into_a_row_get_another_layout(world: World, amount: str, is_long: bool) -> None:
+    page = simulator(world, amount=amount).content.decode()
+    assert ('class="room room-long"' in page) is is_long
+    assert 'class="room' in page
