@@ -179,12 +179,16 @@ def text_of(value: object) -> bytes | None:
 
     psycopg prepares a statement anew for each combination of types that its parameters come in, `None` and the size of
     an integer among them; with one type for all, each statement is planned once per connection. Raises `TypeError` for
-    what has no text here.
+    what has no text here, `ValueError` for a text with NUL: libpq reads up to there and would store the rest of it as
+    never said.
     """
     if value is None:
         return None
     text = TEXTS.get(type(value))
-    return (text(value) if text is not None else _text(value)).encode()
+    told = (text(value) if text is not None else _text(value)).encode()
+    if b"\0" in told:
+        raise ValueError("a parameter holds NUL, which PostgreSQL's text cannot")
+    return told
 
 
 def _text(value: object) -> str:

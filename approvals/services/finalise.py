@@ -195,7 +195,7 @@ def _ask_for_more(
     request.requirements = after
     request.save(update_fields=["requirements"])
     authorization.changed_at = now
-    authorization.save(update_fields=["changed_at", "redecision", "redecision_facts"])
+    authorization.save(update_fields=["changed_at"])
     append(
         organization_id=authorization.organization_id,
         actor=actor,
@@ -233,6 +233,7 @@ def _decline(authorization: Authorization, actor: Actor, now: datetime) -> None:
 def _keep(authorization: Authorization, situation: Situation, decision: Decision) -> None:
     authorization.redecision = decision_to_plain(decision)
     authorization.redecision_facts = orjson.loads(stored_facts(situation))
+    authorization.save(update_fields=["redecision", "redecision_facts"])
 
 
 def _set_aside(due: Sequence[Review], authorization: Authorization, why: str, now: datetime) -> None:

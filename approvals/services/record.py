@@ -1,6 +1,7 @@
 """What was really paid: every report is stored, flagged where it does not fit, and counted against the limits."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
@@ -136,8 +137,8 @@ def _record_on(
     target = mismatch or hold_of(authorization.id) or _hold_of_declined(authorization)
     if mismatch is None and target.spent + report.amount > authorization.amount:
         flags.append(Flag.OVER)
-    _spend(target, report)
-    _advance(authorization, report, actor, now)
+    spent = _spend(target, report)
+    _advance(authorization, report, spent if mismatch is None else hold_of(authorization.id), actor, now)
     return store_record(target, authorization_id, report, flags, actor=actor, now=now)
 
 
@@ -226,21 +227,25 @@ def _hold_of_mismatch(authorization: Authorization, report: Report, now: datetim
     )
 
 
-def _spend(hold: HoldState, report: Report) -> None:
-    """Turn what was set aside into what was spent; what is not final keeps the rest."""
+def _spend(hold: HoldState, report: Report) -> HoldState:
+    """Turn what was set aside into what was spent and return the hold; what is not final keeps the rest."""
     rest = ZERO if report.is_final else max(ZERO, hold.held - report.amount)
-    move_hold(hold.id, held=rest, spent=hold.spent + report.amount, returned=hold.returned)
+    after = replace(hold, held=rest, spent=hold.spent + report.amount)
+    move_hold(after.id, held=after.held, spent=after.spent, returned=after.returned)
+    return after
 
 
-def _advance(authorization: Authorization, report: Report, actor: Actor, now: datetime) -> None:
-    """Bring the authorization to `recorded` where it ends with this record; voided, declined and recorded stay."""
+def _advance(authorization: Authorization, report: Report, hold: HoldState | None, actor: Actor, now: datetime) -> None:
+    """Bring the authorization to `recorded` where it ends with this record; voided, declined and recorded stay.
+
+    `hold` is its own, as it stands now.
+    """
     status = Status(authorization.status)
     ends = report.is_final or status in (Status.PENDING_REVIEW, Status.EXPIRED)
     if status in (Status.VOIDED, Status.DECLINED, Status.RECORDED) or not ends:
         return
-    rest = hold_of(authorization.id)
-    if rest is not None:
-        release_rest(rest)
+    if hold is not None:
+        release_rest(hold)
     move_to(authorization, Status.RECORDED, actor=actor, now=now)
 
 

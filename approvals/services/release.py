@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from agents.models import SealedCredential
+from agents.models import Agent, SealedCredential
 from agents.services import open_sealed
 from approvals.models import Authorization, CredentialRelease
 from approvals.selectors.answers import may_pay
@@ -56,8 +56,8 @@ def release_credential(
     authorization = lock_authorization(authorization_id, organization_id=organization_id, agent_id=agent_id)
     # Read after the gates: a freeze or a revocation that has committed is seen.
     demand_live_key(key_id, agent_id=agent_id, now=now)
-    agent, organization = authorization.agent, authorization.organization
-    is_frozen = any(moment is not None for moment in (agent.frozen_at, agent.retired_at, organization.frozen_at))
+    agent = Agent.objects.select_related("organization").get(id=authorization.agent_id)
+    is_frozen = any(moment is not None for moment in (agent.frozen_at, agent.retired_at, agent.organization.frozen_at))
     if not may_pay(authorization.status, authorization.expires_at, is_frozen=is_frozen, now=now):
         raise Conflict(
             "may_not_pay", "This authorization does not allow a payment now.", status_now=authorization.status

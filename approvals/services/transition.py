@@ -4,10 +4,10 @@ Gates, row lock, the table of moves, the event, the open question.
 """
 
 from datetime import datetime
-from typing import Final
+from typing import Final, cast
 from uuid import UUID
 
-from django.db.models import Max, QuerySet
+from django.db.models import Max
 
 from agents.models import AgentKey
 from approvals.lifecycle import HOLDING, LONGEST_ON_ITS_WAY, ReviewEnd, Status, demand_move, status_at
@@ -15,7 +15,7 @@ from approvals.models import ApprovalRequest, Authorization, Review
 from audit.catalogue import Action
 from audit.services import append
 from core.actor import SYSTEM, Actor
-from core.db import share_gates
+from core.db import prepared_rows, share_gates
 from core.errors import NotAuthenticated, NotFound
 from core.ids import Prefix, to_public
 from people.models import OrganizationKey
@@ -38,32 +38,45 @@ CLOSED_AS: Final = {
     Status.RECORDED: "recorded",
 }
 
+OWNER: Final = """
+select agent_id from approvals_authorization
+where id = %(authorization)s::uuid and organization_id = %(organization)s::uuid
+  and (%(agent)s::uuid is null or agent_id = %(agent)s::uuid)
+"""
+MOVED: Final = (
+    *("status", "status_reason", "given_up_as", "expires_at", "changed_at"),
+    *("approved_at", "in_doubt_at", "closed_at"),
+)
+MOVE: Final = f"""
+update approvals_authorization set {", ".join(f"{name} = %({name})s" for name in MOVED)}
+where id = %(authorization)s::uuid
+"""
+LOCK: Final = "select * from approvals_authorization where id = %s for update"
+"""Written out, as for so wide a row Django takes longer to make the statement than the server to answer it."""
+
 
 def lock_authorization(authorization_id: UUID, *, organization_id: UUID, agent_id: UUID | None = None) -> Authorization:
     """Pass the gates of its organization and agent and lock its row.
 
     Raises `NotFound`, also for what is not the caller's.
     """
-    locked = _behind_gates(authorization_id, organization_id, agent_id).select_for_update(of=("self",)).first()
-    assert locked is not None, "an authorization is not deleted"
-    return locked
+    _pass_gates(authorization_id, organization_id, agent_id)
+    return Authorization.objects.raw(LOCK, [authorization_id])[0]
 
 
 def try_lock_authorization(authorization_id: UUID, *, organization_id: UUID) -> Authorization | None:
     """Lock it as `lock_authorization` does, or return None at once where somebody else has it."""
-    wanted = _behind_gates(authorization_id, organization_id, None)
-    return wanted.select_for_update(of=("self",), skip_locked=True).first()
+    _pass_gates(authorization_id, organization_id, None)
+    return next(iter(Authorization.objects.raw(f"{LOCK} skip locked", [authorization_id])), None)
 
 
-def _behind_gates(authorization_id: UUID, organization_id: UUID, agent_id: UUID | None) -> QuerySet[Authorization]:
-    wanted = Authorization.objects.filter(id=authorization_id, organization_id=organization_id)
-    if agent_id is not None:
-        wanted = wanted.filter(agent_id=agent_id)
-    owner = wanted.values_list("agent_id", flat=True).first()
-    if owner is None:
+def _pass_gates(authorization_id: UUID, organization_id: UUID, agent_id: UUID | None) -> None:
+    found = prepared_rows(
+        OWNER, {"authorization": authorization_id, "organization": organization_id, "agent": agent_id}
+    )
+    if not found:
         raise NotFound()
-    share_gates(organization_id, owner)
-    return Authorization.objects.select_related("agent", "organization").filter(id=authorization_id)
+    share_gates(organization_id, cast(UUID, found[0][0]))
 
 
 def demand_live_key(key_id: UUID | None, *, agent_id: UUID | None, now: datetime) -> None:
@@ -142,21 +155,8 @@ def move_to(
     if status is Status.IN_DOUBT:
         authorization.in_doubt_at = now
     authorization.closed_at = None if status in HOLDING else now
-    authorization.save(
-        update_fields=[
-            *(
-                "status",
-                "status_reason",
-                "given_up_as",
-                "expires_at",
-                "changed_at",
-                "approved_at",
-                "in_doubt_at",
-                "closed_at",
-            ),
-            *("redecision", "redecision_facts"),
-        ]
-    )
+    values = {name: getattr(authorization, name) for name in MOVED}
+    prepared_rows(MOVE, {"authorization": authorization.id, **values})
     if before is Status.PENDING_REVIEW:
         close_request(
             authorization,

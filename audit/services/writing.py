@@ -15,7 +15,7 @@ from audit.catalogue import Action
 from audit.models import ADDRESS_LENGTH, ID_LENGTH, NAME_LENGTH
 from core.actor import Actor
 from core.canonical import moment_text, plain
-from core.db import must_be_in_transaction, rows
+from core.db import must_be_in_transaction, prepared_rows
 from core.ids import new_id
 
 NIL: Final = UUID(int=0)
@@ -38,6 +38,7 @@ audit_written as (
 ), audit_waiting as (
     insert into audit_pending (event_id, organization_id) select id, organization_id from audit_written
 )"""
+APPEND: Final = f"with {WRITTEN.format(condition='')} select from audit_written"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +90,7 @@ def append_all(events: Sequence[NewEvent]) -> None:
     """Write several events in the order given, in one statement, inside the caller's transaction."""
     must_be_in_transaction()
     if events:
-        rows(f"with {event_clause()} select from audit_written", {"events": events_json(events)})
+        prepared_rows(APPEND, {"events": events_json(events)})
 
 
 def event_clause(after: str = "") -> str:

@@ -1,19 +1,34 @@
 """Holds and records as other apps see them."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final, cast
 from uuid import UUID
 
 from django.db.models import Count, Exists, OuterRef, Sum
 
+from core.db import prepared_rows
 from spend.models import Hold, SpendRecord
 from spend.selectors.families import family_of
 
 MOST_RECORDS: Final = 200
 """Records shown of one authorization; an app that pays in more parts sees the first ones."""
+
+HOLD_OF: Final = """
+select id, organization_id, agent_id, counterparty_id, currency, counting_currency, amount, held, spent, returned
+from spend_hold where authorization_id = %(authorization)s::uuid
+"""
+RECORD_COLUMNS: Final = (
+    "id, agent_id, hold_id, authorization_id, kind, amount, currency, reference, body_digest, flags, is_final,"
+    " recorded_at"
+)
+"""In the order of the fields of `RecordState`."""
+BY_REFERENCE: Final = f"""
+select {RECORD_COLUMNS} from spend_spendrecord
+where agent_id = %(agent)s::uuid and reference = %(reference)s::text
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +67,8 @@ class RecordState:
 
 def hold_of(authorization_id: UUID) -> HoldState | None:
     """Return the money side of an authorization; None where it was declined at once."""
-    hold = Hold.objects.filter(authorization_id=authorization_id).first()
-    return None if hold is None else state_of(hold)
+    found = prepared_rows(HOLD_OF, {"authorization": authorization_id})
+    return HoldState(*cast(Any, found[0])) if found else None
 
 
 def locked_hold(hold_id: UUID) -> HoldState:
@@ -68,8 +83,8 @@ def counters_of(hold_id: UUID) -> frozenset[int]:
 
 def record_by_reference(agent_id: UUID, reference: str) -> RecordState | None:
     """Return the record that an agent stored under its own reference."""
-    record = SpendRecord.objects.filter(agent_id=agent_id, reference=reference).first()
-    return None if record is None else record_state(record)
+    found = prepared_rows(BY_REFERENCE, {"agent": agent_id, "reference": reference})
+    return record_of_row(found[0]) if found else None
 
 
 def last_payment_on(authorization_id: UUID) -> RecordState | None:
@@ -134,6 +149,12 @@ def record_state(record: SpendRecord) -> RecordState:
         record.is_final,
         record.recorded_at,
     )
+
+
+def record_of_row(row: tuple[object, ...]) -> RecordState:
+    """Return a record that was read as `RECORD_COLUMNS`."""
+    record = RecordState(*cast(Any, row))
+    return replace(record, flags=tuple(record.flags))
 
 
 def records_of(authorization_id: UUID) -> tuple[RecordState, ...]:

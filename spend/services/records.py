@@ -6,16 +6,26 @@ from decimal import Decimal
 from typing import Final
 from uuid import UUID
 
+import orjson
 from django.db.models import Sum
 
 from core.canonical import plain
-from core.db import must_be_in_transaction
+from core.db import must_be_in_transaction, prepared_rows
 from core.ids import new_id
 from spend.models import Hold, SpendRecord
 from spend.payee import PayeeClaim
-from spend.selectors.holds import HoldState, RecordState, record_state, state_of
+from spend.selectors.holds import RECORD_COLUMNS, HoldState, RecordState, record_of_row, state_of
 
 ZERO: Final = Decimal(0)
+INSERT: Final = f"""
+insert into spend_spendrecord (id, organization_id, agent_id, hold_id, authorization_id, kind, amount, currency,
+    counting_currency, counterparty_id, payee, reference, body_digest, flags, is_final, gives_room_back, occurred_at,
+    note, recorded_at, reported_by)
+values (%(id)s, %(organization)s, %(agent)s, %(hold)s, %(authorization)s, %(kind)s, %(amount)s, %(currency)s,
+    %(counting_currency)s, %(counterparty)s, %(payee)s, %(reference)s, %(body_digest)s, %(flags)s, %(is_final)s,
+    %(gives_room_back)s, %(occurred_at)s, %(note)s, %(recorded_at)s, %(reported_by)s)
+returning {RECORD_COLUMNS}
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,29 +90,29 @@ def place_empty_hold(place: Place) -> HoldState:
 def insert_record(hold: HoldState, authorization_id: UUID | None, new: NewRecord, *, now: datetime) -> RecordState:
     """Store the record; the caller moves the hold. Raises `IntegrityError` where the reference was taken meanwhile."""
     must_be_in_transaction()
-    record = SpendRecord.objects.create(
-        id=new_id(now),
-        organization_id=hold.organization_id,
-        agent_id=hold.agent_id,
-        hold_id=hold.id,
-        authorization_id=authorization_id,
-        kind=new.kind,
-        amount=new.amount,
-        currency=new.currency,
-        counting_currency=hold.counting_currency,
-        counterparty_id=new.counterparty_id,
-        payee=None if new.payee is None else plain(new.payee),
-        reference=new.reference,
-        body_digest=new.body_digest,
-        flags=list(new.flags),
-        is_final=new.is_final,
-        gives_room_back=new.gives_room_back,
-        occurred_at=new.occurred_at,
-        note=new.note,
-        recorded_at=now,
-        reported_by=new.reported_by,
-    )
-    return record_state(record)
+    values: dict[str, object] = {
+        "id": new_id(now),
+        "organization": hold.organization_id,
+        "agent": hold.agent_id,
+        "hold": hold.id,
+        "authorization": authorization_id,
+        "kind": new.kind,
+        "amount": new.amount,
+        "currency": new.currency,
+        "counting_currency": hold.counting_currency,
+        "counterparty": new.counterparty_id,
+        "payee": None if new.payee is None else orjson.dumps(plain(new.payee)).decode(),
+        "reference": new.reference,
+        "body_digest": new.body_digest,
+        "flags": list(new.flags),
+        "is_final": new.is_final,
+        "gives_room_back": new.gives_room_back,
+        "occurred_at": new.occurred_at,
+        "note": new.note,
+        "recorded_at": now,
+        "reported_by": new.reported_by,
+    }
+    return record_of_row(prepared_rows(INSERT, values)[0])
 
 
 def refunded_on(hold_id: UUID) -> Decimal:

@@ -62,6 +62,12 @@ def test_a_value_without_a_text_is_refused() -> None:
         text_of(1.5)
 
 
+@pytest.mark.parametrize("value", ["paid\0 in full", ["late", "\0"]])
+def test_a_text_with_nul_is_refused_and_not_cut_off_there(value: object) -> None:
+    with pytest.raises(ValueError, match="NUL"):
+        text_of(value)
+
+
 @pytest.mark.usefixtures("tables")
 def test_statements_are_kept_together_or_not_at_all() -> None:
     with pytest.raises(DatabaseError):
