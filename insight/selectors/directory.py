@@ -8,7 +8,12 @@ from uuid import UUID
 from core.db import rows
 from core.errors import NotFound
 from core.ids import Prefix, from_public, to_public
-from spend.selectors.counterparties import CounterpartyFilter, counterparties_page, counterparty_names
+from spend.selectors.counterparties import (
+    CounterpartyFilter,
+    counterparties_called,
+    counterparties_page,
+    counterparty_names,
+)
 
 MOST_FOUND: Final = 8
 """Whoever wants more of them types another letter."""
@@ -38,6 +43,10 @@ class Directory:
         chosen = CounterpartyFilter(search=words, sort="name")
         page = counterparties_page(self.organization_id, chosen, limit=MOST_FOUND)
         return [(one.public_id, one.name) for one in page.rows]
+
+    def called(self, words: str) -> Sequence[tuple[str, str]]:
+        """Return the counterparties that have exactly this name, identifier, reference or public id."""
+        return counterparties_called(self.organization_id, words, limit=MOST_FOUND)
 
     def categories(self) -> Sequence[str]:
         """Return the categories of what was paid, the most paid first."""

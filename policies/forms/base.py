@@ -19,9 +19,9 @@ from policies.engine.places import is_time_zone
 from policies.engine.rules import DEFAULT_TIMEOUT_MINUTES, OnBreach, Rule, RuleType
 from policies.engine.shapes import MAX_APPROVALS, MAX_TIMEOUT_MINUTES, MAX_WORDS
 from policies.engine.types import Rail
+from policies.forms.exempt import ExemptionRows, ExemptionsField
 from policies.forms.fields import (
     DurationField,
-    ExemptionRows,
     LongSelect,
     MomentField,
     MoneyField,
@@ -181,6 +181,9 @@ class RuleForm(forms.Form):
         """Give a field what depends on the organization."""
         if isinstance(one.widget, MoneyRows | ExemptionRows):
             one.widget.currency = self.around.currency
+        if isinstance(one, ExemptionsField):
+            one.directory = self.around.directory
+            one.widget.found = one.found = {}
         if isinstance(one, MomentField):
             one.zone = self.around.time_zone
             one.original = str(self.initial.get(name, ""))
@@ -210,7 +213,7 @@ class RuleForm(forms.Form):
             if isinstance(one.widget, ExemptionRows):
                 one.widget.agents = self.around.agents
                 rows = self[name].value() or []
-                one.widget.names = self.names_of({row["counterparty"] for row in rows if row["counterparty"]})
+                one.widget.names = self.names_of({ticked for row in rows for ticked in row["counterparty"]})
 
     def exact_hours(self) -> Mapping[str, str] | None:
         """Return what rows with minutes open of which hours of the week; nothing in a form without hours."""
@@ -312,6 +315,9 @@ class RuleForm(forms.Form):
         if isinstance(looking := form.fields.get(find), PicksField) and isinstance(looking.widget, PicksWidget):
             words = shown[find].find.strip()
             looking.widget.found = around.directory.find(words) if words and around.directory else ()
+        within, _, row = find.rpartition("-")
+        if isinstance(exempting := form.fields.get(within), ExemptionsField):
+            exempting.look_in(shown[within], row)
         return form
 
     def sections(self) -> list[ShownSection]:

@@ -1,8 +1,7 @@
 """Fields of the rule forms: each shows a part of a rule document and gives it back as it stands there."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import datetime
-from types import MappingProxyType
 from typing import Any, ClassVar, Final, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -115,31 +114,6 @@ class DateRows(RowsWidget):
         return not (row["from"] or row["to"])
 
 
-class ExemptionRows(RowsWidget):
-    """Agents and counterparties with an amount of their own."""
-
-    template_name = "policies/widgets/exemption_rows.html"
-    parts = ("agent", "counterparty", "amount", "currency")
-    currency = "USD"
-    agents: Sequence[tuple[str, str]] = ()
-    names: Mapping[str, str] = MappingProxyType({})
-
-    def is_empty(self, row: Row) -> bool:
-        """Say whether nothing was filled in besides the currency that stands there."""
-        return not (row["agent"] or row["counterparty"] or row["amount"])
-
-    def blank(self) -> Row:
-        """Return an empty row in the organization's currency."""
-        return {**super().blank(), "currency": self.currency}
-
-    def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
-        """Return what the template shows: agents to choose from, and what each counterparty is called."""
-        context = super().get_context(name, value, attrs)
-        chosen = [row["agent"] for row in context["rows"] if row["agent"]]
-        named = [{**row, "called": self.names.get(row["counterparty"], "")} for row in context["rows"]]
-        return {**context, "rows": named, "agents": with_unknown(self.agents, chosen, "Another agent")}
-
-
 class DurationInput(PageWidget):
     """A number of minutes, hours or days."""
 
@@ -186,32 +160,6 @@ class MoneyField(forms.Field):
                 raise ValidationError(f"{currency} stands twice.", code="currency_repeated")
             amounts[currency] = row["amount"]
         return required(self, amounts, "Give an amount and its currency.")
-
-
-class ExemptionsField(forms.Field):
-    """Exemptions; each currency of one has a row."""
-
-    widget = ExemptionRows
-
-    def prepare_value(self, value: Any) -> list[Row]:
-        """Return the rows of exemptions, or rows as they were typed."""
-        rows = []
-        for one in value or []:
-            pair = {"agent": one["agent"], "counterparty": one["counterparty"]}
-            above = one.get("above")
-            amounts = above.items() if isinstance(above, dict) else [(one.get("currency", ""), one.get("amount", ""))]
-            rows += [{**pair, "amount": amount, "currency": currency} for currency, amount in amounts]
-        return rows
-
-    def clean(self, value: list[Row]) -> list[Row]:
-        """Return one exemption for each agent and counterparty."""
-        found: dict[tuple[str, str], dict[str, str]] = {}
-        for row in value:
-            above, currency = found.setdefault((row["agent"], row["counterparty"]), {}), row["currency"].upper()
-            if currency in above:
-                raise ValidationError(f"{currency} stands twice for one payee.", code="currency_repeated")
-            above[currency] = row["amount"]
-        return [{"agent": agent, "counterparty": payee, "above": above} for (agent, payee), above in found.items()]
 
 
 class DateRangesField(forms.Field):

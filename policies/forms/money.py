@@ -9,7 +9,8 @@ from policies.engine.kinds import MAX_CURRENCIES
 from policies.engine.rule_shapes import MAX_MARKS
 from policies.engine.rules import Per, Period, RuleType, WindowKind
 from policies.forms.base import REVIEW, Plain, RuleForm, Section, on_breach_field, zone_field
-from policies.forms.fields import ExemptionsField, MomentField, MoneyField, NumbersField
+from policies.forms.exempt import ExemptionsField
+from policies.forms.fields import MomentField, MoneyField, NumbersField
 
 
 class SpendLimitForm(RuleForm):

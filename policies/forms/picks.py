@@ -32,6 +32,9 @@ class Directory(Protocol):
     def find(self, words: str) -> Pairs:
         """Return some counterparties as public id and name: those with `words` in their name or identifiers."""
 
+    def called(self, words: str) -> Pairs:
+        """Return the counterparties that have exactly this name, identifier, reference or public id."""
+
     def categories(self) -> Sequence[str]:
         """Return the categories of what was paid, the most paid first."""
 

@@ -130,6 +130,24 @@ def counterparties_page(
     )
 
 
+def counterparties_called(organization_id: UUID, text: str, *, limit: int) -> list[tuple[str, str]]:
+    """Return those that have exactly this name (in any case), identifier, reference or public id, as id and name.
+
+    Merged ones are left out.
+    """
+    words = text.strip()[:LONGEST_SEARCH].replace(NUL, "")
+    kind, _, value = words.partition(":")
+    # Domains and addresses that ignore case are stored in small letters.
+    by_kind = Q(kind=kind, value__in=[value, value.lower()])
+    known = Identifier.objects.filter(organization_id=organization_id, counterparty=OuterRef("pk"))
+    called = Q(name__iexact=words) | Q(external_ref=words)
+    called |= Q(Exists(known.filter(by_kind | Q(value__in=[words, words.lower()]))))
+    called |= Q(pk__in=ids_in(Prefix.COUNTERPARTY, [words]))
+    found = Counterparty.objects.filter(called, organization_id=organization_id, merged_into__isnull=True)
+    named = found.order_by("name", "pk").values_list("pk", "name")[:limit]
+    return [(to_public(Prefix.COUNTERPARTY, one), name) for one, name in named]
+
+
 def every_counterparty(organization_id: UUID, chosen: CounterpartyFilter) -> Iterator[CounterpartyView]:
     """Yield all that the filter lets through, in the order of the list, a page in memory at a time."""
     cursor, is_more = None, True

@@ -14,10 +14,12 @@ from approvals.models import Backtest
 from approvals.services.backtests import Wanted, cancel_backtest, start_backtest
 from core.clock import now as clock_now
 from core.ids import Prefix, from_public, to_public
+from policies.models import Policy
+from spend.selectors.counterparties import counterparty_names
 from tests.examples.server import LiveConto
 from tests.journeys.atlas import Place
 from tests.journeys.browser import Window, open_window
-from tests.journeys.policy_stage import PolicyStage, every_type, set_up
+from tests.journeys.policy_stage import PolicyStage, every_type, payees_of, set_up
 from tests.journeys.test_every_page import AXE, HISTORY_DAYS, faults_of, look_at, must_be_well
 
 pytestmark = pytest.mark.journey
@@ -90,6 +92,30 @@ def test_forms_that_are_refused(window: Window, stage: PolicyStage) -> None:
     window.open(f"/policies/{stage.policies['large']}/versions/3/")
     page.get_by_role("button", name="Restore as draft").click()
     must_be_well([*found, *faults_of(window, "policies-restore"), *window.faults])
+
+
+def test_whom_an_exemption_is_for_is_searched_for_and_asked_for_where_it_is_not_clear(
+    window: Window, stage: PolicyStage
+) -> None:
+    window.expected.add(422)
+    page, other = window.page, payees_of(stage.company)[3]
+    name = counterparty_names(stage.company.organization_id, [other])[other]
+    window.open(f"/policies/{stage.policies['large']}/draft/rules/people_decide/")
+    row = page.locator("#id_exemptions-0-payee")
+    row.get_by_role("checkbox").uncheck()
+    row.get_by_role("searchbox").fill(name[:4])
+    expect(row.get_by_text(name)).to_be_visible()
+    found = faults_of(window, "policies-exemption-found")
+    window.press("Save to draft")
+    expect(page.locator(".form-error", has_text="Tick who is meant")).to_be_visible()
+    found += faults_of(window, "policies-exemption-unclear")
+    row.get_by_label(name, exact=True).check()
+    window.press("Save to draft")
+    expect(page.get_by_text("The rule is in the draft")).to_be_visible()
+    draft = Policy.objects.get(pk=from_public(Prefix.POLICY, stage.policies["large"])).draft or {"rules": []}
+    [decide] = [rule for rule in draft["rules"] if rule["key"] == "people_decide"]
+    assert to_public(Prefix.COUNTERPARTY, other) in str(decide["exemptions"])
+    must_be_well([*found, *window.faults])
 
 
 def test_payments_that_are_simulated(window: Window, stage: PolicyStage) -> None:

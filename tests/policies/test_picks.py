@@ -18,13 +18,16 @@ OTHER = "cpt_01kas4t5n0e1wr9m4t7b2c6d0g"
 class SmallTown:
     """An organization that has paid two, for two things."""
 
-    payees = ((PAYEE, "Acme Data"), (OTHER, "Border Books"))
+    payees: Sequence[tuple[str, str]] = ((PAYEE, "Acme Data"), (OTHER, "Border Books"))
 
     def names(self, ids: Iterable[str]) -> Mapping[str, str]:
         return {one: name for one, name in self.payees if one in set(ids)}
 
     def find(self, words: str) -> Sequence[tuple[str, str]]:
         return [pair for pair in self.payees if words.lower() in pair[1].lower()]
+
+    def called(self, words: str) -> Sequence[tuple[str, str]]:
+        return [pair for pair in self.payees if words.lower() in (pair[0], pair[1].lower())]
 
     def categories(self) -> Sequence[str]:
         return ["data", "books"]
