@@ -5,13 +5,17 @@ from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any, Final
 
+from agents.api.changes import WAITING
 from approvals.lifecycle import Status
+from people.models import ChangeEnd, ChangeKind
 from policies.engine.document import json_schema
 
 Schema = dict[str, Any]
 
 # Choices that several objects share under one name; the settings name these.
 AUTHORIZATION_STATUSES: Final = [status.value for status in Status]
+CHANGE_KINDS: Final = ChangeKind.values
+CHANGE_STATUSES: Final = [WAITING, *ChangeEnd.values]
 KEY_STATUSES: Final = ["active", "expiring", "replaced", "expired", "revoked"]
 OUTCOMES: Final = ["allow", "review", "deny"]
 RECORD_KINDS: Final = ["payment", "refund"]

@@ -271,6 +271,8 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_NAME_OVERRIDES": {
         "AuthorizationStatus": "conto_admin.openapi.AUTHORIZATION_STATUSES",
+        "ChangeKind": "conto_admin.openapi.CHANGE_KINDS",
+        "ChangeStatus": "conto_admin.openapi.CHANGE_STATUSES",
         "CredentialKind": "agents.models.CREDENTIAL_KINDS",
         "KeyStatus": "conto_admin.openapi.KEY_STATUSES",
         "Outcome": "conto_admin.openapi.OUTCOMES",

@@ -69,7 +69,7 @@ def change_out(change: PendingChange, content: Mapping[str, Any]) -> dict[str, o
     }
 
 
-def accepted(organization_id: UUID, awaiting: Awaiting) -> Response:
-    """Return the answer to a call whose change waits."""
+def accepted(organization_id: UUID, awaiting: Awaiting, **more: object) -> Response:
+    """Return the answer to a call whose change waits, with more beside the change."""
     change = change_of(organization_id, awaiting.public_id)
-    return Response(change_out(change, change.content), status=ACCEPTED)
+    return Response({**change_out(change, change.content), **more}, status=ACCEPTED)

@@ -187,7 +187,8 @@ def _of_policy(change: PendingChange, now: datetime) -> Compared:
         return Compared(before, after, rule_changes(enforced, ()), left)
     if wanted.document is None:
         return Compared(before, after, findings=left)
-    found = findings_with_history(policy, wanted.document, now=now)
+    bound = None if wanted.targets is None else as_targets(wanted.targets)
+    found = findings_with_history(policy, wanted.document, bound, now=now)
     return Compared(before, after, rule_changes(enforced, wanted.document.rules), (*found, *left))
 
 

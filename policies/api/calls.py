@@ -119,7 +119,7 @@ class PolicyByReference(APIView):
         tags=TAG,
         operation_id="policies_sync",
         request=shapes.SyncIn,
-        responses={200: shapes.SyncedOut, CREATED: shapes.SyncedOut, ACCEPTED: PendingChangeOut},
+        responses={200: shapes.SyncedOut, CREATED: shapes.SyncedOut, ACCEPTED: shapes.PendingWarnedOut},
         summary="Sync a policy",
         description=(
             "Bring the policy of this reference to exactly this state. The same call twice changes nothing. What lint "
@@ -147,7 +147,10 @@ class PolicyByReference(APIView):
             now=clock_now(),
         )
         if isinstance(synced, Awaiting):
-            return accepted(caller.organization_id, synced)
+            waiting = selectors.policy_by_reference(caller.organization_id, external_ref)
+            assert waiting is not None, "a change that waits is about a policy that is stored"
+            told = warnings_of(waiting, sent["document"], targets)
+            return accepted(caller.organization_id, synced, warnings=[*told, *left])
         policy = selectors.policy_of(caller.organization_id, to_public(Prefix.POLICY, synced.policy_id))
         body = {**described(policy), "warnings": [*warnings_of(policy, sent["document"]), *left]}
         return Response(body, status=CREATED if synced.is_created else 200)
@@ -207,7 +210,7 @@ class Assignments(APIView):
         tags=TAG,
         operation_id="policies_assign",
         request=shapes.TargetsIn,
-        responses={200: shapes.AssignedOut, ACCEPTED: PendingChangeOut},
+        responses={200: shapes.AssignedOut, ACCEPTED: shapes.PendingWarnedOut},
         summary="Assign a policy",
         description=LEFT_ALONE,
     )
@@ -225,7 +228,7 @@ class Assignments(APIView):
             now=clock_now(),
         )
         if isinstance(changed, Awaiting):
-            return accepted(caller.organization_id, changed)
+            return accepted(caller.organization_id, changed, warnings=left)
         policy = selectors.policy_of(caller.organization_id, policy_id)
         return Response({**described(policy), "warnings": left})
 
@@ -239,7 +242,7 @@ class Retirement(APIView):
         tags=TAG,
         operation_id="policies_retire",
         request=None,
-        responses={200: shapes.AssignedOut, ACCEPTED: PendingChangeOut},
+        responses={200: shapes.AssignedOut, ACCEPTED: shapes.PendingWarnedOut},
         summary="Retire a policy",
         description=LEFT_ALONE,
     )
@@ -254,7 +257,7 @@ class Retirement(APIView):
             now=clock_now(),
         )
         if isinstance(changed, Awaiting):
-            return accepted(caller.organization_id, changed)
+            return accepted(caller.organization_id, changed, warnings=left)
         policy = selectors.policy_of(caller.organization_id, policy_id)
         return Response({**described(policy), "warnings": left})
 
@@ -293,9 +296,10 @@ def described(policy: Policy) -> dict[str, object]:
     return shapes.policy_out(policy, selectors.targets_of((policy,))[policy.pk])
 
 
-def warnings_of(policy: Policy, document: object) -> list[dict[str, str]]:
-    """Return what lint warns of in a document that was published, with an eye on history."""
-    found = services.findings_with_history(policy, parse(document), now=clock_now())
+def warnings_of(policy: Policy, document: object, targets: AssignTo | None = None) -> list[dict[str, str]]:
+    """Return what lint warns of in a document that was published, or waits to be, with an eye on history."""
+    bound = None if targets is None else services.as_targets(targets)
+    found = services.findings_with_history(policy, parse(document), bound, now=clock_now())
     return [services.finding_facts(one) for one in found]
 
 

@@ -9,17 +9,18 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from agents.api.changes import ACCEPTED, PendingChangeOut, accepted
+from agents.api.changes import ACCEPTED, accepted
 from agents.api.shapes import FlagField, TextField
 from core.clock import now as clock_now
 from people.authentication import OrganizationAuthentication
 from people.roles import Scope
 from people.services import Awaiting
 from policies.api.calls import TAG, actor_of, demanded, read
-from policies.api.shapes import FindingOut, Strict
+from policies.api.shapes import FindingOut, PendingWarnedOut, Strict
 from policies.engine.written import file_schema, file_to_plain, parse_file
 from policies.models import DIGEST_LENGTH, NOTE_LENGTH
-from policies.services.code import Step, apply_file, exported_file
+from policies.services import finding_facts
+from policies.services.code import Step, apply_file, exported_file, plan_file
 
 IN_OPENAPI: Final = "#/components/schemas/PolicyDocument/properties/rules"
 """Rules are long: they stand in the API's description once (`conto_admin/openapi.py`)."""
@@ -115,7 +116,7 @@ class ApplyFile(APIView):
         tags=TAG,
         operation_id="policies_apply",
         request=ApplyIn,
-        responses={200: PlanOut, ACCEPTED: PendingChangeOut},
+        responses={200: PlanOut, ACCEPTED: PendingWarnedOut},
         summary="Apply a file of policies",
         description=(
             "All of it or nothing; 409 `plan_outdated` where the file or what is stored is not as planned. Where "
@@ -129,15 +130,19 @@ class ApplyFile(APIView):
         """Bring the policies to the file as it was planned; the same file again changes nothing."""
         caller = demanded(request, Scope.POLICIES)
         sent = read(ApplyIn, request)
+        file, now = parse_file(sent["file"]), clock_now()
         applied = apply_file(
             organization_id=caller.organization_id,
-            file=parse_file(sent["file"]),
+            file=file,
             planned=sent["digest"],
             retires_others=sent["retire_others"],
             note=sent["note"],
             actor=actor_of(request),
-            now=clock_now(),
+            now=now,
         )
         if isinstance(applied, Awaiting):
-            return accepted(caller.organization_id, applied)
+            plan = plan_file(caller.organization_id, file, retires_others=sent["retire_others"], now=now)
+            return accepted(
+                caller.organization_id, applied, warnings=[finding_facts(one) for one in plan.every_finding]
+            )
         return Response(applied.facts())

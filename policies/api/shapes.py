@@ -6,6 +6,7 @@ from uuid import UUID
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from agents.api.changes import PendingChangeOut
 from agents.api.shapes import FlagField, TextField
 from core.errors import Invalid, NotFound
 from core.ids import Prefix, from_public, to_public
@@ -211,6 +212,12 @@ class SyncedOut(PolicyOut):
 
 class AssignedOut(PolicyOut):
     """A policy for whom it is now, with a warning where agents have no enforced policy left."""
+
+    warnings = FindingOut(many=True)
+
+
+class PendingWarnedOut(PendingChangeOut):
+    """A change that waits for a second person, with what lint warns of were it made now."""
 
     warnings = FindingOut(many=True)
 

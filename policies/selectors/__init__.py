@@ -321,13 +321,12 @@ def agent_ids(organization_id: UUID, ids: tuple[UUID, ...], references: tuple[st
     return found
 
 
-def agents_of_targets(policy: Policy) -> tuple[Agent, ...]:
-    """Return the agents that a policy applies to and that are not retired."""
-    assigned = tuple(Assignment.objects.filter(policy=policy))
-    agents = Agent.objects.filter(organization_id=policy.organization_id, retired_at=None).order_by("name", "id")
-    if not any(one.label is None and one.agent_id is None for one in assigned):
-        labels = [one.label for one in assigned if one.label is not None]
-        agents = agents.filter(Q(labels__overlap=labels) | Q(pk__in=[one.agent_id for one in assigned]))
+def agents_of_targets(organization_id: UUID, targets: Targets) -> tuple[Agent, ...]:
+    """Return the agents that a policy with these targets applies to and that are not retired."""
+    agents = Agent.objects.filter(organization_id=organization_id, retired_at=None).order_by("name", "id")
+    if not targets.organization:
+        named = [agent for agent, _ in targets.agents]
+        agents = agents.filter(Q(labels__overlap=list(targets.labels)) | Q(pk__in=named))
     return tuple(agents[:LARGEST_LIST])
 
 
@@ -339,9 +338,10 @@ class Beside:
     rules: tuple[Rule, ...]
 
 
-def policies_beside(policy: Policy) -> tuple[Beside, ...]:
-    """Return the other enforced policies of the agents that this one applies to."""
-    agents = [(agent.pk, tuple(agent.labels)) for agent in agents_of_targets(policy)]
+def policies_beside(policy: Policy, targets: Targets) -> tuple[Beside, ...]:
+    """Return the other enforced policies of the agents that this one would apply to with these targets."""
+    found = agents_of_targets(policy.organization_id, targets)
+    agents = [(agent.pk, tuple(agent.labels)) for agent in found]
     return tuple(
         Beside(one.name, one.compiled().rules)
         for one in enforced_beside(policy)

@@ -66,21 +66,28 @@ class Around:
     beside: Sequence[Beside]
 
 
-def findings_of(policy: Policy, document: Document) -> tuple[Finding, ...]:
-    """Return all that lint says of a document as the next version of the policy, errors first; a few reads."""
+def findings_of(policy: Policy, document: Document, targets: Targets | None = None) -> tuple[Finding, ...]:
+    """Return all that lint says of a document as the next version of the policy, errors first; a few reads.
+
+    It is for those whom the policy is for already, where no other targets are given.
+    """
+    bound = targets_of((policy,))[policy.pk] if targets is None else targets
     around = Around(
         reviewers(policy.organization_id),
-        owners_of(policy, document),
+        owners_of(policy.organization_id, bound, document),
         policy.organization.currency,
-        policies_beside(policy),
+        policies_beside(policy, bound),
     )
     return in_order([*lint(document), *findings_among(document, around)])
 
 
-def findings_with_history(policy: Policy, document: Document, *, now: datetime) -> tuple[Finding, ...]:
+def findings_with_history(
+    policy: Policy, document: Document, targets: Targets | None = None, *, now: datetime
+) -> tuple[Finding, ...]:
     """Return what `findings_of` does, and what lint says with an eye on what the policy's agents asked for of late."""
-    targets = targets_of((policy,))[policy.pk]
-    return in_order([*findings_of(policy, document), *_in_history(policy.organization_id, targets, document, now)])
+    bound = targets_of((policy,))[policy.pk] if targets is None else targets
+    in_history = _in_history(policy.organization_id, bound, document, now)
+    return in_order([*findings_of(policy, document, bound), *in_history])
 
 
 def with_history(
@@ -147,11 +154,11 @@ def finding_facts(finding: Finding) -> dict[str, str]:
     }
 
 
-def owners_of(policy: Policy, document: Document) -> frozenset[UUID]:
-    """Return who owns an agent that the policy is for, where any rule asks people at all."""
+def owners_of(organization_id: UUID, targets: Targets, document: Document) -> frozenset[UUID]:
+    """Return who owns an agent that a policy with these targets is for, where any rule asks people at all."""
     if not any(map(may_review, document.rules)):
         return frozenset()
-    return frozenset(one.owner_id for one in agents_of_targets(policy) if one.owner_id is not None)
+    return frozenset(one.owner_id for one in agents_of_targets(organization_id, targets) if one.owner_id is not None)
 
 
 def _in_history(organization_id: UUID, targets: Targets, document: Document, now: datetime) -> tuple[Finding, ...]:

@@ -347,8 +347,9 @@ def test_the_api_answers_202_with_the_change_and_the_same_call_with_the_same_one
     assert (first.json()["status"], first.json()["kind"]) == ("waiting", "policy")
     again = app.put("/api/v1/policies/by-ref/ours", body, content_type="application/json")
     assert (again.status_code, again.json()) == (202, first.json())
-    assert app.get("/api/v1/changes").json()["data"] == [first.json()]
-    assert app.get(f"/api/v1/changes/{first.json()['id']}").json() == first.json()
+    change = {name: value for name, value in first.json().items() if name != "warnings"}
+    assert app.get("/api/v1/changes").json()["data"] == [change]
+    assert app.get(f"/api/v1/changes/{first.json()['id']}").json() == change
     assert app.post("/api/v1/policies", body, content_type="application/json").status_code == 202
     pegs = app.put("/api/v1/pegs", {"pegs": {"USDC": "USD"}}, content_type="application/json")
     assert (pegs.status_code, pegs.json()["kind"]) == (202, "peg")

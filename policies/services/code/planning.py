@@ -101,8 +101,12 @@ class Plan:
     @property
     def errors(self) -> tuple[Finding, ...]:
         """What lint does not let through; where nothing changes nothing is to be let through."""
-        every = (*(one for each in self.policies for one in each.findings), *self.findings)
-        return tuple(one for one in every if one.level is Level.ERROR) if self.has_changes else ()
+        return tuple(one for one in self.every_finding if one.level is Level.ERROR) if self.has_changes else ()
+
+    @property
+    def every_finding(self) -> tuple[Finding, ...]:
+        """What lint says of each policy, and of all of them together."""
+        return (*(one for each in self.policies for one in each.findings), *self.findings)
 
 
 @dataclass(frozen=True, slots=True)
