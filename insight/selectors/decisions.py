@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any, Final, cast
 
 from core.db import rows
-from insight.selectors.ledger import ZERO, Chosen, Dimension, Ledger, both_sides, sums_by_day
+from insight.selectors.ledger import ZERO, Chosen, Ledger, both_sides, sums_of_days
 from insight.selectors.periods import Period, Step
 from policies.engine.reasons import sentence
 
@@ -132,7 +132,7 @@ def decisions(ledger: Ledger, period: Period, *, currency: str, agent: str | Non
             reasons[word, reason] = reasons.get((word, reason), Said()).plus(said)
     recorded: dict[Step, Decimal] = {}
     chosen = Chosen(agent=agent, currency=currency)
-    for day, _, sums in sums_by_day(ledger, period, Dimension.AGENT, chosen, keys=[]):
+    for day, sums in sums_of_days(ledger, period, chosen).items():
         recorded[step_of[day]] = recorded.get(step_of[day], ZERO) + sums.spent
     held = {"organization": ledger.organization_id, "currency": currency, "agent": agent}
     ((number, amount),) = cast(list[tuple[int, Decimal]], rows(HELD, held))

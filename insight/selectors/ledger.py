@@ -6,11 +6,13 @@ A refund counts against the day on which it was reported. Records are summed in 
 currencies do not mix.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
+from functools import reduce
 from typing import Any, Final, cast
 from uuid import UUID
 
@@ -86,17 +88,37 @@ select d.day, d.currency, d.agent_id, d.counterparty_id, d.category, d.rail, d.p
 from insight_spendday d
 where d.organization_id = %(organization)s and d.day >= %(first)s and d.day <= %(last)s
 """
-GROUP_DAYS: Final = """
-select d.day, d.currency, case d.by when 'agent' then d.key::uuid end,
-    case d.by when 'counterparty' then nullif(d.key, '')::uuid end,
-    case d.by when 'category' then nullif(d.key, '') end,
-    case d.by when 'rail' then nullif(d.key, '') end,
-    case when d.by = 'policy' and d.key <> '' then array[d.key] else '{}' end::varchar[],
-    d.spent, d.returned, d.payments, d.unauthorized, d.unauthorized_payments
+GROUP_COLUMNS: Final = """
+    case d.by when 'agent' then d.key::uuid end, case d.by when 'counterparty' then nullif(d.key, '')::uuid end,
+    case d.by when 'category' then nullif(d.key, '') end, case d.by when 'rail' then nullif(d.key, '') end,
+    case when d.by = 'policy' and d.key <> '' then array[d.key] else array[]::varchar[] end::varchar[]
+"""
+GROUP_ROWS: Final = """
 from insight_groupday d
 where d.organization_id = %(organization)s and d.by = %(one_thing)s and d.day >= %(first)s and d.day <= %(last)s
+  and {only}
 """
+GROUP_DAYS: Final = """
+select d.day, d.currency, {group}, d.spent, d.returned, d.payments, d.unauthorized, d.unauthorized_payments
+{rows}
+""".replace("{group}", GROUP_COLUMNS).replace("{rows}", GROUP_ROWS)
 """The rows of one dimension, where a question looks at no other: they are far fewer."""
+GROUP_TOTALS: Final = """
+select null::date, d.currency, {group}, d.spent, d.returned, d.payments, d.unauthorized, d.unauthorized_payments
+from (
+    select d.by, d.currency, d.key, sum(d.spent) as spent, sum(d.returned) as returned,
+        sum(d.payments)::bigint as payments, sum(d.unauthorized) as unauthorized,
+        sum(d.unauthorized_payments)::bigint as unauthorized_payments
+    {rows}
+    group by 1, 2, 3
+) d
+""".replace("{group}", GROUP_COLUMNS).replace("{rows}", GROUP_ROWS)
+"""The same without days, one row for each key: what follows is done once for a key and not once for a day."""
+ONLY: Final = """
+(d.key = any(%(keys)s::text[])
+    or d.key in (select m.id::text from spend_counterparty m where m.merged_into_id::text = any(%(keys)s::text[])))
+"""
+"""The rows of some groups, those of counterparties that were merged into one of them among them."""
 TAIL: Final = """
 select (r.recorded_at at time zone %(zone)s)::date, r.currency, r.agent_id, r.counterparty_id, h.category, h.rail,
     {policies},
@@ -120,14 +142,22 @@ select s.currency, {sums} from spent_on s where {chosen} group by 1 order by 4 d
 """
 GROUPS: Final = """
 with spent_on ({columns}) as ({both}),
-grouped as (select {key} as key, {sums} from spent_on s {joins} where {chosen} group by 1)
+grouped as (select {key} as key, {sums} from spent_on s {joins} where {chosen} and {some} group by 1)
 select *, count(*) over () from grouped as g (key, spent, returned, payments, unauthorized, unauthorized_payments)
 order by spent - returned desc, key limit %(limit)s
 """
 SERIES: Final = """
 with spent_on ({columns}) as ({both})
-select s.day, case when {key} = any(%(keys)s::text[]) then {key} else %(others)s end, {sums}
+select s.day, case when {key} = any(%(lines)s::text[]) then {key} else %(others)s end, {sums}
 from spent_on s {joins} where {chosen} group by 1, 2 order by 1, 2
+"""
+SERIES_OF_SOME: Final = """
+with spent_on ({columns}) as ({both})
+select s.day, {key}, {sums} from spent_on s {joins} where {chosen} and {some} group by 1, 2 order by 1, 2
+"""
+WHOLE: Final = """
+with spent_on ({columns}) as ({both})
+select s.day, {sums} from spent_on s where {chosen} group by 1 order by 1
 """
 
 
@@ -178,6 +208,10 @@ class Sums:
         """Return both together."""
         return Sums(*(getattr(self, one.name) + getattr(other, one.name) for one in fields(Sums)))
 
+    def less(self, other: "Sums") -> "Sums":
+        """Return what is left of this without a part of it."""
+        return Sums(*(getattr(self, one.name) - getattr(other, one.name) for one in fields(Sums)))
+
 
 NOTHING: Final = Sums()
 
@@ -191,7 +225,7 @@ def ledger_of(organization: Organization) -> Ledger:
 
 def sums_by_currency(ledger: Ledger, period: Period, chosen: Chosen = ANYTHING) -> Mapping[str, Sums]:
     """Return what was recorded per currency, the one with most payments first."""
-    found = _read(CURRENCIES, ledger, period, chosen, limit=MOST_CURRENCIES)
+    found = _read(CURRENCIES, ledger, period, chosen, days=GROUP_TOTALS, limit=MOST_CURRENCIES)
     return {str(currency): Sums(*sums) for currency, *sums in found}
 
 
@@ -199,16 +233,38 @@ def sums_by_group(
     ledger: Ledger, period: Period, by: Dimension, chosen: Chosen, *, limit: int
 ) -> tuple[Mapping[str, Sums], int]:
     """Return the groups with the largest net spend, the largest first, and how many groups there are."""
-    found = _read(GROUPS, ledger, period, chosen, by=by, limit=limit)
+    found = _read(GROUPS, ledger, period, chosen, by=by, days=GROUP_TOTALS, limit=limit)
     return {key: Sums(*sums) for key, *sums, _ in found}, found[0][-1] if found else 0
+
+
+def sums_of_groups(
+    ledger: Ledger, period: Period, by: Dimension, chosen: Chosen, *, keys: Sequence[str]
+) -> Mapping[str, Sums]:
+    """Return what was recorded in these groups; one in which nothing was is missing."""
+    found = _read(GROUPS, ledger, period, chosen, by=by, days=GROUP_TOTALS, keys=list(keys), limit=len(keys))
+    return {key: Sums(*sums) for key, *sums, _ in found}
 
 
 def sums_by_day(
     ledger: Ledger, period: Period, by: Dimension, chosen: Chosen, *, keys: Sequence[str]
 ) -> Iterable[tuple[date, str, Sums]]:
-    """Return what was recorded on each day in each of these groups, and in all others as `OTHERS`."""
-    found = _read(SERIES, ledger, period, chosen, by=by, keys=list(keys), others=OTHERS)
-    return [(day, key, Sums(*sums)) for day, key, *sums in found]
+    """Return what was recorded on each day in each of these groups, and in all others as `OTHERS`, the oldest first."""
+    if by in OVERLAPPING or _one_thing(chosen, by) is None:
+        found = _read(SERIES, ledger, period, chosen, by=by, lines=list(keys), others=OTHERS)
+        return [(day, key, Sums(*sums)) for day, key, *sums in found]
+    # Rows are as many as groups: those of the others are not read, what they had is what is left of each day.
+    some: defaultdict[date, dict[str, Sums]] = defaultdict(dict)
+    for day, key, *sums in _read(SERIES_OF_SOME, ledger, period, chosen, by=by, keys=list(keys)):
+        some[day][key] = Sums(*sums)
+    for day, whole in sums_of_days(ledger, period, chosen).items():
+        others = reduce(Sums.less, some[day].values(), whole)
+        some[day] |= {OTHERS: others} if others != NOTHING else {}
+    return [(day, key, sums) for day, groups in sorted(some.items()) for key, sums in groups.items()]
+
+
+def sums_of_days(ledger: Ledger, period: Period, chosen: Chosen) -> Mapping[date, Sums]:
+    """Return what was recorded on each day on which anything was, once, the oldest day first."""
+    return {day: Sums(*sums) for day, *sums in _read(WHOLE, ledger, period, chosen)}
 
 
 def both_sides(ledger: Ledger, period: Period, days: str, tail: str) -> tuple[str, dict[str, Any]]:
@@ -244,20 +300,33 @@ def conditions_of(chosen: Chosen) -> tuple[list[str], dict[str, str]]:
 
 
 def _read(
-    sql: str, ledger: Ledger, period: Period, chosen: Chosen, *, by: Dimension | None = None, **more: Any
+    sql: str,
+    ledger: Ledger,
+    period: Period,
+    chosen: Chosen,
+    *,
+    by: Dimension | None = None,
+    days: str = GROUP_DAYS,
+    keys: Sequence[str] | None = None,
+    **more: Any,
 ) -> list[tuple[Any, ...]]:
+    """Ask a question; `days` are the rows of one dimension as it wants them, `keys` the groups it is about."""
     one_thing = _one_thing(chosen, by)
-    both, params = both_sides(ledger, period, GROUP_DAYS if one_thing else DAYS, TAIL)
+    some = f"{KEYS[by]} = any(%(keys)s::text[])" if by and keys is not None else "true"
+    # Labels are not what the rows of agents go by.
+    only = ONLY if keys is not None and one_thing is by else "true"
+    both, params = both_sides(ledger, period, days.format(only=only) if one_thing else DAYS, TAIL)
     conditions, values = conditions_of(chosen)
     asked = sql.format(
         columns=COLUMNS,
         sums=SUMS,
         both=both,
         chosen=" and ".join(conditions),
+        some=some,
         key=KEYS[by] if by else "",
         joins=JOINS.get(by, "") if by else "",
     )
-    return cast(list[tuple[Any, ...]], rows(asked, params | values | more | {"one_thing": one_thing}))
+    return cast(list[tuple[Any, ...]], rows(asked, params | values | more | {"one_thing": one_thing, "keys": keys}))
 
 
 def _one_thing(chosen: Chosen, by: Dimension | None) -> Dimension | None:

@@ -8,16 +8,20 @@ from uuid import UUID
 
 from core.db import rows
 from core.ids import Prefix, to_public
-from insight.selectors.ledger import COLUMNS, GROUP_DAYS, TAIL, Dimension, Ledger, both_sides
+from insight.selectors.ledger import COLUMNS, GROUP_TOTALS, TAIL, Dimension, Ledger, both_sides
 from insight.selectors.periods import Period
 
+ONLY: Final = """
+d.key in (select n.id::text from newcomers n
+    union all select m.id::text from newcomers n join spend_counterparty m on m.merged_into_id = n.id)
+"""
 NEWCOMERS: Final = """
-with spent_on ({columns}) as ({both}),
-newcomers as (
+with newcomers as (
     select c.id, c.name, c.standing, c.first_seen_at from spend_counterparty c
     where c.organization_id = %(organization)s and c.merged_into_id is null
       and c.first_seen_at >= %(begin)s and c.first_seen_at < %(until)s
-)
+),
+spent_on ({columns}) as ({both})
 select n.id, n.name, n.standing, n.first_seen_at, coalesce(sum(s.spent - s.returned), 0),
     coalesce(sum(s.payments), 0)::bigint, count(*) over ()
 from newcomers n left join (
@@ -41,7 +45,7 @@ class Newcomer:
 
 def newcomers(ledger: Ledger, period: Period, *, currency: str, limit: int) -> tuple[tuple[Newcomer, ...], int]:
     """Return those most was spent at, and how many there are."""
-    both, params = both_sides(ledger, period, GROUP_DAYS, TAIL)
+    both, params = both_sides(ledger, period, GROUP_TOTALS.format(only=ONLY), TAIL)
     more = {"one_thing": Dimension.COUNTERPARTY, "begin": period.since, "currency": currency, "limit": limit}
     found = cast(
         list[tuple[UUID, str, str, datetime, Decimal, int, int]],

@@ -24,6 +24,8 @@ from insight.selectors.ledger import (
     sums_by_currency,
     sums_by_day,
     sums_by_group,
+    sums_of_days,
+    sums_of_groups,
 )
 from insight.selectors.periods import DAY, Period, Step
 from people.models import Organization
@@ -35,7 +37,7 @@ SERIES: Final = 7
 ROWS: Final = 25
 """Groups that a page lists; all of them are in the CSV."""
 MOST_GROUPS: Final = 10_000
-"""Groups that are compared with the time before, and of a CSV's day."""
+"""Groups of a CSV's day."""
 EXPORT_DAYS: Final = 7
 ALL_OTHERS: Final = "All others"
 NAMELESS: Final = {
@@ -144,9 +146,10 @@ def spending(
     """Return what was recorded in a period in the currency of `chosen`, and in another period beside it."""
     assert chosen.currency is not None, "currencies do not mix"
     found, number = sums_by_group(ledger, period, by, chosen, limit=ROWS)
-    before: Mapping[str, Sums] | None = None
+    before, days_before = None, None
     if is_compared_with is not None:
-        before, _ = sums_by_group(ledger, is_compared_with, by, chosen, limit=MOST_GROUPS)
+        before = sums_of_groups(ledger, is_compared_with, by, chosen, keys=list(found))
+        days_before = sums_of_days(ledger, is_compared_with, chosen)
     names = names_of(ledger.organization_id, by, found)
     groups = tuple(
         Group(
@@ -160,15 +163,12 @@ def spending(
     )
     keys = [group.key for group in groups[:SERIES]]
     by_key = _by_key(period, sums_by_day(ledger, period, by, chosen, keys=keys))
-    beside = _beside(ledger, period, is_compared_with, by, chosen) if is_compared_with else ()
+    beside = _beside(period, is_compared_with, days_before) if is_compared_with and days_before is not None else ()
     if by in OVERLAPPING:
         # What has two labels or policies stands in two groups.
         whole = sums_by_currency(ledger, period, chosen).get(chosen.currency, NOTHING)
     else:
         whole = total(sums for steps in by_key.values() for sums in steps.values())
-    earlier = None
-    if is_compared_with is not None:
-        earlier = sums_by_currency(ledger, is_compared_with, chosen).get(chosen.currency, NOTHING)
     return Spending(
         period=period,
         by=by,
@@ -176,7 +176,7 @@ def spending(
         groups=groups,
         number_of_groups=number,
         all_of_it=whole,
-        before=earlier,
+        before=None if days_before is None else total(days_before.values()),
         by_key=by_key,
         before_by_step=beside,
     )
@@ -272,11 +272,8 @@ def _by_key(period: Period, found: Iterable[tuple[date, str, Sums]]) -> Mapping[
     return by_key
 
 
-def _beside(ledger: Ledger, period: Period, before: Period, by: Dimension, chosen: Chosen) -> list[Sums]:
+def _beside(period: Period, before: Period, found: Mapping[date, Sums]) -> list[Sums]:
     """Return what was recorded before, laid under the steps of the present: the tenth day under the tenth day."""
-    # What has two labels or policies was still paid once.
-    once = Dimension.AGENT if by in OVERLAPPING else by
-    found = {day: sums for day, _, sums in sums_by_day(ledger, before, once, chosen, keys=[])}
     line: list[Sums] = []
     for step in period.steps():
         skipped = (step.first - period.first).days
