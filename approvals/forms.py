@@ -18,8 +18,9 @@ from approvals.selectors.lists import LARGEST, NEWEST, Chosen
 from approvals.selectors.queue import Wanted
 from approvals.selectors.situation import Ask
 from core.errors import Invalid, NotFound
-from core.ids import Prefix, from_public
+from core.ids import Prefix, from_public, ids_in
 from core.money import CURRENCY_PATTERN, LARGEST_AMOUNT, amount_text, parse_amount, parse_currency
+from core.paging import LONGEST_FILTER
 from core.templatetags.statuses import status_of
 from people.models import Member
 from policies.engine.places import is_country
@@ -35,7 +36,9 @@ ORDERS: Final = [(NEWEST, "Newest first"), (LARGEST, "Largest first")]
 REASONS: Final = sorted(
     ((one.value, one.value.replace("_", " ").capitalize()) for one in Reason), key=lambda one: one[1]
 )
-MAIN: Final = ("status", "agent", "outcome", "since", "until", "sort")
+MAIN: Final = ("status", "agent", "period")
+"""What stands in the one row beside the search; the other fields are folded until one of them filters."""
+PERIODS: Final = [("", "Any time"), ("1", "Today"), *((days, f"Last {days} days") for days in ("7", "30", "90"))]
 ID_LENGTH: Final = 60
 ID: Final = forms.TextInput(attrs={"placeholder": "an id", "autocomplete": "off", "spellcheck": "false"})
 DATE: Final = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
@@ -90,8 +93,12 @@ class UpToForm(forms.Form):
 class FilterForm(forms.Form):
     """Which authorizations the list shows, and in which order."""
 
-    status = forms.ChoiceField(required=False, choices=[ANY, *((one, status_of(one).word) for one in Status)])
+    q = forms.CharField(required=False, max_length=LONGEST_FILTER, label="Search")
+    status = forms.ChoiceField(
+        required=False, choices=[("", "Any status"), *((one, status_of(one).word) for one in Status)]
+    )
     agent = forms.ChoiceField(required=False, choices=())
+    period = forms.ChoiceField(required=False, choices=PERIODS)
     outcome = forms.ChoiceField(required=False, choices=[ANY, *DECISIONS], label="Decision")
     since = forms.DateField(required=False, widget=DATE, label="From")
     until = forms.DateField(required=False, widget=DATE, label="To")
@@ -107,11 +114,11 @@ class FilterForm(forms.Form):
     at_least = forms.DecimalField(required=False, widget=AMOUNT, min_value=0, max_value=LARGEST_AMOUNT)
     at_most = forms.DecimalField(required=False, widget=AMOUNT, min_value=0, max_value=LARGEST_AMOUNT)
 
-    def __init__(self, data: QueryDict, *, agents: list[tuple[str, str]], organization_id: UUID) -> None:
+    def __init__(self, data: QueryDict, *, agents: list[tuple[str, str]], organization_id: UUID, today: date) -> None:
         super().__init__(data)
-        self.organization_id = organization_id
+        self.organization_id, self.today = organization_id, today
         self.names = dict(agents)
-        self.fields["agent"] = forms.ChoiceField(required=False, choices=[ANY, *agents])
+        self.fields["agent"] = forms.ChoiceField(required=False, choices=[("", "Any agent"), *agents])
 
     def clean_id(self) -> UUID | None:
         """Return the authorization's id."""
@@ -131,10 +138,13 @@ class FilterForm(forms.Form):
     def chosen(self) -> Chosen:
         """Return what a valid form asks for; days begin and end in the viewer's zone."""
         asked = self.cleaned_data
-        until = asked["until"]
+        until, text = asked["until"], asked["q"]
+        since = [asked["since"], self.today - timedelta(days=int(asked["period"]) - 1) if asked["period"] else None]
+        # A whole id is pasted into the first field there is.
+        named = next(iter(ids_in(Prefix.AUTHORIZATION, [text])), None)
         return Chosen(
             organization_id=self.organization_id,
-            authorization_id=asked["id"],
+            authorization_id=asked["id"] or named,
             agent_id=from_public(Prefix.AGENT, asked["agent"]) if asked["agent"] else None,
             counterparty_id=asked["counterparty"],
             status=asked["status"],
@@ -147,7 +157,8 @@ class FilterForm(forms.Form):
             label=asked["label"],
             at_least=asked["at_least"],
             at_most=asked["at_most"],
-            since=_midnight(asked["since"]),
+            text="" if named and not asked["id"] else text,
+            since=_midnight(max((day for day in since if day), default=None)),
             until=_midnight(until + timedelta(days=1)) if until and until < date.max else None,
             sort=asked["sort"] or NEWEST,
         )
@@ -163,11 +174,12 @@ class FilterForm(forms.Form):
 
     def more(self) -> Iterator[forms.BoundField]:
         """Yield the other fields."""
-        return (self[name] for name in self.fields if name not in MAIN)
+        return (self[name] for name in self.fields if name not in MAIN and name != "q")
 
-    def has_more(self) -> bool:
-        """Say whether one of the other fields filters, or is wrong."""
-        return any(self.data.get(one.name) or one.errors for one in self.more())
+    def number_of_more(self) -> int:
+        """Return how many of the other fields filter, order otherwise than the list does by itself, or are wrong."""
+        typed = [one.name for one in self.more() if self.data.get(one.name) or one.errors]
+        return len(typed) - ("sort" in typed and self.data.get("sort") == NEWEST)
 
     def _word(self, name: str, text: str) -> str:
         widget = self.fields[name].widget

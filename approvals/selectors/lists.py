@@ -4,6 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
+from functools import reduce
+from operator import or_
 from typing import Final
 from uuid import UUID
 
@@ -26,7 +28,9 @@ SEARCHED: Final = 50_000
 Each index on these fields would be paid for by every ask, for a search that people make now and then: the page searches
 the newest ones and says so; dates lead further back, and the CSV, which streams, has everything.
 """
-SCANNED: Final = ("outcome", "reason", "category", "rail", "session", "currency", "label", "at_least", "at_most")
+SCANNED: Final = (
+    "outcome", "reason", "category", "rail", "session", "currency", "label", "at_least", "at_most", "text",
+)  # fmt: skip
 """Filters that no index serves in the order of time."""
 NEWEST: Final = "newest"
 LARGEST: Final = "largest"
@@ -43,7 +47,8 @@ BACK: Final = "back."
 class Chosen:
     """Which authorizations a list shows, in which order; None and empty mean any.
 
-    Moments are aware, `until` is excluded, amounts are included. `label` is one of the agent's labels.
+    Moments are aware, `until` is excluded, amounts are included. `label` is one of the agent's labels; `text` stands in
+    the purpose, in the payee's name as it was asked for, or in that of the counterparty.
     """
 
     organization_id: UUID
@@ -62,6 +67,7 @@ class Chosen:
     at_most: Decimal | None = None
     since: datetime | None = None
     until: datetime | None = None
+    text: str = ""
     sort: str = NEWEST
 
 
@@ -229,6 +235,9 @@ def chosen_authorizations(chosen: Chosen, *, now: datetime) -> QuerySet[Authoriz
     }
     wanted = {name: value for name, value in equal.items() if value not in (None, "")}
     found = Authorization.objects.filter(organization_id=chosen.organization_id, **wanted)
+    if chosen.text:
+        said = ("payee__name", "counterparty__name", "purpose")
+        found = found.filter(reduce(or_, (Q(**{f"{one}__icontains": chosen.text}) for one in said)))
     if chosen.status:
         found = found.filter(stands_at(chosen.organization_id, chosen.status, now=now))
     return found.select_related("agent", "counterparty", "approval_request")

@@ -8,6 +8,7 @@ from django.contrib import messages
 from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
 from approvals.forms import FilterForm, SaveFilterForm
@@ -145,7 +146,8 @@ def void(request: MemberRequest, public_id: str) -> HttpResponse:
 def filter_form(request: MemberRequest) -> FilterForm:
     organization_id = request.member.organization_id
     agents = agents_to_choose(organization_id, text_in(request.GET, "agent"))
-    return FilterForm(request.GET, agents=agents, organization_id=organization_id)
+    today = timezone.localdate(clock_now())
+    return FilterForm(request.GET, agents=agents, organization_id=organization_id, today=today)
 
 
 def cells(one: Authorization) -> tuple[str, ...]:

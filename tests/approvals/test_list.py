@@ -17,6 +17,7 @@ from approvals.services.filters import MOST_SAVED
 from approvals.services.record import record_spend
 from core.ids import Prefix, new_id, to_public
 from people.models import Member
+from spend.models import Counterparty
 from spend.payee import PayeeClaim
 from tests.approvals.world import World, add_agent, ask, make_world, stored
 from tests.factories import NOW
@@ -34,6 +35,10 @@ LATER: Final = NOW + timedelta(hours=25)
 @pytest.fixture(autouse=True)
 def at_noon(time_machine: Any) -> None:
     time_machine.move_to(NOW, tick=False)
+
+
+def counterparty_of(world: World, name: str) -> Counterparty:
+    return Counterparty.objects.get(organization_id=world.organization_id, name=name)
 
 
 def get(member: Member, query: str = "") -> str:
@@ -74,7 +79,7 @@ def asked(world: World) -> dict[str, str]:
         "10.00": ask(world, "10", category="ai.compute", rail="card", session="s-1", now=NOW - timedelta(days=3)),
         "60.00": ask(world, "60", payee=cafe, now=NOW - timedelta(hours=3)),
         "900.00": ask(world, "900", now=NOW - timedelta(hours=2)),
-        "20.00": ask(other, "20", currency="EUR", now=NOW - timedelta(hours=1)),
+        "20.00": ask(other, "20", currency="EUR", purpose="Paint for the lab", now=NOW - timedelta(hours=1)),
     }
     return {amount: to_public(Prefix.AUTHORIZATION, one.answer.id) for amount, one in made.items()}
 
@@ -95,6 +100,13 @@ def asked(world: World) -> dict[str, str]:
         ("at_least=20&at_most=60", ["20.00", "60.00"]),
         ("since=2026-11-22&until=2026-11-22", ["20.00", "900.00", "60.00"]),
         ("until=2026-11-20", ["10.00"]),
+        ("period=1", ["20.00", "900.00", "60.00"]),
+        ("period=7", ["20.00", "900.00", "60.00", "10.00"]),
+        ("period=7&since=2026-11-22", ["20.00", "900.00", "60.00"]),
+        ("period=1&since=2026-11-01&until=2026-11-20", []),
+        ("q=CAFE", ["60.00"]),
+        ("q=for+the+lab", ["20.00"]),
+        ("q=100%25", []),
         ("until=9999-12-31&sort=largest&at_least=0.5", ["900.00", "60.00", "20.00", "10.00"]),
         ("status=approved&currency=USD", []),
     ],
@@ -125,7 +137,18 @@ def test_one_is_found_by_its_id_its_agent_and_its_counterparty(world: World, ask
 
 @pytest.mark.parametrize(
     "query",
-    ["status=great", "id=atz_1", "counterparty=x", "at_least=much", "at_most=NaN", "currency=usd", "since=soon"],
+    [
+        "status=great",
+        "period=2",
+        "q=%00",
+        "agent=agt_1",
+        "id=atz_1",
+        "counterparty=x",
+        "at_least=much",
+        "at_most=NaN",
+        "currency=usd",
+        "since=soon",
+    ],
 )
 def test_a_filter_that_cannot_be_understood_shows_nothing_and_says_so(
     world: World, asked: dict[str, str], query: str
@@ -135,6 +158,31 @@ def test_a_filter_that_cannot_be_understood_shows_nothing_and_says_so(
     assert amounts(html) == []
     assert "form-error" in html
     assert "cannot be understood" in html
+
+
+def test_a_search_finds_the_present_name_of_a_payee_and_whole_ids(world: World, asked: dict[str, str]) -> None:
+    payee = counterparty_of(world, "Cafe")
+    Counterparty.objects.filter(pk=payee.pk).update(name="Café Central")
+    assert amounts(get(world.cast.vera, "?q=central")) == ["60.00"]
+    assert amounts(get(world.cast.vera, f"?q={asked['900.00']}")) == ["900.00"]
+    assert amounts(get(world.cast.mallory, f"?q={asked['900.00']}")) == []
+
+
+@pytest.mark.parametrize(
+    ("query", "number"),
+    [
+        ("", 0),
+        ("status=declined&period=7&q=cafe", 0),
+        ("sort=newest", 0),
+        ("sort=largest&currency=USD", 2),
+        ("rail=odd", 1),
+    ],
+)
+def test_the_other_filters_are_folded_until_one_of_them_is_set(world: World, query: str, number: int) -> None:
+    html = get(world.cast.vera, f"?{query}")
+    details = html.partition('class="filters-more"')[2].partition("</summary>")[0]
+    assert details.startswith(" open") is (number > 0)
+    assert (f"{number}<span" in details) is (number > 0)
 
 
 def test_a_filter_in_force_can_be_taken_away(world: World, asked: dict[str, str]) -> None:

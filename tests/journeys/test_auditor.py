@@ -16,6 +16,11 @@ from tests.journeys.conftest import OpenFor
 
 pytestmark = pytest.mark.journey
 REVIEW = {"key": "all", "type": "APPROVAL_THRESHOLD", "above": {"USD": "50"}}
+ROWS = """() => {
+  const shown = [...document.querySelectorAll(".filters > :not(.chips)")].map((one) => one.getBoundingClientRect());
+  return new Set(shown.map((one) => Math.round(one.bottom))).size;
+}"""
+"""In how many rows the fields of the filter stand."""
 
 
 def download(window: Window, name: str, folder: Path) -> Path:
@@ -90,6 +95,7 @@ def test_an_auditor_narrows_the_list_down_and_keeps_the_filter(open_for: OpenFor
     expect(rows).to_have_count(1)
     expect(rows.first).to_contain_text("60.00")
 
+    assert auditor.page.evaluate(ROWS) == 1, "the usual filters stand in one calm row"
     auditor.page.get_by_text("Keep this filter").click()
     auditor.fill("Name", "Waiting")
     auditor.press("Keep")
