@@ -20,7 +20,7 @@ from policies.api.shapes import FindingOut, PendingWarnedOut, Strict
 from policies.engine.written import file_schema, file_to_plain, parse_file
 from policies.models import DIGEST_LENGTH, NOTE_LENGTH
 from policies.services import finding_facts
-from policies.services.code import Step, apply_file, exported_file, plan_file
+from policies.services.code import Step, apply_file, compare, exported_file
 
 IN_OPENAPI: Final = "#/components/schemas/PolicyDocument/properties/rules"
 """Rules are long: they stand in the API's description once (`conto_admin/openapi.py`)."""
@@ -141,7 +141,7 @@ class ApplyFile(APIView):
             now=now,
         )
         if isinstance(applied, Awaiting):
-            plan = plan_file(caller.organization_id, file, retires_others=sent["retire_others"], now=now)
+            plan = compare(caller.organization_id, file, retires_others=sent["retire_others"], now=now).plan
             return accepted(
                 caller.organization_id, applied, warnings=[finding_facts(one) for one in plan.every_finding]
             )

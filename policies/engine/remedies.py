@@ -25,5 +25,6 @@ REMEDIES: Final[Mapping[str, str]] = {
     "reviewers_too_few_for_owner": "Name one more reviewer: nobody reviews for an agent that they own.",
     "version_is_enforced": "Take the shadow away, or let it differ from what is enforced.",
     "contradictions_unsought": "Compare fewer policies at once, or assign them to different agents.",
+    "history_unsought": "Plan fewer policies at once, or look at each on its page of publishing.",
     "rule_unmet": "Check the condition of the rule; leave it where it is meant for payments to come.",
 }

@@ -164,11 +164,11 @@ def owners_of(organization_id: UUID, targets: Targets, document: Document) -> fr
 def _in_history(organization_id: UUID, targets: Targets, document: Document, now: datetime) -> tuple[Finding, ...]:
     if all(rule.when == ANY_PAYMENT for rule in document.rules):
         return ()
-    return _look_back()(agents_bound_by(organization_id, targets), document.rules, now)
+    return look_back()(agents_bound_by(organization_id, targets), document.rules, now)
 
 
 @cache
-def _look_back() -> LookBack:
+def look_back() -> LookBack:
     """Return how to look into history: what was asked for belongs to an app above this one, so settings name it."""
     return cast(LookBack, import_string(settings.LINT_LOOKS_BACK))
 

@@ -4,7 +4,8 @@ from policies.services.code.agreeing import OUTDATED, compare_again, compare_ahe
 from policies.services.code.applying import apply_file, bring_file
 from policies.services.code.drafted import Drafted, drafted_by
 from policies.services.code.exporting import exported_file
-from policies.services.code.planning import Compared, Plan, Planned, Step, compare, plan_file
+from policies.services.code.past import plan_file
+from policies.services.code.planning import Compared, Plan, Planned, Step, compare
 
 __all__ = [
     "OUTDATED",

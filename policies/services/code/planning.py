@@ -130,17 +130,8 @@ class Compared:
         return tuple(to_public(Prefix.POLICY, one) for one in (*named, *(one.pk for one in self.to_retire)))
 
 
-def plan_file(organization_id: UUID, file: PolicyFile, *, retires_others: bool, now: datetime) -> Plan:
-    """Return what applying the file would change; nothing is locked and nothing stored.
-
-    Raises `InvalidMany` with the path of each policy, agent, label or country that there is not, and `Conflict`
-    (`too_many_policies`).
-    """
-    return compare(organization_id, file, retires_others=retires_others, now=now).plan
-
-
 def compare(organization_id: UUID, file: PolicyFile, *, retires_others: bool, now: datetime) -> Compared:
-    """Return a file beside what is stored at this moment."""
+    """Return a file beside what is stored at this moment; raises as `plan_file` does."""
     return compare_with(find(organization_id, file), file, retires_others=retires_others, now=now)
 
 
