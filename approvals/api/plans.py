@@ -72,8 +72,8 @@ class PlanFile(APIView):
             "Says what the file would change, and by that whether what is stored has drifted from it; what lint says "
             "of it on the state that there would be; and with `backtest_days` what history would have been answered. "
             f"At once, so of at most {AT_ONCE.policies} changed policies and {AT_ONCE.asks:,} asks together, payments "
-            "that nobody had asked for among them: beyond that 422 `backtest_too_large`, and `POST /backtests` asks "
-            "for one policy in the background."
+            "that nobody had asked for and further records of one ask among them: beyond that 422 "
+            "`backtest_too_large`, and `POST /backtests` asks for one policy in the background."
         ),
     )
     def post(self, request: Request) -> Response:

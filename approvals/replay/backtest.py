@@ -147,10 +147,15 @@ def number_of_asks(of: Plan) -> int:
 def number_to_follow(of: Plan, *, most: int) -> int:
     """Return how much of history a run reads, at most one too many: it costs no more to say of a long one.
 
-    That is the asks, with those before the period that it looks back at, and the payments that nobody had asked for.
+    That is the asks, with those before the period that it looks back at, their records but for the first of each, and
+    the payments that nobody had asked for.
     """
-    asks = _asks_since(of, of.past.since - _lookback(of))[: most + 1].count()
-    return asks if asks > most else asks + of.past.number_unasked(most=most - asks + 1)
+    since = of.past.since - _lookback(of)
+    number = _asks_since(of, since)[: most + 1].count()
+    for count in (replace(of.past, since=since).number_further, of.past.number_unasked):
+        if number <= most:
+            number += count(most=most - number + 1)
+    return number
 
 
 def _asks_since(of: Plan, since: datetime) -> QuerySet[Authorization]:

@@ -17,7 +17,10 @@ FIELD: Final = "backtest_days"
 
 @dataclass(frozen=True, slots=True)
 class AtOnce:
-    """As much as is asked of history within one request; a payment that nobody had asked for counts as an ask."""
+    """As much as is asked of history within one request.
+
+    A payment that nobody had asked for counts as an ask, and so does each further record of one.
+    """
 
     policies: int
     asks: int
@@ -49,7 +52,7 @@ def _few_plans(questions: Sequence[Question], most: int) -> list[Plan]:
         plans.append(plan(one))
         left -= number_to_follow(plans[-1], most=left)
         if left < 0:
-            what = "asks, and payments without one,"
+            what = "asks, further records of them and payments without one"
             raise _too_large(f"There are more than the {most:,} {what} that are followed at once.")
     return plans
 

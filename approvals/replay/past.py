@@ -39,7 +39,7 @@ select r.recorded_at, r.id, r.amount, h.agent_id, h.amount, h.currency, h.counti
     h.session, h.category, h.rail, h.asked_at,
     array(select array[extract(epoch from back.recorded_at)::text, back.amount::text] from spend_spendrecord back
           where back.hold_id = r.hold_id and back.kind = 'refund' and back.gives_room_back
-          order by back.recorded_at, back.id)
+          order by back.recorded_at, back.id) as refunds
 from spend_spendrecord r join spend_hold h on h.id = r.hold_id
 where r.organization_id = %(organization)s::uuid and r.kind = 'payment' and r.flags <> '{}'
   and h.authorization_id is null and h.asked_at >= %(since)s::timestamptz
@@ -48,7 +48,21 @@ where r.organization_id = %(organization)s::uuid and r.kind = 'payment' and r.fl
 order by r.recorded_at, r.id limit %(limit)s::int
 """
 """Each is flagged, so the index of flagged records finds them among all others."""
-NUMBER_UNASKED: Final = f"select count(*) from ({UNASKED}) counted"
+NUMBER_UNASKED: Final = f"""
+select count(*) from (
+    select from ({UNASKED}) paid, generate_series(0, coalesce(array_length(paid.refunds, 1), 0))
+    limit %(limit)s::int) counted
+"""
+NUMBER_FURTHER: Final = """
+select count(*) from (
+    select from approvals_authorization a
+    cross join lateral (select from spend_spendrecord r where r.hold_id = a.id offset 1 limit %(limit)s::int) further
+    where a.organization_id = %(organization)s::uuid
+      and (%(agents)s::uuid[] is null or a.agent_id = any(%(agents)s::uuid[]))
+      and a.asked_at >= %(since)s::timestamptz and a.asked_at < %(until)s::timestamptz
+    limit %(limit)s::int) counted
+"""
+"""An ask has one record as a rule; one that is paid in a thousand parts is a thousand moves to follow."""
 LAST_ID: Final = UUID(int=2**128 - 1)
 ONE_TICK: Final = timedelta(microseconds=1)
 
@@ -136,8 +150,13 @@ class Past:
         for found in self._parts(UNASKED, at=0, row_id=1):
             yield list(map(_unasked, found))
 
+    def number_further(self, *, most: int) -> int:
+        """Return how many records asks have behind their first one; counted up to `most`."""
+        ((number,),) = rows(NUMBER_FURTHER, self._params() | {"limit": most})
+        return cast(int, number)
+
     def number_unasked(self, *, most: int) -> int:
-        """Return how many `unasked` would yield; counted up to `most`."""
+        """Return how many `unasked` would yield, and what came back of them; counted up to `most`."""
         place = {"after": self.since - ONE_TICK, "after_id": LAST_ID, "limit": most}
         ((number,),) = rows(NUMBER_UNASKED, self._params() | place)
         return cast(int, number)

@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ from django.test.utils import CaptureQueriesContext
 
 from approvals.api import plans
 from approvals.replay.files import AtOnce
+from approvals.services.booking import Report
+from approvals.services.record import record_spend
 from core.clock import now as clock_now
 from people.roles import Scope
 from policies.engine.rules import BlackoutPeriod
@@ -23,6 +26,7 @@ from policies.services.code import drafted_by
 from tests.agents.samples import bearer
 from tests.approvals.test_past import unasked
 from tests.approvals.world import World, ask, make_world, put_policy
+from tests.factories import actor_for
 from tests.furnished import issue_key
 from tests.policies.samples import daily_limit
 
@@ -120,6 +124,24 @@ def test_payments_that_nobody_had_asked_for_count_within_the_bound(monkeypatch: 
         assert called(world, daily_limit("20"), backtest_days=30).status_code == status
 
 
+def test_further_records_of_an_ask_and_what_came_back_without_one_count_within_the_bound(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world, noon = history(), clock_now() - timedelta(hours=12)
+    asked = ask(world, "50", now=noon - timedelta(hours=1)).answer.id
+    reach: Any = {"organization_id": world.organization_id, "agent_id": world.agent.id, "actor": world.actor}
+    for part in range(4):
+        record_spend(asked, Report(Decimal(1), "USD", is_final=False), now=noon + timedelta(minutes=part), **reach)
+    paid = unasked(world, "9", now=noon)
+    for part in range(2):
+        back: Any = {"kind": "refund", "refund_of": paid, "payee": None, "by": actor_for(world.cast.olu)}
+        unasked(world, "1", now=noon + timedelta(minutes=part + 1), **back)
+    # Four asks, three further records of the last of them, one payment without an ask and two refunds of it.
+    for most, status in ((9, 422), (10, 200)):
+        monkeypatch.setattr(plans, "AT_ONCE", AtOnce(policies=1, asks=most))
+        assert called(world, daily_limit("20"), backtest_days=30).status_code == status
+
+
 @pytest.mark.parametrize("most", [2, 4])
 def test_it_costs_the_same_to_refuse_however_long_history_is_and_however_much_changes(
     monkeypatch: pytest.MonkeyPatch, most: int
@@ -137,7 +159,8 @@ def test_it_costs_the_same_to_refuse_however_long_history_is_and_however_much_ch
     assert refused.json()["code"] == "backtest_too_large"
     asked = [one["sql"].lower() for one in captured.captured_queries]
     history_read = [sql for sql in asked if "approvals_authorization" in sql or "spend_spendrecord" in sql]
-    bounds = [("approvals_authorization", most + 1), ("spend_spendrecord", most - 2)][: 1 if most < 3 else 2]
+    counted = [("approvals_authorization", most + 1), *[("spend_spendrecord", most - 2)] * 2]
+    bounds = counted[: 1 if most < 3 else 3]
     assert len(history_read) == len(bounds), "the second policy is not looked at any more"
     assert all(table in sql and f"limit {left}" in sql for sql, (table, left) in zip(history_read, bounds, strict=True))
 
