@@ -123,7 +123,7 @@ def _end(server: Server) -> BaseException | None:
         if result.status == ENDED:
             break
         if result.status == FAILED and error is None:
-            error = error_from_result(result, encoding=server.info.encoding)
+            error = _error_in(server, result)
     if connection.status != pq.ConnStatus.OK:
         return error or psycopg.OperationalError("the connection is lost")
     connection.exit_pipeline_mode()
@@ -156,7 +156,15 @@ def _of(server: Server) -> _Prepared:
 
 def _demand(server: Server, result: pq.abc.PGresult) -> None:
     if result.status == FAILED:
-        raise error_from_result(result, encoding=server.info.encoding)
+        raise _error_in(server, result)
+
+
+def _error_in(server: Server, result: pq.abc.PGresult) -> psycopg.Error:
+    error = error_from_result(result, encoding=server.info.encoding)
+    if error.sqlstate is None and server.pgconn.status != pq.ConnStatus.OK:
+        # libpq says so in words alone: nobody refused anything, there is nobody.
+        return psycopg.OperationalError("the connection is lost")
+    return error
 
 
 @lru_cache(maxsize=STATEMENTS_KEPT)

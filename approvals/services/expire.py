@@ -1,9 +1,10 @@
 """Given up by the clock: approvals nobody used, questions nobody answered."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from functools import partial
+from itertools import islice
 from typing import Final
 from uuid import UUID
 
@@ -16,7 +17,9 @@ logger = logging.getLogger(__name__)
 BATCH_SIZE: Final = 200
 """Authorizations read at a time."""
 MOST_BATCHES: Final = 20
-"""Batches of one sweep, so that it ends; the next sweep, some seconds later, takes the next ones."""
+"""That one ask takes up."""
+MOST_EXPIRED: Final = 4_000
+"""Of one sweep, so that it ends; the next sweep, some seconds later, takes the next ones."""
 
 
 @use_case
@@ -31,10 +34,14 @@ def expire_authorization(authorization_id: UUID, *, organization_id: UUID, now: 
 def expire_due(*, now: datetime, organization_id: UUID | None = None) -> int:
     """Expire what is due, of everybody or of one organization, each in a transaction of its own; return how many.
 
-    One that fails is logged and passed over: it keeps nobody else's money.
+    One that fails is logged and passed over, however many fail: they keep nobody else's money.
     """
-    read = partial(overdue, now=now, limit=BATCH_SIZE, organization_id=organization_id)
-    return sum(_expire_all(read, MOST_BATCHES, now))
+    number = 0
+    for batch in _batches(partial(overdue, now=now, limit=BATCH_SIZE, organization_id=organization_id)):
+        number += sum(_expired(one, now) is True for one in batch)
+        if number >= MOST_EXPIRED:
+            break
+    return number
 
 
 def expire_overdue_in(counter_ids: Sequence[int], *, now: datetime, batches: int = 1) -> int:
@@ -44,23 +51,22 @@ def expire_overdue_in(counter_ids: Sequence[int], *, now: datetime, batches: int
     free as well.
     """
     read = partial(overdue_in, counter_ids, now=now, limit=BATCH_SIZE)
-    return len(_expire_all(read, batches, now))
+    tried = (one for batch in islice(_batches(read), batches) for one in batch)
+    return sum(_expired(one, now) is not None for one in tried)
 
 
-def _expire_all(read: Callable[..., list[Overdue]], batches: int, now: datetime) -> list[bool]:
-    """Expire batch after batch until one is not full; what failed is not in the result."""
-    done: list[bool] = []
+def _batches(read: Callable[..., list[Overdue]]) -> Iterator[list[Overdue]]:
+    """Yield batch after batch until one is not full; each begins behind the one before, whatever became of that."""
     after: Overdue | None = None
-    for _ in range(batches):
-        found = read(after=after)
-        done += [is_done for one in found if (is_done := _expired(one, now)) is not None]
+    while found := read(after=after):
+        yield found
         if len(found) < BATCH_SIZE:
-            break
+            return
         after = found[-1]
-    return done
 
 
 def _expired(one: Overdue, now: datetime) -> bool | None:
+    """Expire one; False where somebody was faster, None where it failed."""
     try:
         return expire_authorization(one.id, organization_id=one.organization_id, now=now)
     except Exception:

@@ -34,8 +34,8 @@ from spend.services.holds import Move, post_hold
 ATTEMPTS: Final = 5
 """A counter may have to be opened, and room may go meanwhile; beyond that the next look, a second later, tries it."""
 BATCH_SIZE: Final = 100
-MOST_BATCHES: Final = 10
-"""Reviews that one look of the worker takes up at most; the next look takes the next ones."""
+MOST_FINALISED: Final = 1_000
+"""Requests of one look of the worker, so that it ends; the next look takes the next ones."""
 
 DUE: Final = """
 select v.effective_at, v.id, r.authorization_id, r.organization_id
@@ -66,11 +66,10 @@ def finalise_reviews(*, now: datetime) -> int:
     """Let reviews that are due take effect, each request in a transaction of its own; return how many requests.
 
     Several workers may do so at once. A request that fails is told in the log and tried at the next look; the others
-    go on.
+    go on, however many fail.
     """
     number, after = 0, (datetime.min.replace(tzinfo=UTC), UUID(int=0))
-    for _ in range(MOST_BATCHES):
-        due = _due_after(after, now)
+    while number < MOST_FINALISED and (due := _due_after(after, now)):
         for one, organization in dict.fromkeys((row[2], row[3]) for row in due):
             number += _finalise_or_tell(one, organization, now)
         if len(due) < BATCH_SIZE:

@@ -1,6 +1,7 @@
 """Statements of the hot path: prepared once each, kept together or not at all, and an error at the commit is heard."""
 
-from collections.abc import Iterator
+import contextlib
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Final
@@ -9,7 +10,7 @@ from uuid import UUID
 import pytest
 from django.db import DatabaseError, connection
 
-from core.db import commit_together, prepared_rows, rows, sqlstate_of
+from core.db import commit_together, is_unavailable, prepared_rows, rows, sqlstate_of
 from core.prepared import text_of
 
 EVERY_TYPE: Final = """
@@ -66,6 +67,22 @@ def test_a_value_without_a_text_is_refused() -> None:
 def test_a_text_with_nul_is_refused_and_not_cut_off_there(value: object) -> None:
     with pytest.raises(ValueError, match="NUL"):
         text_of(value)
+
+
+@pytest.mark.parametrize(
+    "send", [lambda: prepared_rows("select 1", {}), lambda: commit_together(("select 1", {}))], ids=["one", "together"]
+)
+@pytest.mark.django_db(transaction=True)
+def test_a_statement_behind_a_lost_connection_is_unavailable_and_refuses_nothing(send: Callable[[], object]) -> None:
+    ((server,),) = prepared_rows("select pg_backend_pid()", {})
+    with contextlib.closing(connection.copy()) as other, other.cursor() as cursor:
+        cursor.execute("select pg_terminate_backend(%s, 20000)", [server])
+
+    with pytest.raises(DatabaseError) as lost:
+        send()
+
+    assert is_unavailable(lost.value)
+    connection.close()
 
 
 @pytest.mark.usefixtures("tables")
