@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from functools import wraps
 from threading import Lock
+from typing import Final
 
 from celery import shared_task
 
@@ -11,6 +12,10 @@ from approvals.services.changes import expire_changes
 from approvals.services.expire import expire_due
 from approvals.services.finalise import finalise_reviews
 from core.clock import now as clock_now
+
+BACKTESTS_SECONDS: Final = 6 * 3_600
+"""One run takes up whatever waits, and a single one over ten million asks takes two hours. It says each second that it
+lives: one that hangs is taken over by another worker long before this."""
 
 
 def one_at_a_time(sweep: Callable[[], int]) -> Callable[[], int]:
@@ -54,7 +59,7 @@ def finalise_due_reviews() -> int:
     return finalise_reviews(now=clock_now())
 
 
-@shared_task(name=TASK, ignore_result=True)  # type: ignore[untyped-decorator]
+@shared_task(name=TASK, ignore_result=True, time_limit=BACKTESTS_SECONDS)  # type: ignore[untyped-decorator]
 def run_waiting_backtests() -> int:
     """Ask history what drafts would have answered."""
     return run_backtests(clock=clock_now)

@@ -1,6 +1,7 @@
 """The worker's part: keep the rollups, check the books at night."""
 
 import logging
+from typing import Final
 
 from celery import shared_task
 
@@ -8,6 +9,10 @@ from core.clock import now as clock_now
 from core.ids import Prefix, to_public
 from insight.selectors.rollups import organization_ids
 from insight.services import check_books, roll
+from insight.services.checks import LEASE
+
+BOOKS_SECONDS: Final = int(LEASE.total_seconds())
+"""A turn and a part take half of it. Behind it another worker takes the check for left and goes on with it."""
 
 logger = logging.getLogger(__name__)
 
@@ -24,7 +29,7 @@ def roll_ledgers() -> int:
     return moved
 
 
-@shared_task(name="insight.check_books", ignore_result=True)  # type: ignore[untyped-decorator]
+@shared_task(name="insight.check_books", ignore_result=True, time_limit=BOOKS_SECONDS)  # type: ignore[untyped-decorator]
 def check_books_at_night() -> bool:
     """Go on with the check of the books for one turn."""
     return check_books(clock=clock_now)

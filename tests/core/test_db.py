@@ -74,9 +74,9 @@ def test_a_text_with_nul_is_refused_and_not_cut_off_there(value: object) -> None
 )
 @pytest.mark.django_db(transaction=True)
 def test_a_statement_behind_a_lost_connection_is_unavailable_and_refuses_nothing(send: Callable[[], object]) -> None:
-    ((server,),) = prepared_rows("select pg_backend_pid()", {})
+    ((server,),) = rows("select pg_backend_pid()")
     with contextlib.closing(connection.copy()) as other, other.cursor() as cursor:
-        cursor.execute("select pg_terminate_backend(%s, 20000)", [server])
+        cursor.execute("select pg_terminate_backend(%s, 20000)", [str(server)])
 
     with pytest.raises(DatabaseError) as lost:
         send()
