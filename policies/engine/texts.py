@@ -127,7 +127,7 @@ class _Reader:
             self._refuse(event, "too_many", f"May have at most {MOST_NODES} values.")
         if event.anchor is not None:
             self._refuse(event, "alias_refused", "Anchors are not read: write it out.")
-        if event.tag is not None and event.tag != "!":
+        if event.tag is not None:
             self._refuse(event, "tag_refused", "Tags are not read.")
 
     def _put(self, event: Any, value: object) -> None:
@@ -180,7 +180,7 @@ def _refuse_constant(name: str) -> object:
 def _plain(event: Any) -> object:
     """Return what a scalar stands for; only a plain one can be anything but a text."""
     text: str = event.value
-    if not event.implicit[0] or event.style:
+    if event.style:
         return text
     if text in WORDS:
         return WORDS[text]

@@ -4,6 +4,11 @@ from typing import Any
 
 import pytest
 
+from core.errors import Invalid, InvalidMany
+from core.ids import Prefix
+from policies.engine.kinds import Choice, Integer, Many, Money, PublicId
+from policies.engine.types import Rail
+from policies.engine.values import Kind
 from tests.policies.engine.writing import CPT, USD, document, faults, limit, rule
 
 EXEMPTION = {
@@ -215,3 +220,29 @@ AT = "rules[0]"
 )
 def test_what_is_refused(plain: dict[str, Any], path: str, code: str) -> None:
     assert faults(document(plain)) == [(path, code)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "path"),
+    [
+        (Choice(tuple(Rail)), "boat", "here"),
+        (Integer(1, 5, "minutes"), "1", "here"),
+        (Integer(1, 5, "minutes"), True, "here"),
+        (Integer(1, 5, "minutes"), 6, "here"),
+        (Many(Integer(1, 5, "minutes"), least=1, most=2), 1, "here"),
+        (Many(Integer(1, 5, "minutes"), least=1, most=2), [], "here"),
+        (Many(Integer(1, 5, "minutes"), least=1, most=2), [1, 2, 3], "here"),
+        (Money(), 5, "here"),
+        (Money(), {}, "here"),
+        (Money(), {f"{first}{second}X": "1" for first in "ABCDE" for second in "ABCDE"}, "here"),
+        (Money(), {"dollars": "1"}, "here.dollars"),
+        (Money(), {"USD": "much"}, "here.USD"),
+        (PublicId(Prefix.POLICY, "a policy"), "agt_1", "here"),
+    ],
+)
+def test_a_value_that_is_read_by_itself_names_its_place(kind: Kind, value: object, path: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        kind.read(value, "here")
+    error = refused.value
+    found = [one[0] for one in error.errors] if isinstance(error, InvalidMany) else [error.field]
+    assert found == [path]

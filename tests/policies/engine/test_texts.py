@@ -52,33 +52,49 @@ def test_json_is_read_with_its_digits() -> None:
     assert str(found["amount"]) == "0.10"
 
 
+LONG = b"k" * 70
 REFUSED = [
-    (b"a: &x 1\nb: *x", "alias_refused", "a", "line 1"),
-    (b"a: [*x]", "alias_refused", "a[0]", "line 1"),
-    (b"a: {b: &l [1]}", "alias_refused", "a.b", "line 1"),
-    (b"a: !!python/object:os.system x", "tag_refused", "a", "line 1"),
-    (b"a: !!str 1", "tag_refused", "a", "line 1"),
-    (b"a: 1\nb: 2\na: 3", "key_repeated", "file", "line 3"),
-    (b"p:\n - n: 1\n - n: 1\n   n: 2", "key_repeated", "p[1]", "line 4"),
-    (b"? [a]\n: b", "key_invalid", "file", "line 1"),
-    (b"a: 1\n---\nb: 2", "documents_many", "file", "line 2"),
-    (b"a: [1", "yaml_invalid", "file", "line"),
-    (b"a: \x01", "yaml_invalid", "file", ""),
-    (b"a: \xff", "text_invalid", "file", "UTF-8"),
-    (b'{"a": 1, "a": 2}', "key_repeated", "file", "stands twice"),
-    (b'{"a": NaN}', "json_invalid", "file", "NaN"),
-    (b'{"a": ', "json_invalid", "file", "JSON"),
-    (b"[" * 5000, "too_deep", "file", "levels"),
-    (b"a: " + b"[" * (DEEPEST + 1), "too_deep", "a" + "[0]" * (DEEPEST - 1), "levels"),
+    (b"a: &x 1\nb: *x", "alias_refused", "a", "Anchors are not read: write it out. (line 1)"),
+    (b"a: [*x]", "alias_refused", "a[0]", "Aliases are not read: write it out. (line 1)"),
+    (b"a: {b: &l [1]}", "alias_refused", "a.b", "Anchors are not read: write it out. (line 1)"),
+    (b"a: !!python/object:os.system x", "tag_refused", "a", "Tags are not read. (line 1)"),
+    (b"a: !!str 1", "tag_refused", "a", "Tags are not read. (line 1)"),
+    (b"a: ! 1", "tag_refused", "a", "Tags are not read. (line 1)"),
+    (b"a: 1\nb: 2\na: 3", "key_repeated", "file", "The key a stands twice. (line 3)"),
+    (b"p:\n - n: 1\n - n: 1\n   n: 2", "key_repeated", "p[1]", "The key n stands twice. (line 4)"),
+    (b"%b: 1\n%b: 2" % (LONG, LONG), "key_repeated", "file", f"The key {'k' * 60} stands twice. (line 2)"),
+    (b"? [a]\n: b", "key_invalid", "file", "A key is a text. (line 1)"),
+    (b"a: 1\n---\nb: 2", "documents_many", "file", "Must be one document. (line 2)"),
+    (b"a: [1", "yaml_invalid", "file", "Cannot be read as YAML: did not find expected ',' or ']' (line 2)."),
+    (b"a: \x01", "yaml_invalid", "file", "Cannot be read as YAML: unknown character."),
+    (b"a: \xff", "text_invalid", "file", "Must be UTF-8."),
+    (b'{"a": 1, "a": 2}', "key_repeated", "file", "The key a stands twice."),
+    (b'{"%b": 1, "%b": 2}' % (LONG, LONG), "key_repeated", "file", f"The key {'k' * 60} stands twice."),
+    (b'{"a": NaN}', "json_invalid", "file", "NaN is no number."),
+    (b'{"a": ', "json_invalid", "file", "Cannot be read as JSON: Expecting value: line 1 column 7 (char 6)."),
+    (b"\n [1,", "json_invalid", "file", "Cannot be read as JSON: Expecting value: line 2 column 5 (char 5)."),
+    (b"[" * 5000, "too_deep", "file", "May be at most 20 levels deep."),
+    (b"a: " + b"[" * (DEEPEST + 1), "too_deep", "a" + "[0]" * (DEEPEST - 1), "May be at most 20 levels deep. (line 1)"),
+    (b"x" * (LARGEST_TEXT_BYTES + 1), "too_large", "file", "May have at most 1048576 bytes."),
+    (b"- 1\n" * MOST_NODES, "too_many", f"[{MOST_NODES - 1}]", f"May have at most 200000 values. (line {MOST_NODES})"),
 ]
 
 
-@pytest.mark.parametrize(("text", "code", "path", "words"), REFUSED)
+@pytest.mark.parametrize(("text", "code", "path", "words"), REFUSED, ids=range(len(REFUSED)))
 def test_what_is_not_plain_is_refused_with_its_place(text: bytes, code: str, path: str, words: str) -> None:
     with pytest.raises(Invalid) as refused:
         read_text(text)
-    assert (refused.value.code, refused.value.field) == (code, path)
-    assert words in refused.value.detail
+    assert (refused.value.code, refused.value.field, refused.value.detail) == (code, path, words)
+
+
+@pytest.mark.parametrize("text", [b"", b"# only a comment", b"---"])
+def test_what_says_nothing_is_nothing(text: bytes) -> None:
+    assert read_text(text) is None
+
+
+def test_a_text_is_written_in_lines_and_in_its_own_order() -> None:
+    written = write_yaml({"b": ["\u00e9t\u00e9", "x" * 100 + " y" * 10], "a": {"c": 1}})
+    assert written == f"b:\n- \u00e9t\u00e9\n- {'x' * 100}{' y' * 5}\n  y{' y' * 4}\na:\n  c: 1\n"
 
 
 def test_ten_megabytes_and_a_bomb_are_refused_at_once() -> None:
@@ -98,10 +114,14 @@ def test_ten_megabytes_and_a_bomb_are_refused_at_once() -> None:
 
 def test_the_largest_text_is_read() -> None:
     line = b"- " + b"x" * 98 + b"\n"
-    text = line * (LARGEST_TEXT_BYTES // len(line))
-    found = read_text(text)
+    number = LARGEST_TEXT_BYTES // len(line)
+    found = read_text((line * number).ljust(LARGEST_TEXT_BYTES, b"\n"))
     assert isinstance(found, list)
-    assert len(found) == LARGEST_TEXT_BYTES // len(line)
+    assert len(found) == number
+
+
+def test_the_most_values_are_read() -> None:
+    assert read_text(b"- 1\n" * (MOST_NODES - 1)) == [1] * (MOST_NODES - 1)
 
 
 printable = st.text(st.characters(codec="utf-8", exclude_categories=("C", "Z")) | st.just(" "), max_size=20)
