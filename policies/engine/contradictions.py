@@ -32,7 +32,7 @@ def contradiction(one: Rule, other: Rule) -> str | None:
     if one.when != ANY_PAYMENT or other.when != ANY_PAYMENT:
         return None
     if lacks_common_currency(one, other):
-        return "they name amounts in no common currency, and a currency that one of them lacks is denied"
+        return "they have amounts in no common currency, and each denies what it has no amount for"
     if _asks_people(one) or _asks_people(other):
         return None
     return _why(one, other) or _why(other, one)

@@ -92,12 +92,13 @@ def _about_the_whole(rules: Sequence[Rule]) -> Iterator[Finding]:
         return
     guards = [(place, rule) for place, rule in enumerate(rules) if _guards_money(rule)]
     if not guards:
-        detail = "No rule of this policy limits amounts: where others do not either, any amount passes."
+        detail = "No rule of this policy limits amounts: unless another policy does, any amount passes."
         yield Finding(Level.WARNING, "money_unguarded", "rules", detail)
     if any(_caller_field(rule) is None for _, rule in guards):
         return
     for place, rule in guards:
-        detail = f"Only the caller's word guards the money here: another {_caller_field(rule)} opens new room."
+        field = _caller_field(rule)
+        detail = f"It goes by the {field}, which the app states itself: by stating another {field} it gets new room."
         yield Finding(Level.WARNING, "caller_field_guards", f"rules[{place}]", detail)
 
 
@@ -129,7 +130,8 @@ def _currencies_that_some_lack(rules: Sequence[Rule]) -> Iterator[Finding]:
     for place, rule, covered in named:
         # No currency at all is an error of its own.
         if covered and (lacking := sorted(known - covered)):
-            detail = f"{wording.listed(lacking, 'and')} has no amount everywhere: the rule {rule.key} denies it."
+            denied = f"The rule {rule.key} denies payments in {wording.listed(lacking, 'and')}"
+            detail = f"{denied}: it has no amount for them, or not in each of its limits."
             yield Finding(Level.WARNING, "currency_not_everywhere", f"rules[{place}]", detail)
 
 
@@ -153,10 +155,11 @@ def _about(place: int, rule: Rule) -> Iterator[Finding]:
             pass
     yield from _unmatched(rule, path)
     if rule.review.people and not rule.review.roles and rule.review.approvals > len(rule.review.people):
-        detail = f"It asks for {rule.review.approvals} approvals and names fewer people: {len(rule.review.people)}."
+        people = wording.count(len(rule.review.people), "person", "people")
+        detail = f"It asks for {rule.review.approvals} approvals and names only {people}."
         yield Finding(Level.ERROR, "quorum_unreachable", f"{path}.review.approvals", detail)
     if money_maps(rule) and not currencies(rule):
-        detail = "Its amounts name no common currency, so it denies every payment."
+        detail = "No currency has an amount in each of its limits, so it denies every payment."
         yield Finding(Level.ERROR, "never_allowed", path, detail)
 
 
@@ -169,7 +172,7 @@ def _never_open(several: tuple[Hours, ...], path: str) -> Iterator[Finding]:
 
 def _without_zone(rule: TimeWindow | BlackoutPeriod, path: str) -> Iterator[Finding]:
     if rule.time_zone is None:
-        detail = "It names no time zone, so it goes by the organization's and moves with that."
+        detail = "It names no time zone, so it goes by the organization's, and changes whenever that one is changed."
         yield Finding(Level.WARNING, "time_zone_missing", f"{path}.time_zone", detail)
 
 
@@ -184,7 +187,7 @@ def _unmatched(rule: Rule, path: str) -> Iterator[Finding]:
         judged = rule.when.counterparties
     allowed: tuple[str, ...] = getattr(rule, "allowed", ())
     if judged and allowed and set(judged).isdisjoint(allowed):
-        detail = "Nothing of this list is among the payments that the rule judges, so it can match nothing."
+        detail = "The condition of the rule leaves out everything on this list, so nothing can ever match it."
         yield Finding(Level.ERROR, "list_unmatched", f"{path}.allowed", detail)
 
 
@@ -197,7 +200,8 @@ def _caps_without_effect(rule: SpendLimit, path: str) -> Iterator[Finding]:
                     wording.money(amount, currency),
                     wording.money(dict(getattr(rule, lower[0]))[currency], currency),
                 )
-                detail = f"{short.replace('_', ' ').capitalize()} {bound} is never reached: {lower[0]} ends at {cap}."
+                reached = f"The {short.replace('_', ' ')} limit of {bound} is never reached"
+                detail = f"{reached}: the {lower[0]} limit is lower, {cap}."
                 yield Finding(Level.WARNING, "cap_without_effect", f"{path}.{short}.{currency}", detail)
 
 
@@ -207,7 +211,7 @@ def _caps_without_effect(rule: SpendLimit, path: str) -> Iterator[Finding]:
 def _about_two(rules: Sequence[Rule], first: int, second: int) -> Iterator[Finding]:
     one, other = rules[first], rules[second]
     if why := contradiction(one, other):
-        detail = f"With the rule {one.key} nothing can ever pass: {why}."
+        detail = f"Together with the rule {one.key} nothing can ever pass: {why}."
         yield Finding(Level.ERROR, "never_allowed", f"rules[{second}]", detail)
     for place, rule, by in ((second, other, one), (first, one, other)):
         if _is_shadowed(rule, by):
@@ -231,9 +235,11 @@ def _thresholds_out_of_reach(rule: ApprovalThreshold, limit: SpendLimit, path: s
         for name in _caps_below(rule, limit):
             cap = dict(getattr(limit, name)).get(currency)
             if cap is not None and cap <= above:
-                bound = f"{wording.money(cap, currency)} {name.replace('_', ' ')}"
-                asked = f"above {wording.money(above, currency)} the rule {limit.key} denies already ({bound})"
-                detail = f"Nobody is ever asked: {asked}."
+                bound = f"{name.replace('_', ' ')} limit of {wording.money(cap, currency)}"
+                denied = (
+                    f"the {bound} in the rule {limit.key} denies whatever is above {wording.money(above, currency)}"
+                )
+                detail = f"Nobody is ever asked: {denied}."
                 yield Finding(Level.WARNING, "threshold_out_of_reach", f"{path}.above.{currency}", detail)
                 break
 

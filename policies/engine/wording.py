@@ -50,6 +50,11 @@ def listed(words: Sequence[str], last: str, *, shown: int = SHOWN) -> str:
     return f" {last} ".join(part for part in (", ".join(words[:-1]), words[-1]) if part)
 
 
+def count(number: int, one: str, many: str) -> str:
+    """Return `1 person`, or `3 people`."""
+    return f"{number} {one if number == 1 else many}"
+
+
 def days(chosen: Sequence[Day]) -> str:
     """Return `Mon–Fri`, `Sat, Sun`, or `every day`."""
     if len(chosen) == len(DAYS):

@@ -19,7 +19,7 @@ from policies.engine.document import Document
 from policies.engine.lint import Finding, Level, in_order, lint
 from policies.engine.rules import Rule
 from policies.engine.strictness import may_review
-from policies.engine.wording import listed
+from policies.engine.wording import count, listed
 from policies.models import Policy
 from policies.selectors import Beside, Targets, agents_of_targets, policies_beside, reviewers, targets_of
 from policies.selectors.reach import agents_bound_by, agents_left_by
@@ -179,7 +179,8 @@ def _about_reviewers(rule: Rule, path: str, people: Sequence[Member], owners: fr
     able = {one.person_id for one in people if _is_asked(rule, one)}
     needed = rule.review.approvals
     if len(able) < needed:
-        detail = f"{_count(needed, 'approval')} needed, and {_count(len(able), 'present member')} may give one."
+        who = f"only {count(len(able), 'member', 'members')}" if able else "nobody"
+        detail = f"It needs {count(needed, 'approval', 'approvals')}, and {who} may give one."
         # No error: an app may sync its policies before people are invited. Payments wait, and expire.
         yield Finding(Level.WARNING, "reviewers_too_few", f"{path}.review", detail)
     elif able & owners and len(able) - 1 < needed:
@@ -205,9 +206,5 @@ def _about_others(rule: Rule, path: str, beside: Sequence[Beside]) -> Iterator[F
     for other in beside:
         for theirs in other.rules:
             if why := contradiction(rule, theirs):
-                detail = f"With the rule {theirs.key} of the policy {other.name} nothing can ever pass: {why}."
+                detail = f"Together with the rule {theirs.key} of the policy {other.name} nothing can ever pass: {why}."
                 yield Finding(Level.WARNING, "contradicts_policy", path, detail)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -7,6 +7,7 @@ import pytest
 from agents.models import Agent
 from core.errors import Invalid, InvalidMany
 from core.ids import Prefix, to_public
+from people.models import Member
 from people.services import at_once
 from policies.engine.document import parse
 from policies.engine.types import Mode
@@ -69,6 +70,16 @@ def test_lint_knows_who_can_review(people: Cast) -> None:
     assert codes_of(policy, daily_limit(), ask | {"review": {"approvals": able + 1}}) == [
         ("reviewers_too_few", "rules[1].review")
     ]
+    for needed, who in ((able + 1, f"only {able} members"), (2, "nobody")):
+        if who == "nobody":
+            Member.objects.filter(organization=people.organization).update(roles=["viewer"])
+        [finding] = findings_of(policy, parse(document(daily_limit(), ask | {"review": {"approvals": needed}})))
+        assert finding.detail == f"It needs {needed} approvals, and {who} may give one."
+
+
+def test_lint_knows_who_owns_an_agent(people: Cast) -> None:
+    policy = make_policy(people.organization, actor_for(people.olu))
+    ask = {"key": "ask", "type": "APPROVAL_THRESHOLD", "above": {"USD": "5"}}
     named = {"people": [to_public(Prefix.PERSON, people.rui.person_id)]}
     assert codes_of(policy, daily_limit(), ask | {"review": named}) == []
     agent = make_agent(people.organization)

@@ -82,7 +82,7 @@ def test_money_that_only_the_callers_word_guards(plain: dict[str, Any], field: s
     assert found(plain) == [("caller_field_guards", "rules[0]")]
     assert "caller_field_guards" not in [code for code, _ in found(plain, GUARD)]
     (finding,) = lint(parse({"schema": 1, "rules": [plain]}))
-    assert f"another {field} opens new room" in finding.detail
+    assert f"by stating another {field} it gets new room" in finding.detail
     assert finding.level is Level.WARNING
 
 
@@ -193,17 +193,69 @@ def test_a_rule_that_another_one_shadows() -> None:
 
 def test_warnings_say_which_amounts_and_rules_they_are_about() -> None:
     caps = {"key": "guard", "type": "SPEND_LIMIT", "per_transaction": TEN, "daily": USD}
-    assert said(caps) == [(Level.WARNING, "Per transaction $10.00 is never reached: daily ends at $5.00.")]
+    capped = "The per transaction limit of $10.00 is never reached: the daily limit is lower, $5.00."
+    assert said(caps) == [(Level.WARNING, capped)]
     twin = {"key": "twin", "type": "SPEND_LIMIT", "daily": USD}
     shadow = "The rule guard is at least as strict for every payment, so this one changes nothing."
     assert said(GUARD, twin) == [(Level.WARNING, shadow)]
     single = {"key": "guard", "type": "SPEND_LIMIT", "per_transaction": USD | {"EUR": "4.00"}}
     threshold = rule("APPROVAL_THRESHOLD", above=USD | {"EUR": "6.00"})
-    unreached = "Nobody is ever asked: above {} the rule guard denies already ({} per transaction)."
+    unreached = "Nobody is ever asked: the per transaction limit of {1} in the rule guard denies whatever is above {0}."
     assert said(single, threshold) == [
         (Level.WARNING, unreached.format("€6.00", "€4.00")),
         (Level.WARNING, unreached.format("$5.00", "$5.00")),
     ]
+
+
+WITH = "Together with the rule one nothing can ever pass: "
+BY_WORD = "It goes by the {0}, which the app states itself: by stating another {0} it gets new room."
+LACKS = "The rule {} denies payments in {}: it has no amount for them, or not in each of its limits."
+ONE = {"key": "one", "type": "CATEGORY", "allowed": ["ads"]}
+EACH = {"key": "other", "type": "CATEGORY"}
+
+
+@pytest.mark.parametrize(
+    ("rules", "sentence"),
+    [
+        ([], "A policy without rules applies to nothing: alone it denies every payment."),
+        (
+            [rule("RAIL", allowed=["x402"])],
+            "No rule of this policy limits amounts: unless another policy does, any amount passes.",
+        ),
+        ([{**GUARD, "per": "session"}], BY_WORD.format("session")),
+        ([{**GUARD, "when": {"categories": ["ads"]}}], BY_WORD.format("category")),
+        ([GUARD, rule("WHITELIST", allowed=[])], "An empty list denies everybody."),
+        (
+            [GUARD, rule("TIME_WINDOW", windows=[NEVER], time_zone="UTC")],
+            "It ends when it begins, so it never opens; for a whole day write 00:00 to 24:00.",
+        ),
+        (
+            [GUARD, rule("TIME_WINDOW", windows=[OPEN])],
+            "It names no time zone, so it goes by the organization's, and changes whenever that one is changed.",
+        ),
+        (
+            [GUARD, {**ONE, "when": {"categories": ["data"]}}],
+            "The condition of the rule leaves out everything on this list, so nothing can ever match it.",
+        ),
+        (
+            [rule("APPROVAL_THRESHOLD", above=USD, review={"people": [PERSON], "approvals": 3})],
+            "It asks for 3 approvals and names only 1 person.",
+        ),
+        (
+            [{**GUARD, "weekly": {"EUR": "9"}}],
+            "No currency has an amount in each of its limits, so it denies every payment.",
+        ),
+        ([GUARD, rule("SPEND_LIMIT", daily={**USD, "CHF": "9", "EUR": "9"})], LACKS.format("guard", "CHF and EUR")),
+        ([{**GUARD, "daily": {**USD, "EUR": "1"}, "weekly": TEN}], LACKS.format("guard", "EUR")),
+        ([GUARD, ONE, {**EACH, "allowed": ["data"]}], f"{WITH}what one of them allows the other does not."),
+        (
+            [{**GUARD, "key": "one"}, rule("APPROVAL_THRESHOLD", above={"EUR": "1.00"})],
+            f"{WITH}they have amounts in no common currency, and each denies what it has no amount for.",
+        ),
+    ],
+)
+def test_each_thing_is_said_in_one_plain_sentence(rules: list[dict[str, Any]], sentence: str) -> None:
+    assert sentence in [detail for _, detail in said(*rules)]
 
 
 def test_two_rules_that_nothing_can_pass() -> None:

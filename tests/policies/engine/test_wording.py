@@ -84,5 +84,9 @@ def test_amounts_of_many_currencies_are_all_named() -> None:
     assert wording.amounts(pairs) == "1.00 CAD, 1.00 CHF, €1.00, 1.00 NOK or $1.00"
 
 
+def test_one_and_many_are_told_apart() -> None:
+    assert [wording.count(number, "person", "people") for number in (0, 1, 2)] == ["0 people", "1 person", "2 people"]
+
+
 def test_hours_that_never_open_do_not_reach_into_the_next_day() -> None:
     assert wording.hours([Hours(540, 540)]) == "every day 09:00–09:00"
