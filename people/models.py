@@ -206,6 +206,7 @@ class ChangeEnd(models.TextChoices):
 class PendingChange(models.Model):
     """A change that may let more money pass and waits for a second person, bound to the digest of its content.
 
+    `before` is what stood in its place when it was proposed: whatever is changed of it meanwhile voids the change.
     `proposed_by_person` is the human behind the proposer, also where a key proposed; that one cannot agree.
     """
 
@@ -215,6 +216,7 @@ class PendingChange(models.Model):
     subject_id = models.CharField(max_length=60)
     title = models.CharField(max_length=300)
     content = models.JSONField()
+    before = models.JSONField(default=dict)
     digest = models.CharField(max_length=HASH_LENGTH)
     loosens = models.JSONField()
     proposed_by_kind = models.CharField(max_length=20)

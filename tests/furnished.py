@@ -24,7 +24,7 @@ from policies.engine.types import Mode
 from policies.engine.written import PolicyFile, WrittenPolicy, WrittenTargets
 from policies.models import Policy
 from policies.selectors import current_policies
-from policies.services import Wanted, add_rule, upsert_policy_by_ref
+from policies.services import Wanted, add_rule, standing_facts, upsert_policy_by_ref
 from policies.services.code import compare, exported_file, propose_file
 from policies.services.loosening import loosenings_of
 from spend.services.pegs import replace_pegs
@@ -146,7 +146,9 @@ def a_change(policy: Policy, actor: Actor, now: datetime) -> str:
     assert wanted.document is not None
     loosens = [one.detail for one in loosenings_of(policy, rules=wanted.document.rules)]
     title = f"Publish {policy.name}"
-    proposal = Proposal(ChangeKind.POLICY, to_public(Prefix.POLICY, policy.pk), title, wanted.content(), loosens)
+    proposal = Proposal(
+        ChangeKind.POLICY, to_public(Prefix.POLICY, policy.pk), title, wanted.content(), loosens, standing_facts(policy)
+    )
     with transaction.atomic():
         return propose(policy.organization_id, proposal, actor=actor, now=now).public_id
 

@@ -137,6 +137,7 @@ def _change(
             title=f"Change {agent.name}",
             content={"change": plain},
             loosens=[f"The agent loses the label {one}, and with it what is assigned to that." for one in lost],
+            before={name: getattr(agent, name) for name in plain},
         )
         return propose(organization_id, proposal, actor=actor, now=now)
     return _bring_to(agent, change, actor=actor, now=now)

@@ -8,23 +8,29 @@ from typing import Any, Final
 from uuid import UUID
 
 from agents.models import Agent
-from agents.selectors import agent_of
 from core.errors import ContoError, NotFound
-from core.ids import Prefix, from_public, to_public
+from core.ids import Prefix, to_public
 from people.models import ChangeKind, Member, PendingChange
 from people.selectors import change_of
 from people.services import RIGHTS
-from people.services.organizations import settings_facts
 from policies.engine.changes import RuleChange, rule_changes
 from policies.engine.document import Document
 from policies.engine.lint import Finding
 from policies.engine.texts import write_yaml
-from policies.selectors import policy_ids_of, policy_of, rules_of
-from policies.services import as_targets, findings_of_targets, findings_with_history, wanted_from
+from policies.models import Policy
+from policies.selectors import policy_ids_of, policy_of
+from policies.selectors.versions import rules_of_version
+from policies.services import (
+    Wanted,
+    as_targets,
+    findings_of_targets,
+    findings_with_history,
+    targets_from,
+    wanted_from,
+)
 from policies.services.calendars import without_dates
 from policies.services.code import OUTDATED, compare_again, does_as_proposed
-from policies.services.targets import AssignTo, present_targets
-from spend.selectors.counterparties import counterparty_of, pegs_of
+from policies.services.targets import AssignTo
 
 Facts = Mapping[str, Any]
 LONGEST_SHOWN: Final = 40_000
@@ -149,47 +155,51 @@ def number_to_agree(member: Member, *, now: datetime) -> int:
 
 
 def compared(change: PendingChange, *, now: datetime) -> Compared:
-    """Return what the change would do to its subject as that is now."""
-    organization_id, content = change.organization_id, change.content
+    """Return what the change would do, or would have done, to its subject as that was when it was proposed."""
+    before, content = change.before, change.content
     match ChangeKind(change.kind):
         case ChangeKind.POLICY:
             return _of_policy(change, now)
         case ChangeKind.POLICIES:
             return _of_file(change, now)
         case ChangeKind.COUNTERPARTY:
-            known = counterparty_of(organization_id, from_public(Prefix.COUNTERPARTY, change.subject_id))
             if "merged" in content:
                 return Compared({}, {"merged": content["merged"]})
-            wanted = content["change"]
-            return Compared({name: _value(getattr(known, name)) for name in wanted}, wanted)
+            return Compared({name: _value(before[name]) for name in content["change"]}, content["change"])
         case ChangeKind.PEGS:
-            return Compared(pegs_of(organization_id), content["pegs"])
+            return Compared(before, content["pegs"])
         case ChangeKind.AGENT:
-            agent = agent_of(organization_id, from_public(Prefix.AGENT, change.subject_id))
-            wanted = content["change"]
-            return Compared({name: _value(getattr(agent, name)) for name in wanted}, wanted)
+            return Compared({name: _value(before[name]) for name in content["change"]}, content["change"])
         case ChangeKind.SETTINGS:
-            return Compared(settings_facts(change.organization), content)
+            return Compared(before, content)
 
 
 def _of_policy(change: PendingChange, now: datetime) -> Compared:
+    """Return what it does to the version that it came in place of, and what lint says as long as it waits."""
     policy = policy_of(change.organization_id, change.subject_id)
-    wanted, targets = wanted_from(change.content), _in_words(present_targets(policy))
-    enforced = without_dates(Document(rules_of(policy.enforced.document) if policy.enforced else ())).rules
-    before: dict[str, Any] = {"name": policy.name, "assigned_to": targets, "retired": policy.retired_at is not None}
-    after = {**before, "name": wanted.name or policy.name, "retired": wanted.is_retired}
-    left: tuple[Finding, ...] = ()
+    wanted, stood = wanted_from(change.content), change.before
+    targets = targets_from(stood["targets"])
+    enforced = without_dates(Document(rules_of_version(policy, stood["enforced"]))).rules
+    before = {"name": stood["name"], "assigned_to": _in_words(targets), "retired": stood["is_retired"]}
+    after = {**before, "name": wanted.name or stood["name"], "retired": wanted.is_retired}
     if wanted.targets is not None:
         after["assigned_to"] = _in_words(wanted.targets)
-    if wanted.is_retired or wanted.targets is not None:
-        left = findings_of_targets(policy, as_targets(wanted.targets or AssignTo()))
+    findings = _lint_of(policy, wanted, now) if change.closed_at is None else ()
     if wanted.is_retired:
-        return Compared(before, after, rule_changes(enforced, ()), left)
+        return Compared(before, after, rule_changes(enforced, ()), findings)
     if wanted.document is None:
-        return Compared(before, after, findings=left)
+        return Compared(before, after, findings=findings)
+    return Compared(before, after, rule_changes(enforced, wanted.document.rules), findings)
+
+
+def _lint_of(policy: Policy, wanted: Wanted, now: datetime) -> tuple[Finding, ...]:
     bound = None if wanted.targets is None else as_targets(wanted.targets)
-    found = findings_with_history(policy, wanted.document, bound, now=now)
-    return Compared(before, after, rule_changes(enforced, wanted.document.rules), (*found, *left))
+    left: tuple[Finding, ...] = ()
+    if wanted.is_retired or bound is not None:
+        left = findings_of_targets(policy, bound or as_targets(AssignTo()))
+    if wanted.is_retired or wanted.document is None:
+        return left
+    return (*findings_with_history(policy, wanted.document, bound, now=now), *left)
 
 
 def _of_file(change: PendingChange, now: datetime) -> Compared:

@@ -139,6 +139,7 @@ class Migration(migrations.Migration):
                 ('subject_id', models.CharField(max_length=60)),
                 ('title', models.CharField(max_length=300)),
                 ('content', models.JSONField()),
+                ('before', models.JSONField(default=dict)),
                 ('digest', models.CharField(max_length=64)),
                 ('loosens', models.JSONField()),
                 ('proposed_by_kind', models.CharField(max_length=20)),

@@ -1,7 +1,7 @@
 """Four eyes: a change that may let more money pass waits for a second person, bound to its exact content."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final, TypeVar
 from uuid import UUID
@@ -11,7 +11,7 @@ from django.db.models import Q, QuerySet
 from audit.catalogue import Action
 from audit.services import append
 from core.actor import SYSTEM, Actor, ActorKind
-from core.canonical import digest
+from core.canonical import digest, plain
 from core.db import must_be_in_transaction
 from core.ids import Prefix, from_public, new_id, to_public
 from people.models import ChangeEnd, ChangeKind, Member, Organization, OrganizationKey, PendingChange
@@ -38,7 +38,7 @@ RIGHTS: Final[Mapping[ChangeKind, Right]] = {
 class Proposal:
     """A change as it would be made: of what (by public id), how it is called, and the exact content.
 
-    `loosens` says in sentences what may let more money pass.
+    `loosens` says in sentences what may let more money pass; `before` is what stands in its place now.
     """
 
     kind: ChangeKind
@@ -46,6 +46,7 @@ class Proposal:
     title: str
     content: Mapping[str, Any]
     loosens: Sequence[str]
+    before: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +93,7 @@ def propose(organization_id: UUID, proposal: Proposal, *, actor: Actor, now: dat
         subject_id=proposal.subject_id,
         title=proposal.title,
         content=dict(proposal.content),
+        before=plain(proposal.before),
         digest=content_digest,
         loosens=list(proposal.loosens[:MOST_SENTENCES]),
         proposed_by_kind=actor.kind.value,

@@ -96,6 +96,7 @@ def change_settings(
             title="Change the settings",
             content=settings_to_plain(settings),
             loosens=loosens,
+            before=settings_facts(organization),
         )
         return propose(organization_id, proposal, actor=actor, now=now)
     return bring_settings(organization, settings, actor=actor, now=now)

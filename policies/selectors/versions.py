@@ -7,6 +7,8 @@ from uuid import UUID
 
 from core.errors import NotFound
 from core.paging import DEFAULT_PAGE
+from policies.engine.document import parse
+from policies.engine.rules import Rule
 from policies.models import Policy, PolicyVersion
 
 LARGEST_LIST: Final = 500
@@ -47,6 +49,12 @@ def version_of(policy: Policy, number: int) -> PolicyVersion:
     if found is None:
         raise NotFound()
     return found
+
+
+def rules_of_version(policy: Policy, version_id: str | None) -> tuple[Rule, ...]:
+    """Return the rules of a version of the policy; none where there was none."""
+    found = PolicyVersion.objects.filter(policy=policy, pk=version_id).first() if version_id else None
+    return parse(found.document).rules if found else ()
 
 
 def latest_versions(policies: Iterable[Policy]) -> dict[UUID, PolicyVersion]:

@@ -13,7 +13,14 @@ from policies.services.findings import (
 )
 from policies.services.in_force import Published, resolved_document
 from policies.services.policies import create_policy, create_published_policy, describe_policy, end_shadow, retire
-from policies.services.proposing import Wanted, apply_to_policy, policy_to_change, wanted_from
+from policies.services.proposing import (
+    Wanted,
+    apply_to_policy,
+    policy_to_change,
+    standing_facts,
+    targets_from,
+    wanted_from,
+)
 from policies.services.publishing import publish, publish_draft
 from policies.services.suggestions import Suggestion, Wish, put_suggestions, suggest
 from policies.services.sync import Synced, upsert_policy_by_ref
@@ -53,7 +60,9 @@ __all__ = [
     "save_rule",
     "seen",
     "set_assignments",
+    "standing_facts",
     "suggest",
+    "targets_from",
     "unassign",
     "upsert_policy_by_ref",
     "wanted_from",

@@ -30,7 +30,7 @@ from policies.services.in_force import (
 )
 from policies.services.loosening import loosenings_of
 from policies.services.steps import describe
-from policies.services.targets import AssignTo, change_targets, target_facts
+from policies.services.targets import AssignTo, change_targets, present_targets, target_facts
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ def wanted_from(content: Mapping[str, Any]) -> Wanted:
         document=None if content["document"] is None else parse(content["document"]),
         mode=Mode(content["mode"]),
         note=content["note"],
-        targets=None if targets is None else _targets_from(targets),
+        targets=None if targets is None else targets_from(targets),
         name=content["name"],
         description=content["description"],
         is_retired=content["is_retired"],
@@ -99,8 +99,19 @@ def second_person_for(
         title=_title(policy, wanted),
         content=wanted.content(),
         loosens=[one.detail for one in found],
+        before=standing_facts(policy),
     )
     return propose(policy.organization_id, proposal, actor=actor, now=now)
+
+
+def standing_facts(policy: Policy) -> dict[str, object]:
+    """Return what a change of a policy comes in place of; versions never change, so the id of one is all of it."""
+    return {
+        "name": policy.name,
+        "targets": target_facts(present_targets(policy)),
+        "is_retired": policy.retired_at is not None,
+        "enforced": None if policy.enforced_id is None else str(policy.enforced_id),
+    }
 
 
 def policy_to_change(organization_id: UUID, policy_id: UUID) -> Policy:
@@ -147,6 +158,7 @@ def _title(policy: Policy, wanted: Wanted) -> str:
     return f"Publish {wanted.name or policy.name}"
 
 
-def _targets_from(facts: Mapping[str, Any]) -> AssignTo:
+def targets_from(facts: Mapping[str, Any]) -> AssignTo:
+    """Return the targets that facts of them stand for."""
     agents: tuple[UUID, ...] = tuple(from_public(Prefix.AGENT, one) for one in facts["agents"])
     return AssignTo(facts["organization"], tuple(facts["labels"]), agents)

@@ -237,6 +237,7 @@ def _proposed(
         title=f"Change {counterparty.name}",
         content={"change": _plain(change), "reason": reason},
         loosens=loosens,
+        before={name: present if name == "identifiers" else getattr(counterparty, name) for name in change},
     )
     return propose(counterparty.organization_id, proposal, actor=actor, now=now)
 

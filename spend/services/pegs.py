@@ -64,7 +64,8 @@ def _change(
     """Bring the table to `wanted`, or have that wait for a second person: other limits count what is pegged then."""
     _demand_sound(wanted)
     if present != wanted and needs_second_person(organization_id):
-        proposal = Proposal(ChangeKind.PEGS, PEGS, "Change the pegs", {"pegs": dict(wanted)}, _told(present, wanted))
+        told = _told(present, wanted)
+        proposal = Proposal(ChangeKind.PEGS, PEGS, "Change the pegs", {"pegs": dict(wanted)}, told, present)
         return propose(organization_id, proposal, actor=actor, now=now)
     _bring_to(organization_id, present, wanted, actor=actor, now=now)
     return None
