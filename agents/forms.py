@@ -14,7 +14,8 @@ from agents.selectors import STATES, AgentFilter
 from agents.services import AgentChange, CredentialChange, NewCredential
 from agents.services.credentials import LONGEST_SECRET
 from agents.services.fields import DESCRIPTION_LENGTH
-from core.errors import Invalid, NotFound
+from core.errors import NotFound
+from core.filters import Filter
 from core.ids import Prefix, from_public, to_public
 from core.templatetags.statuses import status_of
 from people.models import Member
@@ -42,7 +43,7 @@ class SecretArea(forms.Textarea):
         return ""
 
 
-class AgentFilterForm(forms.Form):
+class AgentFilterForm(Filter):
     """The filter of the list; it lives in the address."""
 
     q = forms.CharField(required=False, max_length=REFERENCE_LENGTH)
@@ -68,14 +69,9 @@ class AgentFilterForm(forms.Form):
             self.fields[name].error_messages["invalid_choice"] = NOT_OFFERED
             self.fields[name].widget.attrs["class"] = "form-select"
 
-    def faults(self) -> list[str]:
-        """Return what makes no sense, in words."""
-        return [f"{self.fields[name].label or name.capitalize()}: {said[0]}" for name, said in self.errors.items()]
-
     def chosen(self) -> AgentFilter:
         """Return the filter; raises `Invalid` (`filter_invalid`) where it makes no sense."""
-        if not self.is_valid():
-            raise Invalid("filter_invalid", " ".join(self.faults()), field=next(iter(self.errors)))
+        self.must_make_sense()
         return self.understood()
 
     def understood(self) -> AgentFilter:

@@ -18,6 +18,7 @@ from approvals.selectors.lists import LARGEST, NEWEST, Chosen
 from approvals.selectors.queue import Wanted
 from approvals.selectors.situation import Ask
 from core.errors import Invalid, NotFound
+from core.filters import Filter
 from core.ids import Prefix, from_public, ids_in
 from core.money import CURRENCY_PATTERN, LARGEST_AMOUNT, amount_text, parse_amount, parse_currency
 from core.paging import LONGEST_FILTER
@@ -90,7 +91,7 @@ class UpToForm(forms.Form):
         return up_to
 
 
-class FilterForm(forms.Form):
+class FilterForm(Filter):
     """Which authorizations the list shows, and in which order."""
 
     q = forms.CharField(required=False, max_length=LONGEST_FILTER, label="Search")
@@ -191,7 +192,9 @@ class FilterForm(forms.Form):
         try:
             return from_public(prefix, text) if text else None
         except NotFound:
-            raise forms.ValidationError(f"An id such as {prefix.value}_01k….") from None
+            raise forms.ValidationError(
+                f"This is no id. Write one such as {prefix.value}_01k…, or leave it empty."
+            ) from None
 
 
 class SaveFilterForm(forms.Form):
@@ -209,7 +212,7 @@ class SaveFilterForm(forms.Form):
         return urlencode(kept)
 
 
-class QueueForm(forms.Form):
+class QueueForm(Filter):
     """Which requests the inbox shows; it lives in the address."""
 
     who = forms.ChoiceField(required=False, choices=[("", "Everybody's"), ("mine", "Mine")], widget=forms.HiddenInput)

@@ -10,7 +10,7 @@ from django.utils import timezone
 from audit.catalogue import Action
 from audit.models import ID_LENGTH
 from audit.selectors import Filters
-from core.errors import Invalid
+from core.filters import Filter
 from core.paging import LONGEST_FILTER
 
 DATE: Final = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
@@ -26,7 +26,7 @@ def action_choices() -> list[Any]:
     return [("", "Everything"), *((_words(family), choices) for family, choices in families.items())]
 
 
-class FilterForm(forms.Form):
+class FilterForm(Filter):
     """Who, what, to what, when; while a field cannot be read nothing is listed, for everything would pass for it."""
 
     q = forms.CharField(label="Text", max_length=LONGEST_FILTER, required=False)
@@ -48,9 +48,7 @@ class FilterForm(forms.Form):
 
     def filters(self) -> Filters:
         """Return what was asked for; days begin and end in the viewer's zone. Raises `Invalid` (`filter_invalid`)."""
-        if not self.is_valid():
-            name, errors = next(iter(self.errors.items()))
-            raise Invalid("filter_invalid", " ".join(map(str, errors)), field=name)
+        self.must_make_sense()
         asked = self.cleaned_data
         until = asked.get("until")
         return Filters(

@@ -3,16 +3,22 @@
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime
 from typing import Any, Final
+from uuid import UUID
 
 from django import forms
+from django.http import QueryDict
 
-from core.ids import from_public
+from approvals.services.booking import Flag
+from core.filters import Filter
+from core.ids import Prefix, from_public
+from core.templatetags.statuses import status_of
 from insight.selectors.ledger import NONE, Chosen, Dimension
 from insight.selectors.periods import PRESET_WORDS, Period, Preset, between, preset, today_in
 from insight.selectors.spending import PREFIXES, Figure
 
 DEFAULT: Final = Preset.DAYS_30
 CUSTOM: Final = "custom"
+POTS: Final = (("", "Pots"), ("sessions", "Sessions"), ("warned", "Past a mark"), ("short", "Will not last"))
 LONGEST_CURRENCY: Final = 10
 LONGEST_VALUE: Final = 200
 WORDS: Final = {
@@ -22,8 +28,48 @@ WORDS: Final = {
 }
 
 
-class AnalyticsForm(forms.Form):
-    """Which period, in which currency, by what, of whom; a part that makes no sense is left out."""
+class FlaggedForm(Filter):
+    """Which flagged records are listed."""
+
+    flag = forms.ChoiceField(
+        required=False,
+        choices=[("", "Any"), *((one.value, status_of(one.value, "flag").word) for one in Flag)],
+        widget=forms.HiddenInput,
+    )
+    agent = forms.ChoiceField(required=False)
+
+    def __init__(self, data: QueryDict, *, agents: list[tuple[str, str]]) -> None:
+        super().__init__(data)
+        self.names = dict(agents)
+        self.fields["agent"] = forms.ChoiceField(required=False, choices=[("", "Any agent"), *agents])
+
+    def in_force(self) -> list[tuple[str, str]]:
+        """Return the agent that filters, with its name; flags are tabs."""
+        agent = str(self.data.get("agent") or "")
+        return [("agent", self.names.get(agent, agent))] if agent else []
+
+    def chosen_flag(self) -> str:
+        """Return the flag, empty for any."""
+        return str(self.cleaned_data.get("flag") or "")
+
+    def chosen_agent(self) -> UUID | None:
+        """Return the agent, None for any."""
+        public_id = self.cleaned_data.get("agent")
+        return from_public(Prefix.AGENT, public_id) if public_id else None
+
+
+class BudgetsForm(Filter):
+    """Which pots are listed."""
+
+    show = forms.ChoiceField(required=False, choices=POTS)
+
+    def which(self) -> str:
+        """Return which kind of pots, as `POTS` names it."""
+        return str(self.cleaned_data.get("show") or "")
+
+
+class AnalyticsForm(Filter):
+    """Which period, in which currency, by what, of whom; a part that makes no sense is left out, and said."""
 
     period = forms.ChoiceField(
         required=False, choices=[*((one.value, PRESET_WORDS[one]) for one in Preset), (CUSTOM, "Other dates")]

@@ -7,7 +7,7 @@ import pycountry
 from django import forms
 from django.http import HttpRequest, QueryDict
 
-from core.errors import Invalid
+from core.filters import Filter
 from core.money import CURRENCY_PATTERN
 from core.templatetags.statuses import status_of
 from spend.models import IDENTIFIER_KINDS, IDENTIFIER_LENGTH, NAME_LENGTH, REFERENCE_LENGTH, STANDINGS
@@ -24,7 +24,7 @@ SEPARATORS: Final = re.compile(r"[\r\n,;]+")
 COUNTRIES: Final = sorted(((one.alpha_2, one.name) for one in pycountry.countries), key=lambda pair: pair[1])
 
 
-class CounterpartyFilterForm(forms.Form):
+class CounterpartyFilterForm(Filter):
     """The filter of the list; it lives in the address."""
 
     q = forms.CharField(required=False, max_length=IDENTIFIER_LENGTH)
@@ -33,9 +33,7 @@ class CounterpartyFilterForm(forms.Form):
 
     def chosen(self) -> CounterpartyFilter:
         """Return the filter of a form; raises `Invalid` (`filter_invalid`) where it makes no sense."""
-        if not self.is_valid():
-            name, errors = next(iter(self.errors.items()))
-            raise Invalid("filter_invalid", " ".join(map(str, errors)), field=name)
+        self.must_make_sense()
         typed = self.cleaned_data
         return CounterpartyFilter(search=typed["q"], standing=typed["standing"], sort=typed["sort"] or "newest")
 

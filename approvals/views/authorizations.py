@@ -80,9 +80,7 @@ def authorizations(request: MemberRequest) -> HttpResponse:
 def export(request: MemberRequest) -> StreamingHttpResponse:
     """Send what the list shows as CSV, all pages of it."""
     form, now = filter_form(request), clock_now()
-    if not form.is_valid():
-        name, errors = next(iter(form.errors.items()))
-        raise Invalid("filter_invalid", " ".join(map(str, errors)), field=name)
+    form.must_make_sense()
     found = every_authorization(form.chosen(), now=now)
     return csv_answer(f"authorizations-{now:%Y-%m-%d}.csv", COLUMNS, map(cells, found))
 

@@ -20,6 +20,7 @@ from core.ids import Prefix, from_public
 from core.money import amount_text
 from core.paging import text_in
 from core.tables import csv_answer
+from insight.forms import POTS, BudgetsForm
 from insight.selectors.anomalies import books_state
 from insight.selectors.budgets import Budget, budgets_of
 from insight.selectors.burning import Burning, Spender, burn_down_chart, burning, burning_of
@@ -71,7 +72,8 @@ class Drawn:
 @needs(Right.READ)
 def budgets(request: MemberRequest) -> HttpResponse:
     """List every pot in force, the fullest first."""
-    show, now = text_in(request.GET, "show"), clock_now()
+    form, now = BudgetsForm(request.GET), clock_now()
+    show = form.which() if form.is_valid() else None
     with one_snapshot():
         pots = _pots(request, now=now)
     kinds = {
@@ -80,14 +82,14 @@ def budgets(request: MemberRequest) -> HttpResponse:
         "warned": [pot for pot in pots if pot.one.mark is not None or pot.one.share >= FULL],
         "short": [pot for pot in pots if pot.shown.forecast and pot.shown.forecast.runs_out_at],
     }
-    show = show if show in kinds else ""
-    words = {"": "Pots", "sessions": "Sessions", "warned": "Past a mark", "short": "Will not last"}
-    chosen = kinds[show]
+    # What cannot be understood shows nothing: everything would pass for what was asked for.
+    chosen = [] if show is None else kinds[show]
     context = {
         "tabs": [
-            {"label": words[one], "url": with_query(request, show=one), "is_current": one == show, "count": len(some)}
-            for one, some in kinds.items()
+            {"label": word, "url": with_query(request, show=one), "is_current": one == show, "count": len(kinds[one])}
+            for one, word in POTS
         ],
+        "form": form,
         "show": show,
         "books": books_state(now=now),
         "has_any": bool(pots),

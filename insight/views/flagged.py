@@ -11,16 +11,19 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
-from agents.selectors import agent_names, agent_of
+from agents.selectors import agent_names
+from approvals.selectors.lists import agents_to_choose
 from approvals.services.booking import Flag
 from core.canonical import moment_text
+from core.chips import chips_of
 from core.clock import now as clock_now
-from core.errors import Invalid
-from core.ids import Prefix, from_public, to_public
+from core.ids import Prefix, to_public
 from core.money import amount_text
 from core.paging import text_in
 from core.tables import csv_answer
 from core.templatetags.statuses import status_of
+from insight.forms import FlaggedForm
+from insight.views.asked import sections
 from insight.views.shown import with_query
 from people.permissions import MemberRequest, needs
 from people.roles import Right
@@ -60,30 +63,33 @@ class Line:
 def flagged(request: MemberRequest) -> HttpResponse:
     """Show the records of the filter in the address, newest first."""
     organization_id, now = request.member.organization_id, clock_now()
-    flag, agent_id = _asked(request)
-    is_known = not flag or flag in set(Flag)
+    form = _form(request)
     # What cannot be understood shows nothing: everything would pass for what was asked for.
     page = NOTHING
-    if is_known:
+    if form.is_valid():
         cursor = text_in(request.GET, "cursor")
-        page = flagged_page(organization_id, flag=flag or None, agent_id=agent_id, cursor=cursor)
+        page = flagged_page(
+            organization_id, flag=form.chosen_flag() or None, agent_id=form.chosen_agent(), cursor=cursor
+        )
+    flag, agent_id = form.chosen_flag(), form.chosen_agent()
     counts = flag_counts(organization_id, since=now - COUNTED_FOR, agent_id=agent_id)
-    names = agent_names(organization_id, {row.agent_id for row in page.rows} | ({agent_id} if agent_id else set()))
+    names = agent_names(organization_id, {row.agent_id for row in page.rows})
     payees = counterparty_names(organization_id, {row.counterparty_id for row in page.rows if row.counterparty_id})
     shown = [one.value for one in Flag if counts.get(one.value) or one.value == flag]
     context = {
-        "is_known": is_known,
+        "form": form,
+        "sections": sections(request, "insight:flagged"),
         "lines": [_line(row, names[row.agent_id], payees) for row in page.rows],
         "next_cursor": page.next_cursor,
         "tabs": [
-            Tab("All", with_query(request, flag=""), not flag, None),
+            Tab("All", with_query(request, flag=""), not text_in(request.GET, "flag"), None),
             *(
                 Tab(status_of(one, "flag").word, with_query(request, flag=one), one == flag, counts.get(one, 0))
                 for one in shown
             ),
         ],
-        "agent_name": names[agent_id] if agent_id else "",
-        "without_agent": with_query(request, agent=""),
+        "chips": chips_of(request.GET, form.in_force()),
+        "clear_url": with_query(request, agent="", flag=""),
         "export_url": f"{reverse('insight:export_flagged')}{with_query(request)}",
     }
     return render(request, "insight/flagged.html", context)
@@ -93,18 +99,15 @@ def flagged(request: MemberRequest) -> HttpResponse:
 @needs(Right.READ)
 def export_flagged(request: MemberRequest) -> StreamingHttpResponse:
     """Send what the list shows as CSV, all pages of it."""
-    flag, agent_id = _asked(request)
-    if flag and flag not in set(Flag):
-        raise Invalid("choice", f"Send one of: {', '.join(Flag)}.", field="flag")
-    lines = _every_line(request.member.organization_id, flag, agent_id)
+    form = _form(request)
+    form.must_make_sense()
+    lines = _every_line(request.member.organization_id, form.chosen_flag(), form.chosen_agent())
     return csv_answer(f"flagged-records-{clock_now():%Y-%m-%d}.csv", COLUMNS, map(_cells, lines))
 
 
-def _asked(request: MemberRequest) -> tuple[str, UUID | None]:
-    """Return the flag and the agent in the address, empty and None for any."""
-    flag, agent = text_in(request.GET, "flag"), text_in(request.GET, "agent")
-    agent_id = agent_of(request.member.organization_id, from_public(Prefix.AGENT, agent)).pk if agent else None
-    return flag, agent_id
+def _form(request: MemberRequest) -> FlaggedForm:
+    agents = agents_to_choose(request.member.organization_id, text_in(request.GET, "agent"))
+    return FlaggedForm(request.GET, agents=agents)
 
 
 def _every_line(organization_id: UUID, flag: str, agent_id: UUID | None) -> Iterator[Line]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any, Final
 
-from django.http import HttpResponse, QueryDict, StreamingHttpResponse
+from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
@@ -11,7 +11,6 @@ from django.views.decorators.http import require_safe
 from core.canonical import moment_text
 from core.chips import without
 from core.clock import now as clock_now
-from core.errors import Invalid
 from core.ids import Prefix, to_public
 from core.paging import text_in
 from core.tables import csv_answer
@@ -21,6 +20,7 @@ from people.roles import Right
 from policies import selectors
 from policies.engine.texts import write_yaml
 from policies.engine.written import file_to_plain
+from policies.forms.listing import CURRENT, PolicyFilterForm
 from policies.forms.starters import STARTERS
 from policies.models import Policy
 from policies.selectors.lists import PolicyPage, listed_policies, pages_of_policies
@@ -28,7 +28,6 @@ from policies.services.code import exported_file
 from policies.views import shown
 from policies.views.pages import rights
 
-SHOWS: Final = {"current": "Current", "retired": "Retired", "all": "All"}
 COLUMNS: Final = (
     "id", "name", "reference", "mode", "version", "rules", "assigned to", "last published by", "last published",
     "description",
@@ -39,19 +38,17 @@ COLUMNS: Final = (
 @needs(Right.READ)
 def policies(request: MemberRequest) -> HttpResponse:
     """Show every policy: what it is about, whom it binds, how it is in force."""
-    page, words, show = PolicyPage(), _words(request.GET), request.GET.get("show") or "current"
+    page, form = PolicyPage(), PolicyFilterForm(request.GET)
     # What cannot be understood shows nothing: everything would pass for what was asked for.
-    if show in SHOWS:
+    if form.is_valid():
         cursor = text_in(request.GET, "cursor")
-        page = listed_policies(request.member.organization_id, words=words, show=show, cursor=cursor)
+        page = listed_policies(request.member.organization_id, words=form.words(), show=form.which(), cursor=cursor)
     context = {
         "lines": list(_lines(page.rows)),
         "next_cursor": page.next_cursor,
         "previous_cursor": page.previous_cursor,
-        "q": words,
-        "show": show,
-        "is_understood": show in SHOWS,
-        "shows": SHOWS.items(),
+        "form": form,
+        "is_filtered": bool(form.words()) or form.which() != CURRENT,
         "starters": STARTERS[1:],
         "export_url": f"{reverse('policies:export')}?{without(request.GET)}",
     }
@@ -62,10 +59,9 @@ def policies(request: MemberRequest) -> HttpResponse:
 @needs(Right.READ)
 def export(request: MemberRequest) -> StreamingHttpResponse:
     """Send the policies of the list as CSV: all that the filter lets through."""
-    show = request.GET.get("show") or "current"
-    if show not in SHOWS:
-        raise Invalid("filter_invalid", f"Show one of {', '.join(SHOWS)}.", field="show")
-    pages = pages_of_policies(request.member.organization_id, words=_words(request.GET), show=show)
+    form = PolicyFilterForm(request.GET)
+    form.must_make_sense()
+    pages = pages_of_policies(request.member.organization_id, words=form.words(), show=form.which())
     lines = (_cells(line) for rows in pages for line in _lines(rows))
     return csv_answer(f"policies-{clock_now():%Y-%m-%d}.csv", COLUMNS, lines)
 
@@ -78,10 +74,6 @@ def as_code(request: MemberRequest) -> HttpResponse:
     return HttpResponse(
         text, content_type="application/yaml", headers={"Content-Disposition": 'attachment; filename="policies.yaml"'}
     )
-
-
-def _words(query: QueryDict) -> str:
-    return "".join(filter(str.isprintable, query.get("q", ""))).strip()
 
 
 def _lines(found: tuple[Policy, ...]) -> Iterator[dict[str, Any]]:

@@ -134,7 +134,7 @@ def test_a_filter_that_cannot_be_read_shows_nothing_and_says_so(people: Cast) ->
     client = signed_in(people.vera)
     page = text_of(client, "/audit/?since=soon&action=agent.cloned&actor=%00")
     assert "Ada froze agent Research" not in page
-    assert "Enter a valid date." in page
+    assert "This is no date. Write one such as 2026-01-31" in page
     assert "cannot be understood" in page
 
 

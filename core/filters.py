@@ -1,0 +1,65 @@
+"""Filters that live in the address: what makes no sense stays in its field, and the field says so and what it takes."""
+
+from typing import Any, Final
+
+from django import forms
+
+from core.errors import Invalid
+
+NOT_OFFERED: Final = "There is no “%(value)s” here. Choose one of the list."
+NO_DATE: Final = "This is no date. Write one such as 2026-01-31, or leave it empty."
+NO_NUMBER: Final = "This is no number. Write one such as 12.50, or leave it empty."
+WORDS: Final[tuple[tuple[type[forms.Field], str, str], ...]] = (
+    (forms.ChoiceField, "invalid_choice", NOT_OFFERED),
+    (forms.DateField, "invalid", NO_DATE),
+    (forms.DecimalField, "invalid", NO_NUMBER),
+)
+LONGEST_ECHO: Final = 60
+
+
+class Filter(forms.Form):
+    """A filter of a page: while a field cannot be read nothing is listed, for everything would pass for it."""
+
+    def full_clean(self) -> None:
+        """Check the fields; what was typed into a wrong one is kept, even where its control could not hold it."""
+        for field in self.fields.values():
+            for kind, code, words in WORDS:
+                if isinstance(field, kind) and field.error_messages[code] is _default(kind, code):
+                    field.error_messages[code] = words
+        super().full_clean()
+        for name in self.errors:
+            if name in self.fields:
+                _show_what_was_typed(self.fields[name], self.data.get(self.add_prefix(name)))
+
+    def faults(self) -> list[str]:
+        """Return what makes no sense, each with the name of its field."""
+        return [
+            f"{self[name].label}: {said}"
+            for name, found in self.errors.items()
+            if name in self.fields
+            for said in found
+        ]
+
+    def must_make_sense(self) -> None:
+        """Raise `Invalid` (`filter_invalid`) unless it does: a file does not say what was left out of it."""
+        if not self.is_valid():
+            name, errors = next(iter(self.errors.items()))
+            raise Invalid("filter_invalid", " ".join(map(str, errors)), field=name)
+
+
+def _default(kind: type[forms.Field], code: str) -> Any:
+    for one in kind.__mro__:
+        if code in (found := getattr(one, "default_error_messages", {})):
+            return found[code]
+    return None
+
+
+def _show_what_was_typed(field: forms.Field, typed: Any) -> None:
+    """Give the field a control that shows what was typed, whatever it is."""
+    if isinstance(field, forms.DateField):
+        # A browser empties a field for dates that is given none.
+        own = {name: value for name, value in field.widget.attrs.items() if name != "type"}
+        field.widget = forms.TextInput(attrs=own)
+    elif isinstance(field, forms.ChoiceField) and isinstance(field.widget, forms.Select) and typed:
+        words = str(typed) if len(str(typed)) <= LONGEST_ECHO else f"{str(typed)[:LONGEST_ECHO]}…"
+        field.widget.choices = [*field.widget.choices, (typed, f"{words} (unknown)")]
