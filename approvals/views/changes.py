@@ -155,8 +155,8 @@ def lines_of(request: MemberRequest, changes: Iterable[PendingChange], *, now: d
 def loosened(rules: Sequence[RuleChange], sentences: Sequence[str]) -> Loosened:
     """Sort the sentences on what loosens by the rule whose change they are about.
 
-    They were stored when the change was proposed, and the rules are compared now: what no rule on the page says any
-    more, or marks as looser, stands for itself. Nothing is left out.
+    They were stored when the change was proposed: what no rule on the page says, or marks as looser, stands for itself.
+    Nothing is left out.
     """
     of_rules: defaultdict[int, list[str]] = defaultdict(list)
     others = []
