@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final
 
 
@@ -72,9 +73,17 @@ ROLE_SENTENCES: Final = {
 }
 
 
+SETS_KEPT: Final = 64
+"""Sets of roles whose rights are remembered: everybody who looks is asked for some at every look."""
+
+
 def rights_of(roles: Iterable[str]) -> frozenset[Right]:
     """Return every right that at least one of `roles` has; an unknown role has none."""
-    held = frozenset(roles)
+    return _rights_of(frozenset(roles))
+
+
+@lru_cache(maxsize=SETS_KEPT)
+def _rights_of(held: frozenset[str]) -> frozenset[Right]:
     return frozenset(row.right for row in TABLE if row.roles.intersection(held))
 
 
