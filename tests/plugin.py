@@ -100,6 +100,23 @@ def allow_truncate() -> None:
         cursor.execute(allowing.format("begin return null; end"))
 
 
+def wait_out_deadlocks() -> None:
+    """Let this connection be the last to give up where two wait for each other."""
+    with connection.cursor() as cursor:
+        cursor.execute("set deadlock_timeout = '1min'")
+
+
+def demand_nothing_left(whose: str) -> None:
+    """Fail where committed rows are left for the next test to meet; they are gone then, so that it fails alone."""
+    with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as server:
+        left = server.execute(
+            "select email from people_person union all select name from people_organization"
+        ).fetchall()
+        if left:
+            server.execute("truncate people_person, people_organization cascade")
+            pytest.fail(f"{whose} left rows in the database: {sorted(one for (one,) in left)}", pytrace=False)
+
+
 def make_template(server: psycopg.Connection[tuple[str, ...]], template: str) -> None:
     for (old,) in server.execute(
         "select datname from pg_database where datname like 'test\\_template\\_%%'"

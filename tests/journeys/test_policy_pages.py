@@ -30,8 +30,10 @@ def stage(conto_process: LiveConto, django_db_blocker: DjangoDbBlocker) -> Itera
     """Committed rows that the tests here share, and none of others; gone after the last one."""
     with django_db_blocker.unblock():
         call_command("flush", verbosity=0, interactive=False)
-        yield set_up(clock_now(), days=HISTORY_DAYS)
-        call_command("flush", verbosity=0, interactive=False)
+        try:
+            yield set_up(clock_now(), days=HISTORY_DAYS)
+        finally:
+            call_command("flush", verbosity=0, interactive=False)
 
 
 @pytest.fixture
