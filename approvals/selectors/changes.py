@@ -18,7 +18,7 @@ from policies.engine.document import Document
 from policies.engine.lint import Finding
 from policies.engine.texts import write_yaml
 from policies.models import Policy
-from policies.selectors import policy_ids_of, policy_of
+from policies.selectors import ids_by_reference, policy_of
 from policies.selectors.versions import rules_of_version
 from policies.services import (
     Wanted,
@@ -205,10 +205,12 @@ def _lint_of(policy: Policy, wanted: Wanted, now: datetime) -> tuple[Finding, ..
 def _of_file(change: PendingChange, now: datetime) -> Compared:
     """Return what a file does: told as it was proposed, and what lint says as long as it waits."""
     organization_id, content = change.organization_id, change.content
-    names = [one["policy"] for one in content["policies"]]
-    known = policy_ids_of(organization_id, names)
+    # By its id where there was one: an app may call another policy by what is the id of this one.
+    created = ids_by_reference(organization_id, [one["policy"] for one in content["policies"] if one["id"] is None])
     steps = tuple(
-        PolicyStep(one["name"], one["policy"], known.get(one["policy"]), one["step"], tuple(_marked(one)))
+        PolicyStep(
+            one["name"], one["policy"], one["id"] or created.get(one["policy"]), one["step"], tuple(_marked(one))
+        )
         for one in content["policies"]
     )
     why_not, findings = _looked_at_again(change, now) if change.closed_at is None else ("", ())

@@ -16,13 +16,19 @@ from core.ids import Prefix, from_public
 from people.models import REASON_LENGTH, ChangeEnd, ChangeKind, Member, PendingChange
 from people.services import RIGHTS, close, may_still
 from people.services.organizations import apply_settings
-from policies.services import apply_to_policy, policy_to_change
+from policies.services import apply_to_policy, loosens_as_shown, policy_to_change
 from policies.services.code import OUTDATED, Compared, bring_file, compare_again, compare_ahead, does_as_proposed
 from spend.services.changes import apply_to_counterparty
 from spend.services.pegs import apply_pegs
 
 BATCH_SIZE: Final = 200
 """Changes read at a time. A sweep closes about as many; the next one, some seconds later, takes the next ones."""
+
+LOOSENS_MORE: Final = (
+    "What stands beside this policy is not as it was when this was proposed: more would pass than was shown. "
+    "Propose it again."
+)
+"""Why a change of a policy is not made although somebody agreed to it."""
 
 logger = logging.getLogger(__name__)
 
@@ -70,6 +76,9 @@ def _approve(
     file = compare_again(organization_id, change.content, ahead=ahead, now=now) if is_file else None
     if file is not None and not does_as_proposed(file, change.content):
         close(change, ChangeEnd.VOIDED, reason=OUTDATED, actor=actor, now=now)
+        return ChangeEnd.VOIDED
+    if _loosens_more(change, now):
+        close(change, ChangeEnd.VOIDED, reason=LOOSENS_MORE, actor=actor, now=now)
         return ChangeEnd.VOIDED
     # From here on it is made: whatever is refused now takes the agreement back with it.
     close(change, ChangeEnd.APPROVED, reason="", actor=actor, now=now)
@@ -141,6 +150,14 @@ def _locked(organization_id: UUID, change_id: UUID) -> PendingChange:
     if change.closed_at is not None:
         raise Conflict("change_closed", f"This change was {change.closed_as} meanwhile.", status_now=change.closed_as)
     return change
+
+
+def _loosens_more(change: PendingChange, now: datetime) -> bool:
+    """Say whether a change of a policy would let pass what nobody was shown; of a file its effect says so."""
+    if change.kind != ChangeKind.POLICY:
+        return False
+    policy = policy_to_change(change.organization_id, from_public(Prefix.POLICY, change.subject_id))
+    return not loosens_as_shown(policy, change.content, change.loosens, now=now)
 
 
 def _demand_second_person(change: PendingChange, person_id: UUID, actor: Actor) -> None:

@@ -3,6 +3,7 @@
 from people.services.epoch import raise_epoch
 from people.services.factors import change_second_factors, rewrap_factors
 from people.services.four_eyes import (
+    MOST_SENTENCES,
     RIGHTS,
     Awaiting,
     Proposal,
@@ -41,6 +42,7 @@ from people.services.persons import (
 )
 
 __all__ = [
+    "MOST_SENTENCES",
     "RIGHTS",
     "AccountSettings",
     "Awaiting",

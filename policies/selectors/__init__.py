@@ -191,11 +191,11 @@ def policy_by_reference(organization_id: UUID, external_ref: str) -> Policy | No
     return _policies(organization_id).filter(external_ref=external_ref).first()
 
 
-def policy_ids_of(organization_id: UUID, labels: Iterable[str]) -> dict[str, str]:
-    """Return the public id of each policy that a file calls so: by the app's reference, else by its id; one read."""
-    wanted, own = set(labels), Policy.objects.filter(organization_id=organization_id)
-    named = [(reference, to_public(Prefix.POLICY, key)) for key, reference in own.values_list("pk", "external_ref")]
-    return {label: public_id for reference, public_id in named if (label := reference or public_id) in wanted}
+def ids_by_reference(organization_id: UUID, references: Collection[str]) -> dict[str, str]:
+    """Return the public ids of the policies that the app knows by these references; one read, none where none are."""
+    found = Policy.objects.filter(organization_id=organization_id, external_ref__in=references)
+    named = found.values_list("external_ref", "pk") if references else ()
+    return {str(reference): to_public(Prefix.POLICY, key) for reference, key in named}
 
 
 def synced_policies(organization_id: UUID, policy_ids: Iterable[str]) -> tuple[Policy, ...]:

@@ -16,6 +16,7 @@ from policies.services.policies import create_policy, create_published_policy, d
 from policies.services.proposing import (
     Wanted,
     apply_to_policy,
+    loosens_as_shown,
     policy_to_change,
     standing_facts,
     targets_from,
@@ -48,6 +49,7 @@ __all__ = [
     "findings_of",
     "findings_of_targets",
     "findings_with_history",
+    "loosens_as_shown",
     "policy_to_change",
     "publish",
     "publish_draft",

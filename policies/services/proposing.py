@@ -1,6 +1,6 @@
 """Changes of policies that wait for a second person: what they are made of, and whether one has to wait."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,7 +11,7 @@ from core.db import must_be_in_transaction
 from core.errors import NotFound
 from core.ids import Prefix, from_public, to_public
 from people.models import ChangeKind
-from people.services import Awaiting, Proposal, needs_second_person, propose, raise_epoch
+from people.services import MOST_SENTENCES, Awaiting, Proposal, needs_second_person, propose, raise_epoch
 from policies.engine.document import Document, parse, to_plain
 from policies.engine.rules import Rule
 from policies.engine.types import Mode
@@ -102,6 +102,17 @@ def second_person_for(
         before=standing_facts(policy),
     )
     return propose(policy.organization_id, proposal, actor=actor, now=now)
+
+
+def loosens_as_shown(policy: Policy, content: Mapping[str, Any], shown: Collection[str], *, now: datetime) -> bool:
+    """Say whether making a change of a locked policy loosens nothing now that was not shown when it was proposed.
+
+    What stands beside the policy may have gone meanwhile, so that more passes by it.
+    """
+    wanted = wanted_from(content)
+    resolved = None if wanted.document is None else resolved_document(policy, wanted.document, now=now)
+    found = loosenings_of(policy, rules=_rules_after(wanted, resolved), targets=wanted.targets)
+    return {one.detail for one in found[:MOST_SENTENCES]} <= set(shown)
 
 
 def standing_facts(policy: Policy) -> dict[str, object]:

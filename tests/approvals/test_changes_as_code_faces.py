@@ -15,6 +15,7 @@ from core.ids import Prefix, from_public, to_public
 from people.models import PendingChange
 from people.roles import Scope
 from policies.engine.texts import read_yaml, write_yaml
+from policies.models import Policy
 from policies.services import create_policy
 from tests.agents.samples import bearer
 from tests.approvals.filed import EVERYBODY, LOOSER, at, change, in_force, limit, signed_in, yes
@@ -96,6 +97,21 @@ def test_whoever_is_to_agree_can_read_the_whole_file_however_long_it_is(people: 
     assert signed_in(people.mallory).get(f"{at(longer)}text/").status_code == 404
 
 
+def test_a_policy_that_is_called_by_the_id_of_another_is_not_taken_for_it_by_whoever_is_to_agree(people: Cast) -> None:
+    mine = to_public(Prefix.POLICY, stored(people).pk)
+    by: dict[str, Any] = {"organization_id": people.organization.pk, "actor": actor_for(people.olu), "now": LATER}
+    create_policy(name="Harmless", external_ref=mine, **by)
+    Policy.objects.filter(pk=stored(people).pk).update(external_ref=None)
+    entry = {name: value for name, value in LOOSER.items() if name != "ref"} | {"id": mine}
+    change_id = waits(sent(people, entry, research(ref="fresh", name="Fresh")))
+    page = signed_in(people.ada).get(at(change_id)).content.decode()
+    assert f'href="/policies/{mine}/"' in page
+    assert page.count('href="/policies/pol_') == 1, "neither the one that is called so nor one that is not there yet"
+    yes(people, change_id)
+    page = signed_in(people.ada).get(at(change_id)).content.decode()
+    assert f'href="/policies/{to_public(Prefix.POLICY, stored(people, "fresh").pk)}/"' in page
+
+
 def test_another_organization_knows_nothing_of_a_file(people: Cast) -> None:
     change_id = waits(sent(people, LOOSER))
     assert signed_in(people.mallory).get(at(change_id)).status_code == 404
@@ -135,6 +151,7 @@ def test_over_the_api_a_file_that_loosens_is_answered_202_with_its_change(people
             "step": "change",
             "changes": ["The rule daily: Daily: $500.00 becomes $900.00."],
             "loosens": ["Daily: $500.00 becomes $900.00."],
+            "id": to_public(Prefix.POLICY, stored(people).pk),
         }
     ]
     assert client.get(f"/api/v1/changes/{waiting['id']}").json() == waiting

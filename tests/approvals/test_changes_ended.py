@@ -13,12 +13,12 @@ from approvals.services.changes import expire_changes
 from core.ids import Prefix, to_public
 from people.models import ChangeEnd, Organization, PendingChange
 from policies.models import Policy
-from policies.services import describe_policy, retire, set_assignments
+from policies.services import AssignTo, describe_policy, retire, set_assignments
 from spend.services.changes import CounterpartyChange, change_counterparty
 from spend.services.pegs import set_peg
 from tests.approvals.second import ALL, RESEARCH, agree, cautious, limit_of, policy_in_force, send, waits
 from tests.factories import NOW, Cast, actor_for
-from tests.policies.samples import make_agent
+from tests.policies.samples import daily_limit, make_agent
 from tests.spend.samples import a_counterparty
 
 pytestmark = pytest.mark.django_db
@@ -106,3 +106,32 @@ def test_other_kinds_of_changes_tell_what_they_came_in_place_of(people: Cast) ->
         assert shown(people, change_id).before == before
     assert Agent.objects.get(pk=agent.pk).labels == ["eu"]
     assert Organization.objects.get(pk=people.organization.pk).needs_four_eyes
+
+
+# --- What stands beside the policy goes meanwhile ---------------------------------------------------------------------
+
+
+def test_a_change_that_would_let_more_pass_than_was_shown_is_voided_when_somebody_agrees(people: Cast) -> None:
+    """Nothing happens to the policy itself: another one goes, beside which the change loosened less."""
+    guard = policy_in_force(people)
+    policy = policy_in_force(people, daily_limit("500"), targets=AssignTo(labels=("research",)))
+    wider = AssignTo(labels=("eu", "us"))
+    change_id = waits(set_assignments(targets=wider, **by(people, policy)))
+    told = ["The policy applies no longer to the label research."]
+    assert PendingChange.objects.get(pk=change_id).loosens == told, "the other one judges whatever the label asks for"
+    assert agree(people, waits(retire(**by(people, guard)))) is ChangeEnd.APPROVED
+    assert PendingChange.objects.get(pk=change_id).closed_as is None
+    assert agree(people, change_id) is ChangeEnd.VOIDED
+    assert "more would pass than was shown" in PendingChange.objects.get(pk=change_id).reason
+    assert policy.assignments.get().label == "research"
+    again = waits(set_assignments(targets=wider, **by(people, policy)))
+    assert len(PendingChange.objects.get(pk=again).loosens) == 3
+    assert agree(people, again) is ChangeEnd.APPROVED
+
+
+def test_a_change_that_loosens_less_by_now_is_made(people: Cast) -> None:
+    policy = policy_in_force(people, targets=RESEARCH)
+    change_id = waits(set_assignments(targets=AssignTo(labels=("eu",)), **by(people, policy)))
+    assert len(PendingChange.objects.get(pk=change_id).loosens) == 2
+    policy_in_force(people)
+    assert agree(people, change_id) is ChangeEnd.APPROVED

@@ -34,7 +34,8 @@ def propose_file(
 ) -> Awaiting:
     """Let a file wait that was compared behind the gate; what only tightens in it waits as well; a step."""
     must_be_in_transaction()
-    told = [one for one in found.plan.policies if one.step is not Step.NOTHING]
+    every = zip(found.plan.policies, found.stored_ids, strict=True)
+    told = [(one, stored) for one, stored in every if one.step is not Step.NOTHING]
     proposal = Proposal(
         kind=ChangeKind.POLICIES,
         subject_id=FILE,
@@ -44,10 +45,10 @@ def propose_file(
             "retire_others": retires_others,
             "note": note,
             "effect": found.effect,
-            "policies": [one.effect() for one in told],
+            "policies": [{**one.effect(), "id": stored} for one, stored in told],
             "subjects": list(found.subjects),
         },
-        loosens=[f"{one.name}: {detail}" for one in told for detail in one.loosens],
+        loosens=[f"{one.name}: {detail}" for one, _ in told for detail in one.loosens],
     )
     return propose(organization_id, proposal, actor=actor, now=now)
 

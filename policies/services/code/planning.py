@@ -124,10 +124,15 @@ class Compared:
     found: Found
 
     @property
+    def stored_ids(self) -> tuple[str | None, ...]:
+        """The public id of each policy of the plan, in its order; None for one that is not there yet."""
+        ids = (*(one.policy_id for one in self.wanted), *(one.pk for one in self.to_retire))
+        return tuple(None if one is None else to_public(Prefix.POLICY, one) for one in ids)
+
+    @property
     def subjects(self) -> tuple[str, ...]:
         """The public ids of the stored policies that the file names or retires."""
-        named = [one.policy_id for one in self.wanted if one.policy_id is not None]
-        return tuple(to_public(Prefix.POLICY, one) for one in (*named, *(one.pk for one in self.to_retire)))
+        return tuple(one for one in self.stored_ids if one is not None)
 
 
 def compare(organization_id: UUID, file: PolicyFile, *, retires_others: bool, now: datetime) -> Compared:
