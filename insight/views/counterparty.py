@@ -16,7 +16,7 @@ from insight.views.shown import authorization_rows, fragment
 from people.permissions import MemberRequest, needs
 from people.roles import Right
 from policies.selectors import policies_naming
-from spend.selectors.counterparties import counterparty_of
+from spend.selectors.counterparties import counterparty_of, merged_into
 
 CHART_DAYS: Final = 30
 SHOWN_ON_COUNTERPARTY: Final = 8
@@ -40,6 +40,7 @@ def counterparty_activity(request: MemberRequest, public_id: str) -> HttpRespons
     context = {
         "counterparty": shown,
         "spent": spent,
+        "has_merged": bool(merged_into(organization.pk, shown.id)),
         "by_day": spent.by_day(),
         "rows": authorization_rows(page.rows),
         "next_cursor": page.next_cursor,

@@ -1,6 +1,7 @@
 """Questions about counterparties and pegs; each sees one organization only."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -223,6 +224,21 @@ def payers_of(organization_id: UUID, counterparty_id: UUID) -> tuple[Payer, ...]
         Payer(to_public(Prefix.AGENT, agent_id), names[agent_id], currency, spent, number, last)
         for agent_id, currency, spent, number, last in found
     )
+
+
+def together(payers: Sequence[Payer]) -> list[tuple[str, Decimal, int]]:
+    """Return currency, sum and number of asks of several payers; nothing where that says no more than they do.
+
+    Nor where there may be more payers than these: a sum of some would pass for that of all.
+    """
+    currencies = Counter(one.currency for one in payers)
+    if len(payers) >= MOST_PAYERS or max(currencies.values(), default=0) < 2:
+        return []
+    found = []
+    for currency in currencies:
+        some = [one for one in payers if one.currency == currency]
+        found.append((currency, sum((one.spent for one in some), Decimal()), sum(one.number for one in some)))
+    return found
 
 
 def pegs_of(organization_id: UUID) -> dict[str, str]:

@@ -18,8 +18,13 @@ from people.roles import Right
 from people.services import Awaiting
 from spend.forms import CounterpartyForm, IdentifierForm, NewCounterpartyForm, StandingForm, sent
 from spend.selectors.alike import likely_duplicates
-from spend.selectors.counterparties import counterparty_of, merged_into, payers_of, present_counterparty
-from spend.selectors.holds import paid_to
+from spend.selectors.counterparties import (
+    counterparty_of,
+    merged_into,
+    payers_of,
+    present_counterparty,
+    together,
+)
 from spend.services import changes
 
 UNPROCESSABLE: Final = 422
@@ -137,11 +142,11 @@ def remove_identifier(request: MemberRequest, public_id: str) -> HttpResponse:
 
 def _page(request: MemberRequest, public_id: str, *, status: int = 200, **forms: Any) -> HttpResponse:
     organization_id, found = request.member.organization_id, from_public(Prefix.COUNTERPARTY, public_id)
-    shown = counterparty_of(organization_id, found)
+    shown, payers = counterparty_of(organization_id, found), payers_of(organization_id, found)
     context = {
         "shown": shown,
-        "paid": paid_to(organization_id, found),
-        "payers": payers_of(organization_id, found),
+        "payers": payers,
+        "together": together(payers),
         "standing_form": StandingForm(initial={"standing": shown.standing}),
         "identifier_form": IdentifierForm(),
         "may_manage": request.member.may(Right.MANAGE_COUNTERPARTIES) and shown.merged_into is None,

@@ -1,16 +1,26 @@
 """The pages of counterparties and pegs, as people of each role meet them."""
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils.html import strip_tags
 
 from approvals.services.booking import Report
 from approvals.services.record import record_spend
 from people.models import Member
 from spend.models import Counterparty
-from spend.selectors.counterparties import CounterpartyFilter, counterparties_page, counterparty_of, pegs_of
+from spend.selectors.counterparties import (
+    MOST_PAYERS,
+    CounterpartyFilter,
+    Payer,
+    counterparties_page,
+    counterparty_of,
+    pegs_of,
+    together,
+)
 from tests.approvals.world import add_agent, ask, counterparty, make_world, put_policy
 from tests.factories import NOW, Cast, make_cast
 from tests.spend.samples import DOMAIN, a_counterparty, public
@@ -196,3 +206,32 @@ def test_only_those_with_the_right_change_anything(people: Cast) -> None:
     assert "OpenAI" not in page(people.mallory, LIST).content.decode()
     assert Client().get(path).status_code == 302
     assert counterparty_of(people.organization.pk, Counterparty.objects.get().pk).name == "OpenAI"
+
+
+def test_each_sum_of_the_page_says_what_it_is_of() -> None:
+    world = make_world({"key": "daily", "type": "SPEND_LIMIT", "daily": {"USD": "100"}})
+    other = add_agent(world.cast, "Buyer")
+    for one, amount in ((world, "12.50"), (other, "7.50")):
+        asked = ask(one, amount)
+        reach = {"organization_id": one.organization_id, "agent_id": one.agent.id}
+        record_spend(asked.answer.id, Report(Decimal(amount), "USD"), actor=one.actor, now=NOW, **reach)
+    ask(world, "30")
+    path = f"{LIST}{public(counterparty(world).pk)}/"
+
+    html = page(world.cast.vera, path).content.decode()
+    payers = " ".join(strip_tags(html.split('id="payers"')[1].split("</section>")[0]).split())
+    part = " ".join(strip_tags(page(world.cast.vera, f"{path}activity/", htmx=True).content.decode()).split())
+
+    assert "Recorded since it was first seen, less what came back. What is only set aside is not in it." in payers
+    assert "All agents220.00 USD" in payers
+    assert "Paid so far" not in html
+    assert "Recorded in the last 30 days 20.00 USD" in part
+    assert "2 payments recorded in these 30 days, less what came back. In USD only." in part
+
+
+def test_a_sum_of_one_payer_or_of_some_of_many_is_not_drawn() -> None:
+    one = Payer("agt_1", "Research", "USD", Decimal(5), 1, NOW)
+    assert together(()) == []
+    assert together((one, replace(one, currency="EUR"))) == []
+    assert together((one, one)) == [("USD", Decimal(10), 2)]
+    assert together((one,) * MOST_PAYERS) == []
