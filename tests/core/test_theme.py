@@ -6,6 +6,8 @@ import pytest
 from django.test import Client
 from pytest_django import Settings
 
+from core.templatetags.statuses import CATALOGUE
+
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("chosen", ["light", "dark", "auto"])
@@ -48,3 +50,12 @@ def test_there_is_no_style_guide_in_a_real_install(client: Client, settings: Set
     settings.DEMO = False
     settings.DEBUG = False
     assert client.get("/styleguide/").status_code == 404
+
+
+@pytest.mark.django_db
+def test_the_style_guide_shows_each_status_as_the_pages_do(client: Client) -> None:
+    html = client.get("/styleguide/").content.decode()
+    for name, one in CATALOGUE.items():
+        value = name.rpartition(".")[2]
+        assert f'<span class="badge tone-{one.tone}" data-status="{value}">' in html, name
+    assert 'tone-negative" data-status="failed"' in html
