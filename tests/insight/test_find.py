@@ -97,6 +97,26 @@ def test_a_page_is_offered_to_those_who_may_open_it_only() -> None:
     assert links(client, "agent new") == [reverse("agents:new")]
 
 
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("decisions", "insight:decisions"),
+        ("review times", "insight:review_times"),
+        ("payments", "insight:payments"),
+        ("changes", "approvals:changes"),
+        ("simulator", "approvals:simulator"),
+        ("seal", "audit:log"),
+    ],
+)
+def test_every_page_of_its_own_is_offered_and_no_part_of_one(world: World, text: str, name: str) -> None:
+    client = signed_in(world)
+    found = links(client, text)
+
+    assert reverse(name) in found
+    assert reverse("audit:seal") not in found
+    assert "<html" in client.get(reverse(name)).content.decode()
+
+
 def test_without_a_text_the_pages_are_offered_and_without_scripts_it_is_a_page(world: World) -> None:
     client = signed_in(world)
 
