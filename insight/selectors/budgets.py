@@ -1,6 +1,6 @@
 """Every pot of every budget in force: what it holds and what is drawn from it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -13,7 +13,7 @@ from policies.engine.counting import Look, looks
 from policies.engine.rules import BudgetAllocation, Period, PolicyInForce
 from policies.engine.types import Payment
 from policies.selectors import current_policies, policies_for
-from spend.selectors.pots import session_pots
+from spend.selectors.pots import SessionPot, session_pots
 from spend.selectors.tallies import Room, rooms_now
 
 CENT: Final = Decimal("0.01")
@@ -84,34 +84,67 @@ class Pot:
         return f"{self.policy.policy}/{self.rule.key}{own}"
 
 
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """The pots of every budget in force, and in sentences which of them are left out because there are too many."""
+
+    budgets: tuple[Budget, ...]
+    left_out: tuple[str, ...]
+
+
 def budgets_of(organization: Organization, *, now: datetime) -> tuple[Budget, ...]:
     """Return the pots of every budget in force; those per session only where a session has drawn on them."""
-    pots = list(_pots(organization))
+    return listed_budgets(organization, now=now).budgets
+
+
+def listed_budgets(organization: Organization, *, now: datetime) -> Listed:
+    """Return the pots of every budget in force and say what is left out; what is read is bounded either way."""
+    rules = [
+        (policy, rule)
+        for policy in current_policies(organization.pk)
+        for rule in policy.rules
+        if isinstance(rule, BudgetAllocation)
+    ]
+    owners = _owners(organization) if any(not rule.shared for _, rule in rules) else []
+    pots = list(_pots(rules, owners[:MOST_AGENTS]))
+    names = {pot.name: pot for pot in pots}
+    sessions = _sessions(organization, names)
     found = [(pot, look) for pot in pots for look in _looks(organization, pot, None, now)]
-    found += _of_sessions(organization, {pot.name: pot for pot in pots}, now)
+    found += _of_sessions(organization, names, sessions[:MOST_SESSIONS], now)
     rooms = rooms_now(organization.pk, [look.key.digest for _, look in found], now)
-    return tuple(_budget(pot, look, rooms.get(look.key.digest, EMPTY)) for pot, look in found)
+    left_out = (
+        (len(owners) > MOST_AGENTS, f"Pots of their own: those of the first {MOST_AGENTS} agents by name; more exist."),
+        (len(sessions) > MOST_SESSIONS, f"Sessions: the {MOST_SESSIONS} that began last; more exist."),
+    )
+    return Listed(
+        tuple(_budget(pot, look, rooms.get(look.key.digest, EMPTY)) for pot, look in found),
+        tuple(sentence for is_cut, sentence in left_out if is_cut),
+    )
 
 
-def _pots(organization: Organization) -> Iterator[Pot]:
-    owners: list[tuple[str, frozenset[str]]] | None = None
-    for policy in current_policies(organization.pk):
-        for rule in policy.rules:
-            if not isinstance(rule, BudgetAllocation):
-                continue
-            if rule.shared:
-                yield Pot(policy, rule, None)
-                continue
-            owners = list(_owners(organization)) if owners is None else owners
-            yield from (Pot(policy, rule, agent) for agent, assigned in owners if policy.policy in assigned)
+def _pots(
+    rules: Iterable[tuple[PolicyInForce, BudgetAllocation]], owners: Sequence[tuple[str, frozenset[str]]]
+) -> Iterator[Pot]:
+    for policy, rule in rules:
+        if rule.shared:
+            yield Pot(policy, rule, None)
+            continue
+        yield from (Pot(policy, rule, agent) for agent, assigned in owners if policy.policy in assigned)
 
 
-def _owners(organization: Organization) -> Iterator[tuple[str, frozenset[str]]]:
-    """Yield the agents that are not retired, each with the policies that apply to it."""
+def _owners(organization: Organization) -> list[tuple[str, frozenset[str]]]:
+    """Return the agents that are not retired, each with the policies that apply to it: one more than is listed."""
     agents = Agent.objects.filter(organization_id=organization.pk, retired_at=None).order_by("name", "pk")
-    for agent in agents[:MOST_AGENTS]:
-        policies = policies_for(organization.pk, agent.pk, tuple(agent.labels), organization.epoch)
-        yield to_public(Prefix.AGENT, agent.pk), frozenset(policy.policy for policy in policies)
+    return [
+        (
+            to_public(Prefix.AGENT, agent.pk),
+            frozenset(
+                policy.policy
+                for policy in policies_for(organization.pk, agent.pk, tuple(agent.labels), organization.epoch)
+            ),
+        )
+        for agent in agents[: MOST_AGENTS + 1]
+    ]
 
 
 def _looks(organization: Organization, pot: Pot, session: str | None, now: datetime) -> Iterator[Look]:
@@ -131,9 +164,16 @@ def _looks(organization: Organization, pot: Pot, session: str | None, now: datet
                 yield look
 
 
-def _of_sessions(organization: Organization, pots: Mapping[str, Pot], now: datetime) -> Iterator[tuple[Pot, Look]]:
+def _sessions(organization: Organization, pots: Mapping[str, Pot]) -> tuple[SessionPot, ...]:
+    """Return the sessions that have drawn on pots, those that began last first: one more than is listed."""
     names = [name for name, pot in pots.items() if pot.rule.period is Period.SESSION]
-    for drawn in session_pots(organization.pk, names, limit=MOST_SESSIONS):
+    return session_pots(organization.pk, names, limit=MOST_SESSIONS + 1)
+
+
+def _of_sessions(
+    organization: Organization, pots: Mapping[str, Pot], sessions: Iterable[SessionPot], now: datetime
+) -> Iterator[tuple[Pot, Look]]:
+    for drawn in sessions:
         pot = pots[drawn.pot]
         for look in _looks(organization, pot, drawn.session, now):
             # A rule whose condition has changed since counts anew, under another key.

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 from typing import Final
 
 from django.http import HttpResponse, StreamingHttpResponse
@@ -22,7 +23,7 @@ from core.paging import text_in
 from core.tables import csv_answer
 from insight.forms import POTS, BudgetsForm
 from insight.selectors.anomalies import books_state
-from insight.selectors.budgets import Budget, budgets_of
+from insight.selectors.budgets import Budget, budgets_of, listed_budgets
 from insight.selectors.burning import Burning, Spender, burn_down_chart, burning, burning_of
 from insight.selectors.ledger import ledger_of
 from insight.views.asked import Tab
@@ -31,7 +32,7 @@ from people.permissions import MemberRequest, needs
 from people.roles import Right
 
 SHOWN: Final = 100
-"""Pots on one page; all of them are in the CSV."""
+"""Pots on one page; all of them are in the CSV of the tab."""
 FULL: Final = 100
 COLUMNS: Final = (
     "policy", "rule", "mode", "period", "agent id", "agent", "session", "currency", "amount", "recorded", "held",
@@ -75,13 +76,8 @@ def budgets(request: MemberRequest) -> HttpResponse:
     form, now = BudgetsForm(request.GET), clock_now()
     show = form.which() if form.is_valid() else None
     with one_snapshot():
-        pots = _pots(request, now=now)
-    kinds = {
-        "": [pot for pot in pots if not pot.one.session],
-        "sessions": [pot for pot in pots if pot.one.session],
-        "warned": [pot for pot in pots if pot.one.mark is not None or pot.one.share >= FULL],
-        "short": [pot for pot in pots if pot.shown.forecast and pot.shown.forecast.runs_out_at],
-    }
+        pots, left_out = _pots(request, now=now)
+    kinds = _kinds(pots)
     # What cannot be understood shows nothing: everything would pass for what was asked for.
     chosen = [] if show is None else kinds[show]
     context = {
@@ -95,8 +91,9 @@ def budgets(request: MemberRequest) -> HttpResponse:
         "has_any": bool(pots),
         "pots": chosen[:SHOWN],
         "hidden": max(0, len(chosen) - SHOWN),
+        "left_out": left_out,
         "zone": request.member.organization.time_zone,
-        "export_url": reverse("insight:export_budgets"),
+        "export_url": f"{reverse('insight:export_budgets')}?{urlencode({'show': show or ''})}",
     }
     return render(request, "insight/budgets.html", context)
 
@@ -104,11 +101,14 @@ def budgets(request: MemberRequest) -> HttpResponse:
 @require_safe
 @needs(Right.READ)
 def export_budgets(request: MemberRequest) -> StreamingHttpResponse:
-    """Send every pot in force as CSV."""
-    now = clock_now()
+    """Send the pots of the tab as CSV, everyone's where none is said; the last lines say what is left out."""
+    form, now = BudgetsForm(request.GET), clock_now()
+    form.must_make_sense()
     with one_snapshot():
-        pots = _pots(request, now=now)
-    return csv_answer(f"budgets-{now:%Y-%m-%d}.csv", COLUMNS, map(_cells, pots))
+        pots, left_out = _pots(request, now=now)
+    chosen = _kinds(pots)[form.which()] if "show" in request.GET else pots
+    lines = chain(map(_cells, chosen), ((sentence,) for sentence in left_out))
+    return csv_answer(f"budgets-{now:%Y-%m-%d}.csv", COLUMNS, lines)
 
 
 @require_safe
@@ -137,13 +137,24 @@ def budget(request: MemberRequest, policy_id: str, key: str) -> HttpResponse:
     return render(request, "insight/budget.html", context)
 
 
-def _pots(request: MemberRequest, *, now: datetime) -> list[Pot]:
+def _kinds(pots: Sequence[Pot]) -> dict[str, Sequence[Pot]]:
+    return {
+        "": [pot for pot in pots if not pot.one.session],
+        "sessions": [pot for pot in pots if pot.one.session],
+        "warned": [pot for pot in pots if pot.one.mark is not None or pot.one.share >= FULL],
+        "short": [pot for pot in pots if pot.shown.forecast and pot.shown.forecast.runs_out_at],
+    }
+
+
+def _pots(request: MemberRequest, *, now: datetime) -> tuple[list[Pot], tuple[str, ...]]:
+    """Return the pots in force, the fullest first, and in sentences what is left out."""
     organization = request.member.organization
-    found = budgets_of(organization, now=now)
+    listed = listed_budgets(organization, now=now)
+    found = listed.budgets
     names = _agent_names(request, found)
     burnt = burning(ledger_of(organization), found, now=now)
     pots = [Pot(one, _who(one.budget, names), _url(one.budget), one.left_by_day()) for one in burnt]
-    return sorted(pots, key=lambda pot: (-pot.one.share, pot.one.policy_name, pot.one.rule_key))
+    return sorted(pots, key=lambda pot: (-pot.one.share, pot.one.policy_name, pot.one.rule_key)), listed.left_out
 
 
 def _wanted(request: MemberRequest, every: list[Budget]) -> Budget:

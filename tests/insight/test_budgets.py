@@ -219,6 +219,44 @@ def test_every_pot_leaves_as_csv() -> None:
     assert len(lines) == 3
 
 
+def test_a_tab_leaves_as_csv_as_it_is_shown() -> None:
+    world = make_world(RUN, SHARED | {"warn_at": [25]})
+    ask(world, "10", session="run_1")
+    paid(world, "60")
+
+    def rules(tab: str) -> list[str]:
+        shown = page(world, f"/budgets/?show={tab}")
+        lines = page(world, shown.context["export_url"]).getvalue().decode().splitlines()[1:]
+        assert len(lines) == len(shown.context["pots"])
+        return sorted(line.split(",")[1] for line in lines)
+
+    assert rules("") == ["pot", "pot"]
+    assert "run" in rules("sessions")
+    assert rules("warned") == ["pot"]
+    assert page(world, "/budgets/export/?show=nonsense").status_code == 422
+    assert len(page(world, "/budgets/export/").getvalue().decode().splitlines()) == 4
+
+
+def test_what_is_left_out_is_said_on_the_page_and_in_the_last_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("insight.selectors.budgets.MOST_SESSIONS", 2)
+    monkeypatch.setattr("insight.selectors.budgets.MOST_AGENTS", 1)
+    world = make_world(RUN, OWN)
+    for name in ("run_1", "run_2"):
+        ask(world, "10", session=name)
+    assert page(world, "/budgets/?show=sessions").context["left_out"] == ()
+
+    add_agent(world.cast, "Second")
+    ask(world, "10", session="run_3")
+
+    said = page(world, "/budgets/?show=sessions").content.decode()
+    assert "the 2 that began last" in said
+    assert "the first 1 agents" in said
+    *_, agents, sessions = page(world, "/budgets/export/?show=sessions").getvalue().decode().splitlines()
+    assert "the first 1 agents" in agents
+    assert "the 2 that began last" in sessions
+    assert "run_1" not in said
+
+
 def test_nobody_else_sees_a_pot() -> None:
     world = make_world(SHARED)
     pot = a_pot(world, currency="USD")
