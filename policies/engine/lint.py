@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from itertools import combinations
 from typing import Final
@@ -16,7 +17,9 @@ from policies.engine.rules import (
     BlackoutPeriod,
     BudgetAllocation,
     Category,
+    Expiration,
     Hours,
+    MoneyMap,
     OnBreach,
     Per,
     Period,
@@ -26,8 +29,14 @@ from policies.engine.rules import (
     TimeWindow,
     Whitelist,
     WindowKind,
+    amount_in,
 )
 from policies.engine.strictness import covers_at_least, is_as_strict
+from policies.engine.windows import DAY_MINUTES, minutes_of_week
+
+DAY: Final = timedelta(days=1)
+WHOLE_WEEK: Final = (1 << 7 * DAY_MINUTES) - 1
+"""Every minute of it, as `minutes_of_week` counts them."""
 
 
 class Level(StrEnum):
@@ -73,6 +82,11 @@ def lint(document: Document) -> tuple[Finding, ...]:
             *_currencies_that_some_lack(rules),
         ]
     )
+
+
+def lint_at(document: Document, now: datetime) -> tuple[Finding, ...]:
+    """Return what is doubtful about a document at this moment: rules whose time is over."""
+    return tuple(one for place, rule in enumerate(document.rules) for one in _about_its_time(rule, place, now))
 
 
 def in_order(found: Sequence[Finding]) -> tuple[Finding, ...]:
@@ -150,6 +164,9 @@ def _about(place: int, rule: Rule) -> Iterator[Finding]:
             yield from _without_zone(rule, path)
         case BlackoutPeriod():
             yield from _never_open(rule.hours, f"{path}.hours")
+            if rule.on_breach is OnBreach.DENY and minutes_of_week(rule.hours) == WHOLE_WEEK:
+                detail = "Its hours close the whole week, so it denies every payment that it judges."
+                yield Finding(Level.ERROR, "always_closed", f"{path}.hours", detail)
             yield from _without_zone(rule, path)
         case _:
             pass
@@ -158,9 +175,32 @@ def _about(place: int, rule: Rule) -> Iterator[Finding]:
         people = wording.count(len(rule.review.people), "person", "people")
         detail = f"It asks for {rule.review.approvals} approvals and names only {people}."
         yield Finding(Level.ERROR, "quorum_unreachable", f"{path}.review.approvals", detail)
+    if lacking := sorted(set(rule.when.currencies) - (currencies(rule) or frozenset())) if money_maps(rule) else []:
+        named = wording.listed(lacking, "and")
+        detail = (
+            f"It judges payments in {named} without an amount for that: it denies them, unless a peg says otherwise."
+        )
+        yield Finding(Level.WARNING, "judged_without_amount", f"{path}.when.currencies", detail)
     if money_maps(rule) and not currencies(rule):
         detail = "No currency has an amount in each of its limits, so it denies every payment."
         yield Finding(Level.ERROR, "never_allowed", path, detail)
+
+
+def _about_its_time(rule: Rule, place: int, now: datetime) -> Iterator[Finding]:
+    ends, path = None, f"rules[{place}]"
+    if isinstance(rule, Expiration):
+        ends, path = rule.valid_until, f"{path}.valid_until"
+    elif isinstance(rule, BudgetAllocation):
+        ends, path = rule.ends_at, f"{path}.ends_at"
+    elif isinstance(rule, BlackoutPeriod) and rule.dates and not rule.hours and not rule.holidays:
+        last = max(each.last for each in rule.dates)
+        # Whatever the zone, its last day is over a day after that of UTC.
+        if last < (now - DAY).astimezone(UTC).date():
+            detail = f"Its last day was {wording.day(last)}: it changes nothing any more."
+            yield Finding(Level.WARNING, "already_over", f"{path}.dates", detail)
+    if ends is not None and ends <= now:
+        detail = f"It was over on {wording.moment(ends)}: since then it denies every payment that it judges."
+        yield Finding(Level.WARNING, "already_over", path, detail)
 
 
 def _never_open(several: tuple[Hours, ...], path: str) -> Iterator[Finding]:
@@ -219,7 +259,7 @@ def _about_two(rules: Sequence[Rule], first: int, second: int) -> Iterator[Findi
             yield Finding(Level.WARNING, "rule_shadowed", f"rules[{place}]", detail)
             break
     for place, rule, by in ((first, one, other), (second, other, one)):
-        if isinstance(rule, ApprovalThreshold) and isinstance(by, SpendLimit):
+        if isinstance(rule, ApprovalThreshold) and isinstance(by, SpendLimit | BudgetAllocation):
             yield from _thresholds_out_of_reach(rule, by, f"rules[{place}]")
 
 
@@ -227,15 +267,17 @@ def _is_shadowed(rule: Rule, by: Rule) -> bool:
     return rule.type is by.type and is_as_strict(rule, by)
 
 
-def _thresholds_out_of_reach(rule: ApprovalThreshold, limit: SpendLimit, path: str) -> Iterator[Finding]:
+def _thresholds_out_of_reach(
+    rule: ApprovalThreshold, limit: SpendLimit | BudgetAllocation, path: str
+) -> Iterator[Finding]:
     """Look for amounts that are denied before people could be asked about them."""
     if limit.on_breach is OnBreach.REVIEW or not covers_at_least(limit.when, rule.when):
         return
     for currency, above in rule.above:
-        for name in _caps_below(rule, limit):
-            cap = dict(getattr(limit, name)).get(currency)
+        for name, caps in _caps_below(rule, limit):
+            cap = amount_in(caps, currency)
             if cap is not None and cap <= above:
-                bound = f"{name.replace('_', ' ')} limit of {wording.money(cap, currency)}"
+                bound = f"{name} of {wording.money(cap, currency)}"
                 denied = (
                     f"the {bound} in the rule {limit.key} denies whatever is above {wording.money(above, currency)}"
                 )
@@ -244,9 +286,17 @@ def _thresholds_out_of_reach(rule: ApprovalThreshold, limit: SpendLimit, path: s
                 break
 
 
-def _caps_below(rule: ApprovalThreshold, limit: SpendLimit) -> tuple[str, ...]:
-    """Return the caps that a single payment, or the sum of a day in one zone, cannot pass."""
-    if rule.cumulative is None:
-        return CAPS
-    is_same_day = limit.per is Per.AGENT and (limit.window, limit.time_zone) == (WindowKind.CALENDAR, rule.time_zone)
-    return ("daily", "weekly", "monthly", "total") if is_same_day else ()
+def _caps_below(rule: ApprovalThreshold, limit: SpendLimit | BudgetAllocation) -> Iterator[tuple[str, MoneyMap]]:
+    """Yield the caps, by name, that a single payment, or the sum of a day in one zone, cannot pass."""
+    if isinstance(limit, BudgetAllocation):
+        # What is left of a pot at the beginning of a day is another question than what a day may take of it.
+        if rule.cumulative is None:
+            yield "budget", limit.amount
+        return
+    names: tuple[str, ...] = CAPS
+    if rule.cumulative is not None:
+        zones = limit.window, limit.time_zone
+        is_same_day = limit.per is Per.AGENT and zones == (WindowKind.CALENDAR, rule.time_zone)
+        names = ("daily", "weekly", "monthly", "total") if is_same_day else ()
+    for name in names:
+        yield f"{name.replace('_', ' ')} limit", getattr(limit, name)

@@ -16,7 +16,7 @@ from core.span import ANY_PAYMENT
 from people.models import Member
 from policies.engine.contradictions import contradiction, currencies, money_maps
 from policies.engine.document import Document
-from policies.engine.lint import Finding, Level, in_order, lint
+from policies.engine.lint import Finding, Level, in_order, lint, lint_at
 from policies.engine.rules import Rule
 from policies.engine.strictness import may_review
 from policies.engine.wording import count, listed
@@ -162,9 +162,10 @@ def owners_of(organization_id: UUID, targets: Targets, document: Document) -> fr
 
 
 def _in_history(organization_id: UUID, targets: Targets, document: Document, now: datetime) -> tuple[Finding, ...]:
+    over = lint_at(document, now)
     if all(rule.when == ANY_PAYMENT for rule in document.rules):
-        return ()
-    return look_back()(agents_bound_by(organization_id, targets), document.rules, now)
+        return over
+    return (*over, *look_back()(agents_bound_by(organization_id, targets), document.rules, now))
 
 
 @cache

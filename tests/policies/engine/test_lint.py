@@ -1,11 +1,12 @@
 """What lint says of a document that can be read."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from policies.engine.document import parse
-from policies.engine.lint import Level, lint
+from policies.engine.lint import Level, lint, lint_at
 from tests.policies.engine.writing import is_sentence
 
 USD, TEN = {"USD": "5.00"}, {"USD": "10.00"}
@@ -52,6 +53,75 @@ def test_hours_that_never_open() -> None:
     never = rule("BLACKOUT_PERIOD", hours=[NEVER], time_zone="UTC")
     assert found(GUARD, never) == [("hours_empty", "rules[1].hours[0]")]
     assert found(GUARD, rule("BLACKOUT_PERIOD", hours=[OPEN], time_zone="UTC")) == []
+
+
+def test_hours_that_close_the_whole_week() -> None:
+    shut = rule("BLACKOUT_PERIOD", hours=[{"from": "00:00", "to": "24:00"}], time_zone="UTC")
+    assert found(GUARD, shut) == [("always_closed", "rules[1].hours")]
+    assert said(GUARD, shut) == [
+        (Level.ERROR, "Its hours close the whole week, so it denies every payment that it judges.")
+    ]
+    halves = [{"from": "12:00", "to": "24:00"}, {"from": "00:00", "to": "12:00"}]
+    assert found(GUARD, {**shut, "hours": halves}) == [("always_closed", "rules[1].hours")]
+    assert found(GUARD, {**shut, "hours": [{"from": "00:00", "to": "23:59"}]}) == []
+    assert found(GUARD, {**shut, "on_breach": "review"}) == []
+
+
+NOW = datetime(2026, 11, 26, 9, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("plain", "path", "detail"),
+    [
+        (rule("EXPIRATION", valid_until="2026-11-26T09:00:00Z"), "rules[0].valid_until",
+         "It was over on 26 November 2026, 09:00 UTC: since then it denies every payment that it judges."),
+        (rule("EXPIRATION", valid_until="2026-11-26T09:00:01Z"), None, ""),
+        (rule("EXPIRATION", valid_from="2020-01-01T00:00:00Z"), None, ""),
+        (rule("BUDGET_ALLOCATION", amount=USD, period="once", ends_at="2020-03-01T00:00:00Z"), "rules[0].ends_at",
+         "It was over on 1 March 2020, 00:00 UTC: since then it denies every payment that it judges."),
+        (rule("BUDGET_ALLOCATION", amount=USD, period="once", ends_at="2027-01-01T00:00:00Z"), None, ""),
+        (rule("BLACKOUT_PERIOD", dates=[{"from": "2020-12-24", "to": "2020-12-26"},
+                                        {"from": "2019-12-24", "to": "2019-12-26"}]), "rules[0].dates",
+         "Its last day was 26 December 2020: it changes nothing any more."),
+        (rule("BLACKOUT_PERIOD", dates=[{"from": "2026-11-24", "to": "2026-11-24"}]), "rules[0].dates",
+         "Its last day was 24 November 2026: it changes nothing any more."),
+        (rule("BLACKOUT_PERIOD", dates=[{"from": "2026-11-24", "to": "2026-11-25"}]), None, ""),
+        (rule("BLACKOUT_PERIOD", dates=[{"from": "2020-12-24", "to": "2020-12-26"}], hours=[OPEN]), None, ""),
+        (rule("BLACKOUT_PERIOD", dates=[{"from": "2020-12-24", "to": "2020-12-26"}], holidays={"country": "DE"}),
+         None, ""),
+        (GUARD, None, ""),
+    ],
+)  # fmt: skip
+def test_rules_whose_time_is_over(plain: dict[str, Any], path: str | None, detail: str) -> None:
+    found = lint_at(parse({"schema": 1, "rules": [plain]}), NOW)
+    assert [(one.level, one.code, one.path, one.detail) for one in found] == (
+        [(Level.WARNING, "already_over", path, detail)] if path else []
+    )
+    assert all(is_sentence(one.remedy) for one in found)
+
+
+def test_a_currency_that_is_judged_without_an_amount() -> None:
+    judging = {**GUARD, "when": {"currencies": ["EUR", "GBP", "USD"]}}
+    assert found(judging) == [("judged_without_amount", "rules[0].when.currencies")]
+    words = "It judges payments in EUR and GBP without an amount for that: it denies them, unless a peg says otherwise."
+    assert said(judging) == [(Level.WARNING, words)]
+    assert found({**GUARD, "when": {"currencies": ["USD"]}}) == []
+    assert found(GUARD, rule("CATEGORY", allowed=["ads"], when={"currencies": ["EUR"]})) == []
+
+
+def test_a_budget_below_the_threshold() -> None:
+    threshold = rule("APPROVAL_THRESHOLD", above=TEN)
+    pot = {"key": "pot", "type": "BUDGET_ALLOCATION", "amount": TEN, "period": "month"}
+    assert found(pot, threshold) == [("threshold_out_of_reach", "rules[1].above.USD")]
+    assert said(threshold, pot) == [
+        (
+            Level.WARNING,
+            "Nobody is ever asked: the budget of $10.00 in the rule pot denies whatever is above $10.00.",
+        )
+    ]
+    assert found({**pot, "amount": {"USD": "10.01"}}, threshold) == []
+    assert found({**pot, "on_breach": "review"}, threshold) == []
+    assert found(pot, {**threshold, "cumulative": "day"}) == []
 
 
 def test_hours_and_days_without_a_time_zone() -> None:
