@@ -29,7 +29,7 @@ Each index on these fields would be paid for by every ask, for a search that peo
 the newest ones and says so; dates lead further back, and the CSV, which streams, has everything.
 """
 SCANNED: Final = (
-    "outcome", "reason", "category", "rail", "session", "currency", "label", "at_least", "at_most", "text",
+    "outcome", "reason", "because", "category", "rail", "session", "currency", "label", "at_least", "at_most", "text",
 )  # fmt: skip
 """Filters that no index serves in the order of time."""
 NEWEST: Final = "newest"
@@ -37,6 +37,8 @@ LARGEST: Final = "largest"
 SORTS: Final = {NEWEST: "asked_at", LARGEST: "amount"}
 """By what each order goes; ties go by id."""
 OPEN: Final = (Status.APPROVED, Status.PENDING_REVIEW, Status.IN_DOUBT)
+CLOSED_BY_PEOPLE: Final = ("rejected", "redecided")
+"""How a question to people ends that declines."""
 FIRST_ID: Final = UUID(int=0)
 """Before every id: a place behind everything of its moment."""
 BACK: Final = "back."
@@ -47,8 +49,9 @@ BACK: Final = "back."
 class Chosen:
     """Which authorizations a list shows, in which order; None and empty mean any.
 
-    Moments are aware, `until` is excluded, amounts are included. `label` is one of the agent's labels; `text` stands in
-    the purpose, in the payee's name as it was asked for, or in that of the counterparty.
+    Moments are aware, `until` is excluded, amounts are included. `because` is why it was declined: the first reason of
+    a denial, or as what its question to people was closed. `label` is one of the agent's labels; `text` stands in the
+    purpose, in the payee's name as it was asked for, or in that of the counterparty.
     """
 
     organization_id: UUID
@@ -58,6 +61,7 @@ class Chosen:
     status: str = ""
     outcome: str = ""
     reason: str = ""
+    because: str = ""
     category: str = ""
     rail: str = ""
     session: str = ""
@@ -235,6 +239,10 @@ def chosen_authorizations(chosen: Chosen, *, now: datetime) -> QuerySet[Authoriz
     }
     wanted = {name: value for name, value in equal.items() if value not in (None, "")}
     found = Authorization.objects.filter(organization_id=chosen.organization_id, **wanted)
+    if chosen.because in CLOSED_BY_PEOPLE:
+        found = found.filter(approval_request__closed_as=chosen.because)
+    elif chosen.because:
+        found = found.filter(outcome="deny", reasons__0=chosen.because)
     if chosen.text:
         said = ("payee__name", "counterparty__name", "purpose")
         found = found.filter(reduce(or_, (Q(**{f"{one}__icontains": chosen.text}) for one in said)))

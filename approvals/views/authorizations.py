@@ -8,7 +8,6 @@ from django.contrib import messages
 from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
 from approvals.forms import FilterForm, SaveFilterForm
@@ -142,10 +141,9 @@ def void(request: MemberRequest, public_id: str) -> HttpResponse:
 
 
 def filter_form(request: MemberRequest) -> FilterForm:
-    organization_id = request.member.organization_id
-    agents = agents_to_choose(organization_id, text_in(request.GET, "agent"))
-    today = timezone.localdate(clock_now())
-    return FilterForm(request.GET, agents=agents, organization_id=organization_id, today=today)
+    organization = request.member.organization
+    agents = agents_to_choose(organization.pk, text_in(request.GET, "agent"))
+    return FilterForm(request.GET, agents=agents, organization=organization, now=clock_now())
 
 
 def cells(one: Authorization) -> tuple[str, ...]:

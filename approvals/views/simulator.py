@@ -8,7 +8,7 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
-from approvals.forms import IMAGINED, SimulationForm
+from approvals.forms.simulation import IMAGINED, SimulationForm
 from approvals.selectors.inbox import shown_stored
 from approvals.selectors.situation import Asker, Situation
 from approvals.services.simulate import asker_to_simulate, imagined_asker, policies_with_draft, simulate_payment

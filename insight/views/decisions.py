@@ -11,6 +11,7 @@ from django.views.decorators.http import require_safe
 from core.clock import now as clock_now
 from core.db import one_snapshot
 from core.money import amount_text
+from core.paging import text_in
 from core.tables import csv_answer
 from insight.forms import AnalyticsForm
 from insight.selectors.decisions import Decisions, Declined, currencies_asked_in, decisions, held_chart, outcomes_chart
@@ -51,7 +52,7 @@ def shown_decisions(request: MemberRequest) -> HttpResponse:
         "refused_share": _share(refused.asks, shown.asked.asks),
         "outcomes": outcomes_chart(shown),
         "held": held_chart(shown),
-        "reasons": [Reason(one, _declined_url(shown, one)) for one in shown.declined],
+        "reasons": [Reason(one, _declined_url(request, shown, one)) for one in shown.declined],
         "export_url": f"{reverse('insight:export_decisions')}{with_query(request)}",
     }
     return render(request, "insight/decisions.html", context)
@@ -125,11 +126,13 @@ def _share(part: int, whole: int) -> int | None:
     return round(100 * part / whole) if whole else None
 
 
-def _declined_url(shown: Decisions, one: Declined) -> str:
+def _declined_url(request: MemberRequest, shown: Decisions, one: Declined) -> str:
+    """Return the list of exactly these asks: days are the organization's, whichever zone the viewer is in."""
     return authorizations_url(
-        status="declined",
-        outcome="review" if one.is_by_people else "deny",
-        reason="" if one.is_by_people else one.code,
+        because=one.code,
+        outcome="" if one.code else "deny",
+        agent=text_in(request.GET, "agent"),
+        zone="organization",
         currency=shown.currency,
         since=shown.period.first.isoformat(),
         until=shown.period.last.isoformat(),

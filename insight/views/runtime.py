@@ -116,7 +116,7 @@ def _mix(shown: Runtime, public_id: str) -> list[Share]:
     for outcome in ("allow", "review", "deny"):
         number = getattr(decisions, outcome)
         width = 100 * number / decisions.number if decisions.number else 0.0
-        url = authorizations_url(agent=public_id, outcome=outcome)
+        url = authorizations_url(agent=public_id, outcome=outcome, period="24h")
         shares.append(Share(outcome, number, f"{start:.2f}", f"{width:.2f}", url))
         start += width
     return shares

@@ -84,7 +84,7 @@ def _proof(trouble: Trouble, public_id: str) -> str:
             flag = {"flag": flags[0]} if len(flags) == 1 else {}
             return f"{reverse('insight:flagged')}?{urlencode({'agent': public_id, **flag})}"
         case Kind.MOSTLY_DENIED | Kind.DENIED:
-            return authorizations_url(agent=public_id, outcome="deny")
+            return authorizations_url(agent=public_id, outcome="deny", period="24h")
         case Kind.IN_DOUBT | Kind.WAITING:
             return authorizations_url(agent=public_id, status=STATUSES[trouble.kind])
         case Kind.KEY_EXPIRED | Kind.KEY_EXPIRING:

@@ -166,6 +166,34 @@ def test_declined_asks_are_counted_by_their_first_reason(world: World) -> None:
     assert not decisions(ledger_of(organization(world)), MONTH, currency="EUR").declined
 
 
+@pytest.mark.parametrize("by_agent", [False, True])
+def test_a_number_of_declined_asks_leads_to_exactly_those(world: World, by_agent: bool) -> None:
+    Organization.objects.filter(pk=world.organization_id).update(time_zone="Europe/Berlin")
+    viewer = world.cast.vera.person
+    viewer.time_zone = "America/New_York"
+    viewer.save()
+    other = add_agent(world.cast, "Other")
+    midnight = datetime(2026, 11, 20, 23, 0, tzinfo=UTC)
+    for minutes in (-30, 30, 60):
+        ask(world, "2000", now=midnight + timedelta(minutes=minutes))
+    ask(other, "3000", now=midnight + timedelta(minutes=30))
+    say_no(stored(ask(world, "400", now=NOW - timedelta(hours=1))), world.cast.rui, "too dear")
+    query = "since=2026-11-21&until=2026-11-22"
+    if by_agent:
+        query += f"&agent={to_public(Prefix.AGENT, world.agent.id)}"
+
+    reasons = page(world.cast.vera, f"/analytics/decisions/?{query}").context["reasons"]
+
+    assert {one.one.code: one.one.said.asks for one in reasons} == {
+        "daily_limit": 2 if by_agent else 3,
+        "rejected": 1,
+    }
+    for one in reasons:
+        assert len(page(world.cast.vera, one.url).context["rows"]) == one.one.said.asks
+    # Another reason of a denial is no first reason.
+    assert not page(world.cast.vera, "/authorizations/?because=approval_required").context["rows"]
+
+
 def test_periods_are_whole_days() -> None:
     week = last_days(7, zone="Europe/Berlin", now=datetime(2026, 11, 21, 23, 30, tzinfo=UTC))
     assert (week.first, week.last, len(week.days)) == (date(2026, 11, 16), date(2026, 11, 22), 7)

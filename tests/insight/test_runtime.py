@@ -15,7 +15,9 @@ from approvals.services.record import record_spend, record_unauthorized
 from approvals.services.void import mark_in_doubt, void_authorization
 from core.errors import NotFound
 from core.ids import Prefix, to_public
+from insight.selectors.fleet import Kind, Trouble
 from insight.selectors.runtime import runtime_of, runtime_state
+from insight.views.troubles import wrong_of
 from people.models import Member
 from tests.approvals.world import World, ask, make_world
 from tests.factories import NOW, actor_for
@@ -59,6 +61,21 @@ def test_an_agent_that_never_asked_has_nothing_to_show(world: World) -> None:
     assert [event.action for event in shown.events] == ["agent.key_issued", "agent.created"]
     assert (shown.decisions.number, shown.decisions.p50_us) == (0, None)
     assert "Nothing is set aside" in get(world.cast.vera, path_of(world)).content.decode()
+
+
+def test_answers_of_a_day_lead_to_the_asks_of_that_day(world: World) -> None:
+    for hours in (1, 23, 25, 50):
+        ask(world, "10", now=NOW - timedelta(hours=hours))
+        ask(world, "500", now=NOW - timedelta(hours=hours))
+
+    answers = {one.outcome: one for one in get(world.cast.vera, path_of(world)).context["mix"]}
+
+    assert (answers["allow"].number, answers["deny"].number) == (2, 2)
+    for one in answers.values():
+        assert len(get(world.cast.vera, one.url).context["rows"]) == one.number
+    denied = Trouble(Kind.DENIED, 2, 4, ("limit",), NOW)
+    url = wrong_of(denied, to_public(Prefix.AGENT, world.agent.pk)).url
+    assert len(get(world.cast.vera, url).context["rows"]) == 2
 
 
 def test_what_is_open_odd_and_recent_is_counted(world: World) -> None:

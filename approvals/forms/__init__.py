@@ -1,10 +1,11 @@
 """What people type about requests to spend: reasons, and filters of the list."""
 
-from collections.abc import Callable, Iterator
-from datetime import date, datetime, time, timedelta
+from collections.abc import Iterator
+from datetime import date, datetime, time, timedelta, tzinfo
 from decimal import Decimal
-from typing import Any, ClassVar, Final
+from typing import Any, Final
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from django import forms
 from django.http import QueryDict
@@ -16,19 +17,15 @@ from approvals.lifecycle import Status
 from approvals.models import FILTER_LENGTH, FILTER_NAME_LENGTH, REASON_LENGTH, TEXT_LENGTH
 from approvals.selectors.lists import LARGEST, NEWEST, Chosen
 from approvals.selectors.queue import Wanted
-from approvals.selectors.situation import Ask
 from core.errors import Invalid, NotFound
 from core.filters import Filter
 from core.ids import Prefix, from_public, ids_in
-from core.money import CURRENCY_PATTERN, LARGEST_AMOUNT, amount_text, parse_amount, parse_currency
+from core.money import CURRENCY_PATTERN, LARGEST_AMOUNT, amount_text, parse_amount
 from core.paging import LONGEST_FILTER
 from core.templatetags.statuses import status_of
-from people.models import Member
-from policies.engine.places import is_country
+from people.models import Member, Organization
 from policies.engine.reasons import Reason
 from policies.engine.types import Rail
-from policies.engine.values import read_category
-from spend.payee import LONGEST_IDENTIFIER, PayeeClaim, normal_identifier
 from spend.selectors.counterparties import counterparty_names
 
 ANY: Final = ("", "Any")
@@ -39,13 +36,19 @@ REASONS: Final = sorted(
 )
 MAIN: Final = ("status", "agent", "period")
 """What stands in the one row beside the search; the other fields are folded until one of them filters."""
-PERIODS: Final = [("", "Any time"), ("1", "Today"), *((days, f"Last {days} days") for days in ("7", "30", "90"))]
+LAST_DAY: Final = "24h"
+"""The last 24 hours, in whichever zone."""
+PERIODS: Final = [
+    ("", "Any time"),
+    (LAST_DAY, "Last 24 hours"),
+    ("1", "Today"),
+    *((days, f"Last {days} days") for days in ("7", "30", "90")),
+]
+CAUSES: Final = [*REASONS, ("rejected", "Rejected by a person"), ("redecided", "Decided again after reviews")]
+ZONES: Final = [("", "Yours"), ("organization", "The organization’s")]
 ID_LENGTH: Final = 60
 ID: Final = forms.TextInput(attrs={"placeholder": "an id", "autocomplete": "off", "spellcheck": "false"})
 DATE: Final = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
-MOMENT: Final = forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M")
-IMAGINED: Final = "imagined"
-"""Chosen in the place of an agent's id."""
 AMOUNT: Final = forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"})
 
 
@@ -105,6 +108,8 @@ class FilterForm(Filter):
     until = forms.DateField(required=False, widget=DATE, label="To")
     sort = forms.ChoiceField(required=False, choices=ORDERS, label="Order")
     reason = forms.ChoiceField(required=False, choices=[ANY, *REASONS])
+    because = forms.ChoiceField(required=False, choices=[ANY, *CAUSES], label="Declined because")
+    zone = forms.ChoiceField(required=False, choices=ZONES, label="Days in the zone")
     counterparty = forms.CharField(required=False, max_length=ID_LENGTH, widget=ID)
     id = forms.CharField(required=False, max_length=ID_LENGTH, widget=ID, label="Authorization")
     label = forms.CharField(required=False, max_length=LABEL_LENGTH, label="Agent label")
@@ -115,9 +120,11 @@ class FilterForm(Filter):
     at_least = forms.DecimalField(required=False, widget=AMOUNT, min_value=0, max_value=LARGEST_AMOUNT)
     at_most = forms.DecimalField(required=False, widget=AMOUNT, min_value=0, max_value=LARGEST_AMOUNT)
 
-    def __init__(self, data: QueryDict, *, agents: list[tuple[str, str]], organization_id: UUID, today: date) -> None:
+    def __init__(
+        self, data: QueryDict, *, agents: list[tuple[str, str]], organization: Organization, now: datetime
+    ) -> None:
         super().__init__(data)
-        self.organization_id, self.today = organization_id, today
+        self.organization_id, self.now, self.organization_zone = organization.pk, now, organization.time_zone
         self.names = dict(agents)
         self.fields["agent"] = forms.ChoiceField(required=False, choices=[("", "Any agent"), *agents])
 
@@ -137,10 +144,11 @@ class FilterForm(Filter):
         return found
 
     def chosen(self) -> Chosen:
-        """Return what a valid form asks for; days begin and end in the viewer's zone."""
+        """Return what a valid form asks for; days begin and end in the viewer's zone, or the organization's."""
         asked = self.cleaned_data
         until, text = asked["until"], asked["q"]
-        since = [asked["since"], self.today - timedelta(days=int(asked["period"]) - 1) if asked["period"] else None]
+        zone = ZoneInfo(self.organization_zone) if asked["zone"] else timezone.get_current_timezone()
+        since = [_midnight(asked["since"], zone), self._period_begins(asked["period"], zone)]
         # A whole id is pasted into the first field there is.
         named = next(iter(ids_in(Prefix.AUTHORIZATION, [text])), None)
         return Chosen(
@@ -151,6 +159,7 @@ class FilterForm(Filter):
             status=asked["status"],
             outcome=asked["outcome"],
             reason=asked["reason"],
+            because=asked["because"],
             category=asked["category"].lower(),
             rail=asked["rail"],
             session=asked["session"],
@@ -159,10 +168,16 @@ class FilterForm(Filter):
             at_least=asked["at_least"],
             at_most=asked["at_most"],
             text="" if named and not asked["id"] else text,
-            since=_midnight(max((day for day in since if day), default=None)),
-            until=_midnight(until + timedelta(days=1)) if until and until < date.max else None,
+            since=max((moment for moment in since if moment), default=None),
+            until=_midnight(until + timedelta(days=1), zone) if until and until < date.max else None,
             sort=asked["sort"] or NEWEST,
         )
+
+    def _period_begins(self, period: str, zone: tzinfo) -> datetime | None:
+        if period == LAST_DAY:
+            return self.now - timedelta(days=1)
+        days = int(period) - 1 if period else None
+        return None if days is None else _midnight(self.now.astimezone(zone).date() - timedelta(days=days), zone)
 
     def in_force(self) -> list[tuple[str, str]]:
         """Return the fields that filter, each with its name and words for what it lets through."""
@@ -247,8 +262,8 @@ class QueueForm(Filter):
         return sum(bool(self.data.get(name)) for name in ("agent", "payee", "minimum", "currency"))
 
 
-def _midnight(day: date | None) -> datetime | None:
-    return None if day is None else timezone.make_aware(datetime.combine(day, time()))
+def _midnight(day: date | None, zone: tzinfo) -> datetime | None:
+    return None if day is None else timezone.make_aware(datetime.combine(day, time()), zone)
 
 
 class DuplicateForm(forms.Form):
@@ -293,106 +308,3 @@ class BacktestForm(forms.Form):
         """Return the one agent that is asked about."""
         chosen = self.cleaned_data["agent"]
         return from_public(Prefix.AGENT, chosen) if chosen else None
-
-
-class SimulationForm(forms.Form):
-    """A payment that nobody asks for, and who would: the address holds it, so that it can be shared and changed."""
-
-    ASIDE: ClassVar = ("labels", "time_zone", "at", "country", "purpose")
-
-    agent = forms.ChoiceField(choices=())
-    labels = forms.CharField(required=False, max_length=FILTER_LENGTH, help_text="Of an imagined agent, by commas.")
-    amount = forms.CharField(max_length=ID_LENGTH, widget=AMOUNT)
-    currency = forms.CharField(max_length=10)
-    payee = forms.CharField(
-        required=False,
-        max_length=LONGEST_IDENTIFIER,
-        widget=ID,
-        help_text="A domain, domain:…, address:…, account:…, or the id of a counterparty.",
-    )
-    category = forms.CharField(required=False, max_length=TEXT_LENGTH)
-    rail = forms.ChoiceField(required=False, choices=[ANY, *((rail, rail.value) for rail in Rail)])
-    country = forms.CharField(required=False, max_length=2, help_text="Two letters, such as DE.")
-    session = forms.CharField(required=False, max_length=TEXT_LENGTH)
-    purpose = forms.CharField(required=False, max_length=TEXT_LENGTH)
-    at = forms.DateTimeField(required=False, widget=MOMENT, label="When", help_text="Now where it is left empty.")
-    time_zone = forms.CharField(required=False, max_length=64, help_text="Of an imagined agent, such as Europe/Berlin.")
-    draft = forms.ChoiceField(required=False, choices=(), label="With the draft of")
-
-    def __init__(
-        self, data: QueryDict | None, *, agents: list[tuple[str, str]], drafts: list[tuple[str, str]], currency: str
-    ) -> None:
-        super().__init__(data, initial={"currency": currency})
-        self.fields["agent"] = forms.ChoiceField(choices=[*agents, (IMAGINED, "An imagined agent")])
-        self.fields["draft"] = forms.ChoiceField(
-            required=False, choices=[("", "No draft: what is in force"), *drafts], label="With the draft of"
-        )
-
-    def clean(self) -> dict[str, Any]:
-        """Bring the payment to the form in which an app's is brought; what is wrong stands at its field."""
-        found = self.cleaned_data
-        for name, read in READ.items():
-            if found.get(name):
-                found[name] = self._read(name, read)
-        return found
-
-    def ask(self) -> Ask:
-        """Return the payment."""
-        found = self.cleaned_data
-        identifier, counterparty = found["payee"] or None, None
-        if identifier and identifier.startswith(f"{Prefix.COUNTERPARTY.value}_"):
-            identifier, counterparty = None, identifier
-        claim = PayeeClaim("", (identifier,) if identifier else (), counterparty, found["country"] or None)
-        return Ask(
-            amount=found["amount"],
-            currency=found["currency"],
-            payee=claim,
-            category=found["category"] or None,
-            rail=found["rail"] or None,
-            session=found["session"] or None,
-            purpose=found["purpose"],
-        )
-
-    @property
-    def has_more(self) -> bool:
-        """Whether one of the fields that stand aside holds something, or is wrong."""
-        return any(self[name].value() or self[name].errors for name in self.ASIDE)
-
-    def labels_in(self) -> list[str]:
-        """Return the labels of an imagined agent."""
-        return [label.strip() for label in self.cleaned_data["labels"].split(",") if label.strip()]
-
-    def _read(self, name: str, read: Callable[..., Any]) -> Any:
-        try:
-            return read(self.cleaned_data[name], field=name)
-        except Invalid as error:
-            self.add_error(name, error.detail)
-            return None
-
-
-def _payee_in(text: str, *, field: str) -> str:
-    """Return an identifier in its one form; a bare word is a domain, an id of a counterparty stays."""
-    if text.startswith(f"{Prefix.COUNTERPARTY.value}_"):
-        return text
-    kind, mark, value = text.partition(":")
-    return normal_identifier(kind, value, field=field) if mark else normal_identifier("domain", text, field=field)
-
-
-def _category_in(text: str, *, field: str) -> str:
-    return read_category(text, field)
-
-
-def _country_in(text: str, *, field: str) -> str:
-    if not is_country(text.upper()):
-        raise Invalid("country_unknown", "Two letters of ISO 3166, such as DE.", field=field)
-    return text.upper()
-
-
-READ: Final[dict[str, Callable[..., Any]]] = {
-    "amount": parse_amount,
-    "currency": lambda text, *, field: parse_currency(text.upper(), field=field),
-    "payee": _payee_in,
-    "category": _category_in,
-    "country": _country_in,
-}
-"""How each field of a payment is read, as for an app's."""
