@@ -14,6 +14,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from approvals.api import plans
+from approvals.management.commands.policies import Command
 from approvals.replay.files import AtOnce
 from approvals.services.booking import Report
 from approvals.services.record import record_spend
@@ -185,3 +186,24 @@ def test_a_period_has_bounds(tmp_path: Path, days: str) -> None:
     path.write_text('{"schema": 1, "policies": []}')
     with pytest.raises(CommandError):
         call_command("policies", "--organization", "Acme", "plan", str(path), "--backtest", days)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [(), ("plan",), ("plan", "f.yaml", "--backtest", "abc"), ("plan", "f.yaml", "--unknown"), ("--unknown", "export")],
+)
+def test_arguments_that_cannot_be_read_are_an_error_and_no_plan_that_differs(wrong: tuple[str, ...]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        Command().run_from_argv(["manage.py", "policies", *wrong])
+    assert ended.value.code == 1
+
+
+@pytest.mark.django_db(transaction=True)  # the command closes its connections
+def test_a_plan_that_differs_still_ends_with_its_own_code(tmp_path: Path) -> None:
+    history()
+    path = tmp_path / "policies.json"
+    entry = {"ref": "research", "name": "Research agents", "rules": [daily_limit("20")]}
+    path.write_text(json.dumps({"schema": 1, "policies": [entry]}))
+    with pytest.raises(SystemExit) as ended:
+        Command(stdout=StringIO()).run_from_argv(["manage.py", "policies", "--organization", "Acme", "plan", str(path)])
+    assert ended.value.code == 2

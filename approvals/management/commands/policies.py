@@ -28,13 +28,15 @@ from policies.services.code import Plan, Step, apply_file, exported_file, plan_f
 
 DIFFERS: Final = 2
 """The exit code of a plan with changes; 0 is none, 1 an error: as `terraform plan -detailed-exitcode` has it."""
+USAGE: Final = 2
+"""With what argparse ends on a command that it cannot read: here that code says something else already."""
 WAITS: Final = 3
 """The exit code of an apply that waits for a second person; nothing of the file counts until then."""
 SIGNS: Final = {Step.CREATE: "+", Step.CHANGE: "~", Step.RETIRE: "-", Step.NOTHING: " "}
 HELP: Final = """\
 export writes the policies that are in force and their assignments. plan says what a file would change, and whether
-what is stored has drifted from it: exit code 0 where it is the same, 2 where it differs, 1 on an error and where lint
-finds one. apply brings the policies to the file, all of them or none; the same file again changes nothing. Where it
+what is stored has drifted from it: exit code 0 where it is the same, 2 where it differs, 1 on an error (a command that
+cannot be read is one) and where lint finds one. apply brings the policies to the file, all of them or none; the same file again changes nothing. Where it
 loosens and the organization wants four eyes it waits as a whole: exit code 3, and a message that says where. Files are
 only ever read. plan --backtest asks the last days of history what each changed policy would have answered beside the
 others of now."""
@@ -44,6 +46,17 @@ class Command(BaseCommand):
     """`manage.py policies`."""
 
     help = HELP
+    is_read = False
+    """Whether the arguments could be read, so that an exit code is this command's own."""
+
+    def run_from_argv(self, argv: list[str]) -> None:
+        """Do it; arguments that cannot be read are an error like any other, and no plan that differs."""
+        try:
+            super().run_from_argv(argv)
+        except SystemExit as ended:
+            if ended.code == USAGE and not self.is_read:
+                sys.exit(1)
+            raise
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Name what is to be done, and for which organization."""
@@ -65,6 +78,7 @@ class Command(BaseCommand):
 
     def handle(self, *_: Any, action: str, organization: str | None, **options: Any) -> None:
         """Do it; a plan that differs ends with the exit code 2."""
+        self.is_read = True
         try:
             self.act(action, organization_of(organization).pk, options)
         except ContoError as error:
