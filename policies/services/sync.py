@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 from core.actor import Actor
 from core.db import hold_gate_exclusively, use_case
+from core.errors import Conflict
 from people.services import Awaiting, raise_epoch
 from policies.engine.document import Document, parse
 from policies.engine.types import Mode
@@ -15,6 +17,11 @@ from policies.services.in_force import bring_back, document_digest, put_in_force
 from policies.services.proposing import Wanted, second_person_for
 from policies.services.steps import checked_text, describe, new_policy
 from policies.services.targets import AssignTo, change_targets, checked_targets, present_targets
+
+ENFORCED_STAYS: Final = (
+    "This policy has an enforced version, which would stay in force beside the shadow. Publish the shadow with "
+    "POST /policies/{id}/versions, or retire the policy before it is synced as a shadow."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,16 +51,19 @@ def upsert_policy_by_ref(
 
     It is created where there is none, and comes back where it was retired. `None` leaves targets or description as they
     are. What is so already changes nothing: no lock, no event, no epoch. Where it loosens and four eyes are wanted,
-    all of it waits, and the same call again is the same change. Raises as `publish` and `set_assignments` do.
+    all of it waits, and the same call again is the same change. Raises as `publish` and `set_assignments` do, and
+    `Conflict` (`policy_is_enforced`) where a shadow is sent for a policy that has an enforced version.
     """
     read, reference = parse(document), checked_text(external_ref, field="external_ref", length=REFERENCE_LENGTH)
     present = policy_by_reference(organization_id, reference)
+    _refuse_shadow_of_enforced(present, mode)
     if present is not None and _is_so(
         present, read, name=name, description=description, mode=mode, targets=targets, now=now
     ):
         return Synced(present.pk, is_created=False, is_changed=False)
     hold_gate_exclusively(organization_id)
     policy = _locked_by_reference(organization_id, reference)
+    _refuse_shadow_of_enforced(policy, mode)
     is_created = policy is None
     if policy is None:
         policy = new_policy(
@@ -78,6 +88,12 @@ def upsert_policy_by_ref(
     if is_changed:
         raise_epoch(organization_id)
     return Synced(policy.pk, is_created=is_created, is_changed=is_changed)
+
+
+def _refuse_shadow_of_enforced(policy: Policy | None, mode: Mode) -> None:
+    """Refuse what would leave the enforced version in force: the caller was promised exactly what it sent."""
+    if policy is not None and policy.enforced_id is not None and mode is Mode.SHADOW:
+        raise Conflict("policy_is_enforced", ENFORCED_STAYS, field="mode")
 
 
 def _is_so(

@@ -106,6 +106,13 @@ def test_syncing_twice_changes_nothing(app: Backend, people: Cast) -> None:
     assert (status, changed["enforced"]["number"], changed["assigned_to"]["labels"]) == (200, 2, ["user-7"])
 
 
+def test_a_shadow_synced_over_an_enforced_version_is_refused_at_its_field(app: Backend) -> None:
+    app.send("PUT", "policies/by-ref/ours", SYNC)
+    status, refused = app.send("PUT", "policies/by-ref/ours", SYNC | {"mode": "shadow"})
+    assert (status, refused["code"], refused["field"]) == (409, "policy_is_enforced", "mode")
+    assert "/versions" in refused["detail"]
+
+
 def test_versions_are_published_and_listed(app: Backend, people: Cast) -> None:
     policy = to_public(Prefix.POLICY, make_policy(people.organization, actor_for(people.olu)).pk)
     sent = {"document": document(daily_limit("7")), "mode": "shadow", "note": "trying"}

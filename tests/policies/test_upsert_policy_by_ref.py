@@ -8,7 +8,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from core.actor import Actor, ActorKind
-from core.errors import Invalid, InvalidMany
+from core.errors import Conflict, Invalid, InvalidMany
 from people.services import at_once
 from policies.engine.types import Mode
 from policies.models import Assignment, Policy, PolicyVersion
@@ -75,7 +75,6 @@ def test_the_same_call_again_changes_nothing_and_waits_for_nobody(people: Cast) 
         ({"document": document(daily_limit("21"))}, ["policy.published"]),
         ({"targets": AssignTo(organization=True)}, ["policy.assigned"]),
         ({"targets": AssignTo()}, ["policy.unassigned"]),
-        ({"mode": Mode.SHADOW, "document": document(daily_limit("5"))}, ["policy.published"]),
     ],
 )
 def test_each_difference_is_one_change(people: Cast, changed: dict[str, Any], told: list[str]) -> None:
@@ -85,6 +84,22 @@ def test_each_difference_is_one_change(people: Cast, changed: dict[str, Any], to
     assert events_of(made.policy_id)[len(events) :] == told
     assert epoch(people.organization) == before + 1
     assert not send(people, **changed).is_changed
+
+
+def test_a_shadow_is_not_synced_over_what_is_enforced_for_that_would_stay_in_force(people: Cast) -> None:
+    shadow: dict[str, Any] = {"mode": Mode.SHADOW, "document": document(daily_limit("5"))}
+    made = send(people, **shadow)
+    assert not send(people, **shadow).is_changed
+    send(people)
+    before = events_of(made.policy_id)
+    for sent in (shadow, {"mode": Mode.SHADOW}):
+        with pytest.raises(Conflict) as refused:
+            send(people, **sent)
+        assert (refused.value.code, refused.value.field) == ("policy_is_enforced", "mode")
+    assert events_of(made.policy_id) == before
+    retire(organization_id=people.organization.pk, policy_id=made.policy_id, actor=actor_for(people.olu), now=NOW)
+    assert send(people, **shadow).is_changed
+    assert reload(made.policy_id).enforced is None
 
 
 def test_targets_that_are_not_sent_stay(people: Cast) -> None:
