@@ -290,6 +290,11 @@ SPECTACULAR_SETTINGS = {
 # What was asked for belongs to an app above policies, which therefore cannot import it (policies/services/findings.py).
 LINT_LOOKS_BACK = "approvals.selectors.unmet.unmet_rules"
 
+# Agents ---------------------------------------------------------------------------------------------------------------
+
+# What a label brings belongs to policies, which are above agents (agents/services/changes.py).
+LABELS_LOOSEN = "policies.services.labels.loosened_by_labels"
+
 # Audit log ------------------------------------------------------------------------------------------------------------
 
 # By kind of subject: what it is called is up to apps above audit, which cannot import them (audit/selectors/naming.py).

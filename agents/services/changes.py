@@ -1,10 +1,14 @@
 """Creating and changing agents, by hand and by the app's own reference."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any, Final, TypedDict, cast
 from uuid import UUID
+
+from django.conf import settings
+from django.utils.module_loading import import_string
 
 from agents.models import Agent
 from agents.services.fields import agent_facts, description_of, labels_of, name_of, owner_of, reference_of
@@ -20,6 +24,9 @@ from people.services import Awaiting, Proposal, needs_second_person, propose, ra
 
 DECIDING_FIELDS: Final = frozenset({"labels", "owner"})
 """Labels bring policies; the owner must not review: a change of either starts decisions under way again."""
+
+LabelsLoosen = Callable[[UUID, UUID, tuple[str, tuple[str, ...]], Collection[str]], list[str]]
+"""By which gained labels an agent, known by its name and labels, may spend more, as sentences."""
 
 
 class AgentChange(TypedDict, total=False):
@@ -69,7 +76,8 @@ def change_agent(
 ) -> Agent | Awaiting:
     """Change the fields of `change`; where they hold what the agent has already, nothing is written.
 
-    To take a label away waits for a second person where four eyes are wanted: policies may go with it.
+    Where four eyes are wanted, to take a label away waits for a second person, for policies may go with it, and so does
+    a label that brings a policy to an agent that none judges yet: it may spend nothing now.
 
     Takes the agent's gate. Raises `NotFound`, `Invalid`, `Conflict` (`agent_retired`).
     """
@@ -126,8 +134,7 @@ def _change(
     organization_id: UUID, agent_id: UUID, change: AgentChange, *, actor: Actor, now: datetime
 ) -> Agent | Awaiting:
     agent = stop_and_lock_living_agent(organization_id, agent_id)
-    lost = sorted(set(agent.labels) - set(labels_of(change.get("labels", agent.labels))))
-    if lost and needs_second_person(organization_id):
+    if loosens := _loosened(agent, change):
         owner = change.get("owner_id")
         plain = {**change, **({} if owner is None else {"owner_id": str(owner)})}
         plain["labels"] = labels_of(change["labels"])
@@ -136,11 +143,29 @@ def _change(
             subject_id=to_public(Prefix.AGENT, agent.pk),
             title=f"Change {agent.name}",
             content={"change": plain},
-            loosens=[f"The agent loses the label {one}, and with it what is assigned to that." for one in lost],
+            loosens=loosens,
             before={name: getattr(agent, name) for name in plain},
         )
         return propose(organization_id, proposal, actor=actor, now=now)
     return _bring_to(agent, change, actor=actor, now=now)
+
+
+def _loosened(agent: Agent, change: AgentChange) -> list[str]:
+    """Return, as sentences, by which labels that go or come a change must wait for a second person."""
+    were, become = set(agent.labels), set(labels_of(change.get("labels", agent.labels)))
+    if were == become or not needs_second_person(agent.organization_id):
+        return []
+    lost = [f"The agent loses the label {one}, and with it what is assigned to that." for one in sorted(were - become)]
+    if not become - were:
+        return lost
+    known = (agent.name, tuple(agent.labels))
+    return [*lost, *labels_loosen()(agent.organization_id, agent.pk, known, become - were)]
+
+
+@cache
+def labels_loosen() -> LabelsLoosen:
+    """Return how to find what labels bring: policies belong to an app above this one, so settings name it."""
+    return cast(LabelsLoosen, import_string(settings.LABELS_LOOSEN))
 
 
 def _bring_to(agent: Agent, change: AgentChange, *, actor: Actor, now: datetime) -> Agent:

@@ -35,11 +35,11 @@ WAITS: Final = 3
 SIGNS: Final = {Step.CREATE: "+", Step.CHANGE: "~", Step.RETIRE: "-", Step.NOTHING: " "}
 HELP: Final = """\
 export writes the policies that are in force and their assignments. plan says what a file would change, and whether
-what is stored has drifted from it: exit code 0 where it is the same, 2 where it differs, 1 on an error (a command that
-cannot be read is one) and where lint finds one. apply brings the policies to the file, all of them or none; the same file again changes nothing. Where it
-loosens and the organization wants four eyes it waits as a whole: exit code 3, and a message that says where. Files are
-only ever read. plan --backtest asks the last days of history what each changed policy would have answered beside the
-others of now."""
+what is stored has drifted from it: exit code 0 where it is the same, 2 where it differs, 1 on an error (a command
+that cannot be read is one) and where lint finds one. apply brings the policies to the file, all of them or none; the
+same file again changes nothing. Where it loosens and the organization wants four eyes it waits as a whole: exit code
+3, and a message that says where. Files are only ever read. plan --backtest asks the last days of history what each
+changed policy would have answered beside the others of now."""
 
 
 class Command(BaseCommand):
