@@ -3,6 +3,7 @@
 import logging
 from base64 import b64encode
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,16 +15,20 @@ from allauth.mfa.totp.internal.auth import (
     hotp_value,
     yield_hotp_counters_from_time,
 )
+from django.core.management import call_command
 from django.db import connection
 from django.test import Client
 from pytest_django import Settings
 
 from agents.models import Agent, SealedCredential
 from agents.selectors import unfit_keks
+from audit.services.sealing import seal
+from core.clock import now as clock_now
 from core.db import rows
 from core.ids import Prefix, to_public
 from people.authentication import SecondFactorAdapter
-from tests.agents.samples import a_key, an_agent, back_end
+from tests.agents.samples import a_key, an_agent, back_end, bearer
+from tests.approvals.world import make_world
 from tests.factories import PASSWORD, Cast, make_cast
 
 pytestmark = pytest.mark.django_db
@@ -115,6 +120,50 @@ def test_a_sealed_secret_is_readable_nowhere(
     for secret in (SECRET, SUCCESSOR):
         assert_nowhere(secret, database(), caplog.text, told.out, told.err, *answers)
     assert SealedCredential.objects.get().revoked_at is not None
+
+
+def exports(viewer: Client) -> Iterator[str]:
+    """Everything that a member may take away as a file."""
+    for address in ("/audit/export/", "/audit/table/", "/agents/export/", "/authorizations/export/"):
+        answer: Any = viewer.get(address)
+        assert answer.status_code == 200, address
+        yield b"".join(answer).decode() + str(answer.headers)
+
+
+def test_only_the_answer_that_releases_a_secret_holds_it(
+    caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    world = make_world({"key": "daily", "type": "SPEND_LIMIT", "daily": {"USD": "100"}}, now=clock_now())
+    ada, organization = world.cast.ada, world.cast.organization
+    provisioner, executor = back_end(ada, "provision"), back_end(ada, "release")
+    agent, paying = Client(headers=bearer(world.secret)), to_public(Prefix.AGENT, world.agent.pk)
+    body = {"name": "OpenAI", "kind": "api_key", "secret": SECRET, "rails": ["card"]}
+    others = [provisioner.post(f"/api/v1/agents/{paying}/sealed-credentials", body, content_type=JSON)]
+    wish = {"amount": "5", "currency": "USD", "rail": "card", "counterparty": {"domain": "api.openai.com"}}
+    others.append(agent.post("/api/v1/authorizations", wish, content_type=JSON))
+    assert [answer.status_code for answer in others] == [201, 201], others[-1].content
+    address = f"/api/v1/authorizations/{others[-1].json()['id']}"
+    others.append(agent.post(f"{address}/credential", {}, content_type=JSON))
+    once = {"Idempotency-Key": "once"}
+    released = executor.post(f"{address}/credential", {}, content_type=JSON, headers=once)
+    repeated = executor.post(f"{address}/credential", {}, content_type=JSON, headers=once)
+    assert released.json()["secret"] == repeated.json()["secret"] == SECRET
+    others += [executor.post(f"{address}/credential", {}, content_type=JSON), agent.get(address)]
+    others.append(executor.post(f"{address}/credential", {"credential": SECRET}, content_type=JSON, headers=once))
+    assert [answer.status_code for answer in others[2:]] == [403, 409, 200, 409]
+    seal(organization.pk, now=clock_now())
+    console, written = Client(), tmp_path / "export.jsonl"
+    console.force_login(ada.person)
+    call_command("export_audit", to_public(Prefix.ORGANIZATION, organization.pk), output=written)
+    files = [*exports(console), written.read_text()]
+    assert sum("credential.released" in text for text in files) == 3
+    history = database()
+    assert history.count('"credential.released"') == 2
+    told = capfd.readouterr()
+    answers = [answer.content.decode() + str(answer.headers) for answer in others]
+    assert_nowhere(SECRET, history, caplog.text, told.out, told.err, *files, *answers)
+    assert_nowhere(SECRET, *(str(answer.headers) for answer in (released, repeated)))
 
 
 def test_a_runtime_key_is_stored_as_a_hash_only(people: Cast, agent: Agent, caplog: pytest.LogCaptureFixture) -> None:

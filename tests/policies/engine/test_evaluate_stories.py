@@ -1,6 +1,7 @@
 """Each story in `cases/` comes true; each parameter of each type has one in which it alone turns the answer."""
 
 from collections import Counter
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -8,10 +9,11 @@ import pytest
 
 from core.span import CounterKey
 from policies.engine.evaluate import counters_needed
+from policies.engine.kinds import Many
 from policies.engine.rule_shapes import SHAPES
-from policies.engine.shapes import REVIEW, WHEN
+from policies.engine.shapes import REVIEW, WHEN, Shape
 from policies.engine.types import Check, CounterMove, Decision, Requirement
-from tests.policies.engine.stories import Story, describe, told
+from tests.policies.engine.stories import Story, describe, told, turn
 
 STORIES = list(told())
 SITUATIONS = [situation for story in STORIES for situation in (story, *story.turned)]
@@ -24,6 +26,8 @@ TURNS_NO_OUTCOME = {
     "review.timeout_minutes",
 }
 """These change what is shown or who is asked; the outcome is not theirs."""
+TURN_NOTHING_ONCE_RESOLVED = {"BLACKOUT_PERIOD.holidays.country", "BLACKOUT_PERIOD.holidays.subdivision"}
+"""Where holidays are kept is read when a version is published: what the engine judges by are the days found then."""
 EVERYWHERE = {"key", "when", "review"}
 
 
@@ -68,15 +72,31 @@ def test_the_parameter_alone_turns_the_answer(story: Story) -> None:
 
 
 def test_every_parameter_has_a_story() -> None:
-    parameters = {
-        f"{kind.value}.{parameter.name}"
-        for kind, shape in SHAPES.items()
-        for parameter in shape.parameters
-        if parameter.name not in EVERYWHERE
-    }
-    parameters |= {f"when.{parameter.name}" for parameter in WHEN.parameters}
-    parameters |= {f"review.{parameter.name}" for parameter in REVIEW.parameters}
-    assert {story.parameter for story in OF_PARAMETERS} == parameters
+    parameters = {name for kind, shape in SHAPES.items() for name in within(kind.value, shape)}
+    parameters |= {*within("when", WHEN), *within("review", REVIEW)}
+    assert {"TIME_WINDOW.windows.days", "APPROVAL_THRESHOLD.exemptions.above"} < parameters
+    assert parameters > TURN_NOTHING_ONCE_RESOLVED
+    assert {story.parameter for story in OF_PARAMETERS} == parameters - TURN_NOTHING_ONCE_RESOLVED
+
+
+@pytest.mark.parametrize("place", [{"country": "FR"}, {"subdivision": "BY"}])
+def test_where_holidays_are_kept_turns_nothing_once_they_are_resolved(place: dict[str, str]) -> None:
+    (story,) = (story for story in STORIES if story.name == "blackout_period/holidays")
+    for situation in (story, *story.turned):
+        kept = situation.policies[0]["rules"][0]["holidays"]
+        elsewhere = turn(situation, {"says": "elsewhere", "set": {"holidays": kept | place}, "expect": {}})
+        assert answer(elsewhere.decide()) == answer(situation.decide())
+
+
+def within(name: str, shape: Shape) -> Iterator[str]:
+    """The parameters of a shape, and those of the shapes that stand inside it."""
+    for parameter in shape.parameters:
+        if parameter.name not in EVERYWHERE:
+            below = f"{name}.{parameter.name}"
+            yield below
+            inner = parameter.kind.of if isinstance(parameter.kind, Many) else parameter.kind
+            if isinstance(inner, Shape):
+                yield from within(below, inner)
 
 
 def keys(story: Story) -> tuple[CounterKey, ...]:
@@ -86,15 +106,24 @@ def keys(story: Story) -> tuple[CounterKey, ...]:
 def other_fields(story: Story, parameter: str | None) -> object:
     """The first rule without the parameter that the story is about, and the other rules."""
     assert parameter is not None
-    group, _, name = parameter.partition(".")
+    group, *path = parameter.split(".")
     first, *others = story.policies[0]["rules"]
-    rest = dict(first)
     if group in ("when", "review"):
-        rest[group] = {key: member for key, member in rest[group].items() if key != name}
+        path = [group, *path]
     else:
-        assert rest["type"] == group
-        rest.pop(name, None)
+        assert first["type"] == group
+    rest = without(first, path)
     return rest, others, story.policies[1:]
+
+
+def without(written: Any, path: list[str]) -> Any:
+    """What is written, without the member at the path; in lists, without that of each item."""
+    if isinstance(written, list):
+        return [without(item, path) for item in written]
+    name, *deeper = path
+    if deeper:
+        return {key: without(member, deeper) if key == name else member for key, member in written.items()}
+    return {key: member for key, member in written.items() if key != name}
 
 
 def answer(decision: Decision) -> object:
