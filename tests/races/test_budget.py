@@ -72,10 +72,13 @@ def test_ten_of_sixty_four_are_approved_in_one_two_and_four_processes(arena: Are
     assert faults() == []
 
 
-def test_agents_that_share_a_pot_share_it(arena: Arena) -> None:
+def test_agents_that_share_a_pot_share_it_in_one_two_and_four_processes(arena: Arena) -> None:
     world = make_world(RULES["pot"])
     worlds: list[World] = [world, *(add_agent(world.cast, f"Agent {number}") for number in range(3))]
-    asks = [wish(one) for one in worlds * (ASKS // 4)]
+    for number, processes in enumerate((1, 2, 4)):
+        # In another month the pot is full again.
+        asks = [replace(wish(one), now=NOW + number * WEEKS) for one in worlds * (ASKS // 4)]
 
-    assert words(arena.run(make, asks, processes=4)) == {"approved": ROOM, "declined": ASKS - ROOM}
+        assert words(arena.run(make, asks, processes=processes)) == {"approved": ROOM, "declined": ASKS - ROOM}
+        assert Hold.objects.filter(asked_at=asks[0].now).count() == ROOM
     assert faults() == []

@@ -9,6 +9,7 @@ from uuid import UUID
 import pytest
 from django.db import connection, transaction
 
+from approvals.selectors.books import faults
 from approvals.services.changes import approve_change
 from core.errors import ContoError
 from people.models import ChangeEnd, Member, Organization, PendingChange
@@ -96,6 +97,7 @@ def test_of_several_who_agree_at_once_one_makes_the_change() -> None:
     answers = at_the_same_time(*[lambda who=who: agree(people, change_id, who) for who in members])
     assert answers == Counter({"approved": 1, "change_closed": APPROVERS - 1})
     assert PolicyVersion.objects.filter(policy=policy).count() == 2
+    assert faults() == []
 
 
 def test_an_edit_and_an_agreement_at_once_leave_one_of_the_two() -> None:
@@ -118,3 +120,4 @@ def test_an_edit_and_an_agreement_at_once_leave_one_of_the_two() -> None:
         made = PolicyVersion.objects.filter(policy=policy).count() - before
         assert made == (1 if end == "approved" else 0)
         change_id = proposed(people, policy, f"{2000 + number}")
+    assert faults() == []

@@ -235,7 +235,7 @@ def runners(world: World, secret: str) -> list[Runner]:
     return [Runner(wish(world), secret)] * (PROCESSES * THREADS)
 
 
-@pytest.mark.parametrize("stop", [stop_agent, stop_organization, end_key, end_policy])
+@pytest.mark.parametrize("stop", [stop_agent, stop_organization, end_key, end_agent, end_policy])
 def test_what_is_asked_after_the_stop_is_not_approved(arena: Arena, stop: Stop) -> None:
     scene = set_up()
     people = runners(scene.world, scene.world.secret)
@@ -249,7 +249,9 @@ def test_what_is_asked_after_the_stop_is_not_approved(arena: Arena, stop: Stop) 
     said = sum((Counter(words) for words in running.results()), Counter[str]())
 
     assert approved() == at_the_stop == said["approved"] + 1
-    assert set(said) == {"approved", "key_revoked" if stop is end_key else "declined"}
+    refused = "key_revoked" if stop is end_key else "agent_retired" if stop is end_agent else "declined"
+    # Whoever was let in before the agent was retired is told of its key.
+    assert set(said) - ({"key_revoked"} if stop is end_agent else set()) == {"approved", refused}
     assert faults() == []
 
 
