@@ -7,7 +7,7 @@ from typing import Final
 from uuid import UUID
 
 from approvals.models import Authorization
-from approvals.selectors.inbox import Detail, Need, for_the_same_payee
+from approvals.selectors.inbox import Detail, Earlier, Need, for_the_same_payee
 from core.ids import Prefix, from_public, to_public
 from people.models import Member
 from spend.selectors.counterparties import CounterpartyView, present_counterparty
@@ -45,6 +45,7 @@ class Cards:
     similar: Sequence[Other]
     duplicate: Other | None
     earlier: Sequence[Other]
+    history: Earlier
 
 
 def cards_of(shown: Detail, *, now: datetime) -> Cards:
@@ -59,7 +60,8 @@ def cards_of(shown: Detail, *, now: datetime) -> Cards:
         asked=_asked(shown.needs, one.organization_id),
         similar=[_other(other) for other in _similar(shown, now)],
         duplicate=_duplicate(one),
-        earlier=[_other(other) for other in shown.last_payments],
+        earlier=[_other(other) for other in shown.earlier.payments],
+        history=shown.earlier,
     )
 
 

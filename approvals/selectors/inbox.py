@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Final, cast
+from typing import Any, Final
 from uuid import UUID
 
 from django.db.models import Count, Q, QuerySet
@@ -27,6 +27,9 @@ from spend.selectors.families import family_of
 from spend.selectors.holds import HoldState, RecordState, hold_of, paid_to, records_of
 
 LAST_PAYMENTS: Final = 5
+EARLIER_ASKS: Final = 50
+"""Asks among which payments are looked for, the newest first."""
+PAID: Final = (Status.RECORDED, Status.APPROVED, Status.IN_DOUBT)
 LONGEST_IN_A_ROW: Final = 9
 """Digits and point, as in 999999.99."""
 
@@ -72,6 +75,18 @@ class Need:
 
 
 @dataclass(frozen=True, slots=True)
+class Earlier:
+    """What an agent asked for the same payee before: its last payments, what was recorded first.
+
+    `asks` is how many of its asks were looked at, `declined` how many of these were declined.
+    """
+
+    payments: tuple[Authorization, ...]
+    asks: int
+    declined: int
+
+
+@dataclass(frozen=True, slots=True)
 class Detail:
     """One authorization with what stands around it.
 
@@ -99,7 +114,7 @@ class Detail:
     is_to_be_confirmed: bool
     paid: tuple[tuple[str, Decimal, int], ...]
     family: tuple[UUID, ...]
-    last_payments: Sequence[Authorization]
+    earlier: Earlier
 
     @property
     def judging(self) -> tuple[ShownCheck, ...]:
@@ -197,7 +212,7 @@ def detail(organization_id: UUID, authorization_id: UUID, *, member: Member, now
         is_to_be_confirmed=is_waiting and is_to_be_confirmed(authorization),
         paid=paid_to(organization_id, counterparty) if counterparty else (),
         family=family,
-        last_payments=_last_payments(authorization, family),
+        earlier=_earlier(authorization, family),
     )
 
 
@@ -278,9 +293,12 @@ def for_the_same_payee(authorization: Authorization, family: Collection[UUID]) -
     return everything.filter(counterparty__isnull=True, payee_digest=authorization.payee_digest)
 
 
-def _last_payments(authorization: Authorization, family: Collection[UUID]) -> Sequence[Authorization]:
+def _earlier(authorization: Authorization, family: Collection[UUID]) -> Earlier:
+    """Return what became of what its agent asked for the payee before: one read, however long history is."""
     earlier = for_the_same_payee(authorization, family).filter(
         agent_id=authorization.agent_id, asked_at__lt=authorization.asked_at
     )
-    found = earlier.order_by("-asked_at")[:LAST_PAYMENTS]
-    return cast(Sequence[Authorization], list(found))
+    found = list(earlier.defer("decision", "facts").order_by("-asked_at")[:EARLIER_ASKS])
+    payments = sorted((one for one in found if one.status in PAID), key=lambda one: one.status != Status.RECORDED)
+    declined = sum(one.status == Status.DECLINED for one in found)
+    return Earlier(tuple(payments[:LAST_PAYMENTS]), asks=len(found), declined=declined)

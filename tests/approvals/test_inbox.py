@@ -13,7 +13,9 @@ from agents.models import Agent
 from approvals.lifecycle import UNDO_TIME
 from approvals.models import Authorization
 from approvals.selectors.queue import Wanted, in_a_line, next_to_answer, number_waiting, queue
+from approvals.services.booking import Report
 from approvals.services.finalise import finalise_reviews
+from approvals.services.record import record_spend
 from core.ids import Prefix, to_public
 from people.models import Member
 from spend.payee import PayeeClaim
@@ -282,6 +284,23 @@ def test_the_detail_names_similar_ones_the_equal_one_and_who_is_asked() -> None:
     assert f"/approvals/{similar}/" in other
     assert "0 of 2" in html
     assert "the role admin" in html
+
+
+def test_the_card_of_a_request_lists_what_was_paid_and_counts_what_was_declined() -> None:
+    cap = {"key": "cap", "type": "SPEND_LIMIT", "per_transaction": {"USD": "500"}}
+    world = make_world(review_rule(), cap)
+    recorded = ask(world, "11", now=NOW - timedelta(minutes=9)).answer.id
+    reach: dict[str, Any] = {"organization_id": world.organization_id, "agent_id": world.agent.id}
+    record_spend(recorded, Report(Decimal(11), "USD"), actor=world.actor, now=NOW, **reach)
+    ask(world, "12", now=NOW - timedelta(minutes=8))
+    for minutes in (6, 7):
+        ask(world, "900", now=NOW - timedelta(minutes=minutes))
+    waiting(world, "61", minutes=5)
+
+    last = seen(world.cast.rui, f"/approvals/{waiting(world)}/").split("last payments to it")[1].split("</section>")[0]
+
+    assert re.findall(r'<span class="money">([\d.,]+) ', last) == ["11.00", "12.00"]
+    assert "2 of its last 5 asks for it were declined." in last
 
 
 @pytest.mark.parametrize(
