@@ -1,6 +1,6 @@
 """What the address of a page of analytics asks for, and the links between these pages."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -38,10 +38,11 @@ class Tab:
 
 @dataclass(frozen=True, slots=True)
 class Chip:
-    """A filter in force; the link takes it away."""
+    """A filter of the address; the link takes it away. `dimension` is what it picks a group of."""
 
     label: str
     url: str
+    dimension: Dimension | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +75,12 @@ def asked_in(request: MemberRequest) -> Asked:
     return Asked(form, ledger, period, currency, known)
 
 
-def frame(request: MemberRequest, asked: Asked, section: str) -> dict[str, object]:
-    """Return what every page of analytics shows around its figures."""
-    form = asked.form
+def frame(
+    request: MemberRequest, asked: Asked, section: str, *, heeds: Collection[Dimension] | None = None
+) -> dict[str, object]:
+    """Return what every page of analytics shows around its figures; `heeds` are the filters that count on it."""
+    form, found = asked.form, list(chips(request, asked))
+    heeded = [chip for chip in found if heeds is None or chip.dimension in heeds]
     return {
         "form": form,
         "period": asked.period,
@@ -86,7 +90,8 @@ def frame(request: MemberRequest, asked: Asked, section: str) -> dict[str, objec
         "periods": [(one.value, PRESET_WORDS[one]) for one in Preset],
         "chosen_period": form.chosen_period(),
         "currencies": asked.currencies,
-        "chips": list(chips(request, asked)),
+        "chips": heeded,
+        "unheeded": [chip for chip in found if chip not in heeded],
         "clear_url": clear_url(request),
         "kept": [
             (name, value)
@@ -111,7 +116,9 @@ def chips(request: MemberRequest, asked: Asked) -> Iterator[Chip]:
     for dimension, key in asked.form.filters():
         names = names_of(asked.ledger.organization_id, dimension, [key])
         name = NAMELESS[dimension] if key == NONE else f"{dimension.value.capitalize()}: {names.get(key, 'unknown')}"
-        yield Chip(name, with_query(request, none="", **{dimension.value: ""}))
+        # What has no agent, say, cannot have asked: only a group that has a name is one of every page.
+        picked = None if key == NONE else dimension
+        yield Chip(name, with_query(request, none="", **{dimension.value: ""}), picked)
 
 
 def clear_url(request: MemberRequest) -> str:

@@ -16,7 +16,7 @@ from core.tables import csv_answer
 from insight.forms import AnalyticsForm
 from insight.selectors.decisions import Decisions, Declined, currencies_asked_in, decisions, held_chart, outcomes_chart
 from insight.selectors.latency import Waits, latency, latency_chart
-from insight.selectors.ledger import ZERO, ledger_of
+from insight.selectors.ledger import ZERO, Dimension, ledger_of
 from insight.views.asked import Asked, frame
 from insight.views.shown import authorizations_url, with_query
 from people.permissions import MemberRequest, needs
@@ -43,7 +43,7 @@ def shown_decisions(request: MemberRequest) -> HttpResponse:
     """Show how asks were answered, what was set aside and recorded, and why asks were declined."""
     with one_snapshot():
         asked, shown = _decisions(request)
-        context = frame(request, asked, "insight:decisions")
+        context = frame(request, asked, "insight:decisions", heeds=(Dimension.AGENT,))
     refused = shown.refused
     context |= {
         "shown": shown,
@@ -79,7 +79,7 @@ def review_times(request: MemberRequest) -> HttpResponse:
     with one_snapshot():
         asked = _asked(request)
         shown = latency(asked.ledger, asked.period)
-        context = frame(request, asked, "insight:review_times")
+        context = frame(request, asked, "insight:review_times", heeds=())
     context |= {"shown": shown, "chart": latency_chart(shown), "currencies": ()}
     context["export_url"] = f"{reverse('insight:export_review_times')}{with_query(request)}"
     return render(request, "insight/review_times.html", context)

@@ -272,6 +272,23 @@ def test_the_page_shows_its_figures_and_the_export_the_same(world: World) -> Non
     assert "above its limit" in page(world.cast.vera, "/analytics/decisions/").content.decode()
 
 
+def test_only_filters_that_count_on_a_page_stand_as_chips_on_it(world: World) -> None:
+    ask(world, "10", category="travel")
+    ask(add_agent(world.cast, "Other"), "20", category="books")
+    query = f"?category=travel&agent={to_public(Prefix.AGENT, world.agent.id)}"
+
+    def told(name: str) -> tuple[list[str], str]:
+        shown = page(world.cast.vera, f"/analytics/{name}{query}")
+        said = shown.content.decode().partition('id="unheeded">')[2].partition(".")[0]
+        return [chip.label.partition(":")[0] for chip in shown.context["chips"]], said
+
+    agent = f"Agent: {world.agent.name}"
+    assert told("") == (["Agent", "Category"], "")
+    assert told("decisions/") == (["Agent"], "Not filtered here: Category: travel")
+    assert told("review-times/") == ([], f"Not filtered here: {agent}, Category: travel")
+    assert page(world.cast.vera, f"/analytics/decisions/{query}").context["shown"].asked.asks == 1
+
+
 def test_nobody_of_another_organization_sees_a_figure(world: World) -> None:
     pay(world, "10")
     ask(world, "2000")
