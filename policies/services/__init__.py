@@ -22,7 +22,7 @@ from policies.services.proposing import (
     targets_from,
     wanted_from,
 )
-from policies.services.publishing import publish, publish_draft
+from policies.services.publishing import publish, publish_draft, publish_shadow
 from policies.services.suggestions import Suggestion, Wish, put_suggestions, suggest
 from policies.services.sync import Synced, upsert_policy_by_ref
 from policies.services.targets import AssignTo, as_targets
@@ -53,6 +53,7 @@ __all__ = [
     "policy_to_change",
     "publish",
     "publish_draft",
+    "publish_shadow",
     "put_suggestions",
     "remove_rule",
     "resolved_document",

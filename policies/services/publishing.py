@@ -76,6 +76,35 @@ def publish_draft(
     return published
 
 
+@use_case
+def publish_shadow(
+    *, organization_id: UUID, policy_id: UUID, shown: str, acknowledged: Acknowledged, actor: Actor, now: datetime
+) -> Published | Awaiting:
+    """Enforce the shadow version as `publish` does; `shown` is the `shadow_digest` of what the person looked at.
+
+    Raises `Conflict` (`shadow_missing`, `changed_meanwhile`) besides.
+    """
+    ahead = Policy.objects.filter(organization_id=organization_id, pk=policy_id, shadow__isnull=False)
+    document = ahead.values_list("shadow__document", flat=True).first()
+    if document is not None:
+        targets = targets_by_id(organization_id, policy_id)
+        acknowledged = with_history(acknowledged, organization_id, targets, parse(document), now=now)
+    hold_gate_exclusively(organization_id)
+    policy = locked_policy(organization_id, policy_id)
+    if policy.shadow is None:
+        raise Conflict("shadow_missing", "There is no shadow version of this policy any more.")
+    if shadow_digest(policy) != shown:
+        raise Conflict("changed_meanwhile", "Somebody changed this policy meanwhile. Look at the changes again.")
+    note = f"Promoted from shadow: version {policy.shadow.number}"
+    wanted = Wanted(document=parse(policy.shadow.document), mode=Mode.ENFORCED, note=note)
+    return _in_own_epoch(policy, wanted, acknowledged=acknowledged, actor=actor, now=now)
+
+
+def shadow_digest(policy: Policy) -> str:
+    """Return what enforcing the shadow is bound to: that version, and the one that it would come in place of."""
+    return digest([policy.enforced_id, policy.shadow_id])
+
+
 def state_digest(policy: Policy) -> str:
     """Return what a publish page is bound to: the draft, and the versions that it would come in place of."""
     return digest([policy.draft, policy.enforced_id, policy.shadow_id])

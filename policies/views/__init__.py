@@ -8,9 +8,9 @@ from policies.views.pages import (
     describe,
     detail,
     end_shadow,
-    promote_shadow,
     retire,
 )
+from policies.views.promoting import promote_shadow
 from policies.views.versions import compare, restore, version, versions
 
 __all__ = [

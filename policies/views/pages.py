@@ -16,13 +16,13 @@ from people.roles import Right
 from people.selectors import open_change_of
 from people.services import Awaiting
 from policies import selectors, services
-from policies.engine.types import Mode
 from policies.engine.wording import listed
 from policies.forms import AssignmentForm, NewPolicyForm, PolicyForm
 from policies.forms.starters import STARTERS, starter
 from policies.models import Policy, PolicyVersion
 from policies.selectors.versions import versions_page
 from policies.services.drafts import draft_rules
+from policies.services.publishing import shadow_digest
 from policies.views import shown
 
 UNPROCESSABLE: Final = 422
@@ -151,28 +151,6 @@ def retire(request: MemberRequest, policy_id: str) -> HttpResponse:
 
 @require_POST
 @needs(Right.MANAGE_POLICIES)
-def promote_shadow(request: MemberRequest, policy_id: str) -> HttpResponse:
-    """Enforce the shadow version."""
-    policy = selectors.policy_of(request.member.organization_id, policy_id)
-    if policy.shadow is not None:
-        published = services.publish(
-            organization_id=policy.organization_id,
-            policy_id=policy.pk,
-            document=policy.shadow.document,
-            mode=Mode.ENFORCED,
-            note=f"Promoted from shadow: version {policy.shadow.number}",
-            actor=actor_of(request),
-            now=clock_now(),
-        )
-        if isinstance(published, Awaiting):
-            tell_waiting(request)
-        else:
-            messages.success(request, f"Version {policy.shadow.number} is enforced.")
-    return redirect("policies:detail", policy_id)
-
-
-@require_POST
-@needs(Right.MANAGE_POLICIES)
 def end_shadow(request: MemberRequest, policy_id: str) -> HttpResponse:
     """Stop showing what the shadow version would say."""
     policy = selectors.policy_of(request.member.organization_id, policy_id)
@@ -196,6 +174,7 @@ def detail_context(request: MemberRequest, policy: Policy) -> dict[str, Any]:
         "status": shown.status_of(policy),
         "enforced": version_context(policy.enforced, people),
         "shadow": version_context(policy.shadow, people),
+        "shadow_shown": shadow_digest(policy),
         "change": open_change_of(policy.organization_id, to_public(Prefix.POLICY, policy.pk), now=clock_now()),
         "changeable": [rule["key"] for rule in draft_rules(policy)],
         "targets": shown.target_chips(selectors.targets_of((policy,))[policy.pk]),

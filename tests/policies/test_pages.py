@@ -12,6 +12,7 @@ from policies.engine.rules import RuleType
 from policies.engine.types import Mode
 from policies.models import Assignment, Policy, PolicyVersion
 from policies.services import publish, save_draft
+from policies.services.publishing import shadow_digest
 from tests.factories import NOW, Cast, actor_for, make_cast
 from tests.policies.samples import daily_limit, document, events_of, make_agent, make_policy, reload
 from tests.policies.sent import Controls
@@ -254,7 +255,7 @@ def test_a_shadow_is_promoted_or_ended_on_the_page(people: Cast) -> None:
     olu.post(f"/policies/{public(policy)}/shadow/end/")
     assert reload(policy.pk).shadow is None
     publish(document=document(daily_limit("8")), mode=Mode.SHADOW, **common)  # type: ignore[arg-type]
-    olu.post(f"/policies/{public(policy)}/shadow/promote/")
+    olu.post(f"/policies/{public(policy)}/shadow/promote/", {"shown": shadow_digest(reload(policy.pk))})
     enforced = reload(policy.pk).enforced
     assert enforced is not None
     assert (enforced.number, reload(policy.pk).shadow) == (3, None)
