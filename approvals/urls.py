@@ -29,6 +29,7 @@ urlpatterns = [
     path("authorizations/filters/forget/", views.forget_filter, name="forget_filter"),
     path("authorizations/<str:public_id>/", views.authorization, name="authorization"),
     path("authorizations/<str:public_id>/void/", views.void, name="void"),
+    path("authorizations/<str:public_id>/report/", views.report, name="report"),
     path("counterparties/<str:public_id>/merge/", views.merge, name="merge"),
     path("policies/<str:policy_id>/shadow/", views.shadow, name="shadow"),
     path("agents/<str:public_id>/limits/", views.agent_limits, name="agent_limits"),

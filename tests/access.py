@@ -123,6 +123,8 @@ PAGES: Final = (
     post("agents/credentials/<str:credential_id>/replace/", OPERATORS, 422),
     post("agents/credentials/<str:credential_id>/revoke/", OPERATORS),
     post("authorizations/<str:public_id>/void/", OPERATORS, data=REASON),
+    get("authorizations/<str:public_id>/report/", OPERATORS),
+    post("authorizations/<str:public_id>/report/", OPERATORS, 422),
     # Operators freeze, admins thaw.
     get(f"{AGENT}freeze/", OPERATORS),
     post(f"{AGENT}freeze/", OPERATORS, data=REASON),

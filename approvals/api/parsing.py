@@ -7,7 +7,7 @@ from typing import Any, Final
 import orjson
 
 from approvals.selectors.situation import Ask
-from approvals.services.booking import Report
+from approvals.services.booking import LONGEST_NOTE, LONGEST_REFERENCE, Report
 from core.canonical import plain
 from core.errors import Invalid, InvalidMany, Malformed, NotFound
 from core.ids import Prefix, from_public
@@ -21,8 +21,6 @@ LONGEST_LABEL: Final = 100
 LONGEST_SESSION: Final = 200
 LONGEST_PURPOSE: Final = 1000
 LONGEST_KEY: Final = 255
-LONGEST_NOTE: Final = 500
-LONGEST_REFERENCE: Final = 200
 LARGEST_CONTEXT_BYTES: Final = 16_384
 LARGEST_BATCH: Final = 100
 

@@ -8,14 +8,12 @@ from rest_framework import serializers
 from approvals.api.parsing import (
     LONGEST_KEY,
     LONGEST_LABEL,
-    LONGEST_NOTE,
     LONGEST_PURPOSE,
-    LONGEST_REFERENCE,
     LONGEST_SESSION,
     RAILS,
 )
 from approvals.lifecycle import Status
-from approvals.services.booking import Flag
+from approvals.services.booking import LONGEST_NOTE, LONGEST_REFERENCE, Flag
 from core.money import AMOUNT_PATTERN, CURRENCY_PATTERN
 from core.paging import DEFAULT_PAGE, LARGEST_PAGE
 from spend.payee import LONGEST_IDENTIFIER, LONGEST_NAME

@@ -27,6 +27,8 @@ from spend.services.holds import Move, lock_counters, move_hold, post_hold
 from spend.services.records import NewRecord, Place, insert_record, place_empty_hold, refunded_on
 
 ZERO: Final = Decimal(0)
+LONGEST_REFERENCE: Final = 200
+LONGEST_NOTE: Final = 500
 
 
 class Flag(StrEnum):

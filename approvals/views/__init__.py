@@ -13,6 +13,7 @@ from approvals.views.bulk import bulk, undo_bulk
 from approvals.views.changes import approve_change, change, change_text, changes, reject_change
 from approvals.views.inbox import inbox, left, queue_now, request, waiting_count
 from approvals.views.merge import merge
+from approvals.views.report import report
 from approvals.views.shadow import shadow
 from approvals.views.simulator import simulator
 
@@ -41,6 +42,7 @@ __all__ = [
     "queue_now",
     "reject",
     "reject_change",
+    "report",
     "request",
     "save_filter",
     "shadow",

@@ -53,6 +53,7 @@ def page_of(
         "may_suggest": may_suggest(request, shown),
         "may_void": request.member.may(Right.MANAGE_AGENTS)
         and Status.VOIDED in MOVES[Status(shown.authorization.status)],
+        "may_report": request.member.may(Right.MANAGE_AGENTS),
         **forms_and_steps,
     }
     return render(request, "approvals/authorization.html", context, status=status)
