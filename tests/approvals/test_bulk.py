@@ -5,7 +5,9 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from approvals.lifecycle import UNDO_TIME
 from approvals.models import Authorization, Review
@@ -21,6 +23,8 @@ pytestmark = pytest.mark.django_db
 
 REVIEW: dict[str, Any] = {"key": "people", "type": "APPROVAL_THRESHOLD", "above": {"USD": "50", "EUR": "50"}}
 DAILY: dict[str, Any] = {"key": "daily", "type": "SPEND_LIMIT", "daily": {"USD": "500", "EUR": "500"}}
+EACH_SHOWN, EACH_ANSWERED, EACH_UNDONE = 13, 34, 11
+"""Statements that one more payment costs: its evidence, its own transaction with what came of it, its way back."""
 POT: dict[str, Any] = {"key": "pot", "type": "BUDGET_ALLOCATION", "amount": {"USD": "140"}, "period": "month"}
 
 
@@ -70,6 +74,25 @@ def test_the_whole_is_shown_before_it_is_done_and_then_each_is_decided() -> None
 
     assert "2 of 2 approved" in done
     assert statuses() == {60: "approved", 70: "approved"}
+
+
+def test_each_payment_costs_a_preview_and_an_answer_the_same_however_many_there_are() -> None:
+    world = make_world(REVIEW, DAILY | {"daily": {"USD": "5000"}})
+    previews, answers, undone = {}, {}, {}
+    send(world.cast.rui)
+    for number in (2, 3, 6):
+        ones = pending(world, *("60" for _ in range(number)))
+        with CaptureQueriesContext(connection) as shown:
+            html = send(world.cast.rui, chosen=names(*ones), verdict="approve").content.decode()
+        with CaptureQueriesContext(connection) as given:
+            done = send(world.cast.rui, **step_two(html))
+        with CaptureQueriesContext(connection) as taken_back:
+            send(world.cast.rui, "undo/", review=done.context["reviews"])
+        assert len(done.context["reviews"]) == number
+        previews[number], answers[number], undone[number] = len(shown), len(given), len(taken_back)
+
+    for found, each in ((previews, EACH_SHOWN), (answers, EACH_ANSWERED), (undone, EACH_UNDONE)):
+        assert (found[3] - found[2], found[6] - found[3]) == (each, 3 * each), (previews, answers, undone)
 
 
 def test_totals_are_per_currency_and_limits_are_shown_without_and_with_them() -> None:
