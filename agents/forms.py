@@ -9,11 +9,10 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, QueryDict
 
-from agents.models import NAME_LENGTH, RAILS, REFERENCE_LENGTH, Agent
+from agents.models import DESCRIPTION_LENGTH, NAME_LENGTH, RAILS, REFERENCE_LENGTH, Agent
 from agents.selectors import STATES, AgentFilter
 from agents.services import AgentChange, CredentialChange, NewCredential
 from agents.services.credentials import LONGEST_SECRET
-from agents.services.fields import DESCRIPTION_LENGTH
 from core.errors import NotFound
 from core.filters import Filter
 from core.ids import Prefix, from_public, to_public

@@ -11,6 +11,7 @@ from core.sealing import KEK_NAME_LENGTH, Place, Sealed
 from people.models import Organization, Person
 
 NAME_LENGTH = 120
+DESCRIPTION_LENGTH = 500
 LABEL_LENGTH = 60
 REFERENCE_LENGTH = 200
 REASON_LENGTH = 500
@@ -25,7 +26,7 @@ class Agent(models.Model):
     id = models.UUIDField(primary_key=True)
     organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="agents")
     name = models.CharField(max_length=NAME_LENGTH)
-    description = models.CharField(max_length=500, blank=True)
+    description = models.CharField(max_length=DESCRIPTION_LENGTH, blank=True)
     external_ref = models.CharField(max_length=REFERENCE_LENGTH, null=True)
     owner = models.ForeignKey(Person, on_delete=models.PROTECT, null=True, related_name="+")
     labels = ArrayField(models.CharField(max_length=LABEL_LENGTH), default=list)

@@ -8,6 +8,7 @@ from django.db.models import F, Q
 
 from agents.models import Agent, AgentKey, SealedCredential
 from approvals.lifecycle import NEVER_GIVEN, ReviewEnd, Status
+from core.actor import ACTOR_NAME_LENGTH
 from people.models import Member, Organization, Person
 from policies.models import Policy
 from spend.models import RAILS, Counterparty
@@ -297,7 +298,7 @@ class Backtest(models.Model):
     status = models.CharField(max_length=10)
     why = models.CharField(max_length=TEXT_LENGTH, blank=True)
     asked_by_id = models.CharField(max_length=60)
-    asked_by_name = models.CharField(max_length=TEXT_LENGTH)
+    asked_by_name = models.CharField(max_length=ACTOR_NAME_LENGTH)
     created_at = models.DateTimeField()
     started_at = models.DateTimeField(null=True)
     seen_at = models.DateTimeField(null=True)

@@ -30,4 +30,6 @@ class Actor:
     address: str = ""
 
 
+ACTOR_NAME_LENGTH: Final = 200
+"""As much of the name as is kept with what was done."""
 SYSTEM: Final = Actor(ActorKind.SYSTEM, "system", "Conto", None)

@@ -10,6 +10,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Lower
 
+from core.actor import ACTOR_NAME_LENGTH
 from people.roles import Right, Role, Scope, rights_of
 
 TIME_ZONES = frozenset(name for name in available_timezones() if "/" in name or name == "UTC")
@@ -221,14 +222,14 @@ class PendingChange(models.Model):
     loosens = models.JSONField()
     proposed_by_kind = models.CharField(max_length=20)
     proposed_by_id = models.CharField(max_length=60)
-    proposed_by_name = models.CharField(max_length=200)
+    proposed_by_name = models.CharField(max_length=ACTOR_NAME_LENGTH)
     proposed_by_person = models.ForeignKey(Person, on_delete=models.PROTECT, null=True, related_name="+")
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField()
     closed_at = models.DateTimeField(null=True)
     closed_as = models.CharField(max_length=20, null=True)
     closed_by_id = models.CharField(max_length=60, blank=True)
-    closed_by_name = models.CharField(max_length=200, blank=True)
+    closed_by_name = models.CharField(max_length=ACTOR_NAME_LENGTH, blank=True)
     closed_by_person = models.ForeignKey(Person, on_delete=models.PROTECT, null=True, related_name="+")
     reason = models.CharField(max_length=REASON_LENGTH, blank=True)
 

@@ -6,6 +6,7 @@ from django.db import models
 from django.db.models import Q
 
 from agents.models import Agent
+from core.actor import ACTOR_NAME_LENGTH
 from people.models import Organization
 
 NAME_LENGTH = 120
@@ -57,7 +58,7 @@ class PolicyVersion(models.Model):
     note = models.CharField(max_length=NOTE_LENGTH, blank=True)
     published_at = models.DateTimeField()
     published_by_id = models.CharField(max_length=60)
-    published_by_name = models.CharField(max_length=200)
+    published_by_name = models.CharField(max_length=ACTOR_NAME_LENGTH)
 
     class Meta:
         constraints: ClassVar = [

@@ -10,10 +10,9 @@ from django.http import HttpRequest, QueryDict
 from core.filters import Filter
 from core.money import CURRENCY_PATTERN
 from core.templatetags.statuses import status_of
-from spend.models import IDENTIFIER_KINDS, IDENTIFIER_LENGTH, NAME_LENGTH, REFERENCE_LENGTH, STANDINGS
+from spend.models import IDENTIFIER_KINDS, IDENTIFIER_LENGTH, NAME_LENGTH, NOTE_LENGTH, REFERENCE_LENGTH, STANDINGS
 from spend.selectors.counterparties import CounterpartyFilter, CounterpartyView
 from spend.services.changes import CounterpartyChange
-from spend.services.fields import NOTE_LENGTH
 
 STANDING_WORDS: Final = [(standing, status_of(standing).word) for standing in STANDINGS]
 KIND_WORDS: Final = {"domain": "Domain", "address": "Payment address", "account": "Account"}

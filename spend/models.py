@@ -14,6 +14,7 @@ NAME_LENGTH = 200
 IDENTIFIER_LENGTH = 255
 TEXT_LENGTH = 200
 REFERENCE_LENGTH = 200
+NOTE_LENGTH = 500
 DIGEST_LENGTH = 64
 RING_SLOTS = 64
 """Slots of a rolling counter: the sixty-one that count and three for clocks that differ between processes."""
@@ -34,7 +35,7 @@ class Counterparty(models.Model):
     name = models.CharField(max_length=NAME_LENGTH)
     standing = models.CharField(max_length=10, default="unknown")
     country = models.CharField(max_length=2, blank=True)
-    note = models.CharField(max_length=500, blank=True)
+    note = models.CharField(max_length=NOTE_LENGTH, blank=True)
     first_seen_at = models.DateTimeField()
     external_ref = models.CharField(max_length=REFERENCE_LENGTH, null=True)
     merged_into = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="+", db_index=False)
@@ -194,7 +195,7 @@ class SpendRecord(models.Model):
     is_final = models.BooleanField(default=True)
     gives_room_back = models.BooleanField(default=False)
     occurred_at = models.DateTimeField(null=True)
-    note = models.CharField(max_length=500, blank=True)
+    note = models.CharField(max_length=NOTE_LENGTH, blank=True)
     recorded_at = models.DateTimeField()
     reported_by = models.CharField(max_length=60)
 

@@ -8,10 +8,18 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 
-from agents.models import CREDENTIAL_KINDS, LABEL_LENGTH, NAME_LENGTH, RAILS, REASON_LENGTH, AgentKey
+from agents.models import (
+    CREDENTIAL_KINDS,
+    DESCRIPTION_LENGTH,
+    LABEL_LENGTH,
+    NAME_LENGTH,
+    RAILS,
+    REASON_LENGTH,
+    AgentKey,
+)
 from agents.selectors import LARGEST_PAGE, PAGE_SIZE, STATES, key_status
 from agents.services.credentials import LONGEST_SECRET, MOST_COUNTERPARTIES
-from agents.services.fields import DESCRIPTION_LENGTH, MOST_LABELS
+from agents.services.fields import MOST_LABELS
 from agents.services.runtime_keys import LONGEST_OVERLAP_SECONDS
 from core.actor import Actor
 from core.errors import Invalid, InvalidMany, NotFound

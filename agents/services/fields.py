@@ -6,12 +6,11 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from agents.models import LABEL_LENGTH, NAME_LENGTH, REASON_LENGTH, REFERENCE_LENGTH, Agent
+from agents.models import DESCRIPTION_LENGTH, LABEL_LENGTH, NAME_LENGTH, REASON_LENGTH, REFERENCE_LENGTH, Agent
 from core.errors import Invalid
 from core.ids import Prefix, to_public
 from people.models import Member
 
-DESCRIPTION_LENGTH: Final = 500
 MOST_LABELS: Final = 20
 """Labels per agent: every label may bring policies, and a decision evaluates all of them."""
 LONGEST_KEY_LIFE: Final = timedelta(days=3_660)

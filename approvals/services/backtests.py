@@ -16,7 +16,7 @@ from approvals.replay.backtest import Question, backtest, number_of_asks, plan
 from approvals.replay.report import Report
 from audit.catalogue import Action
 from audit.services import append
-from core.actor import Actor
+from core.actor import ACTOR_NAME_LENGTH, Actor
 from core.canonical import digest
 from core.db import use_case
 from core.errors import Conflict, ContoError, Invalid, NotFound
@@ -82,7 +82,7 @@ def start_backtest(wanted: Wanted, *, organization_id: UUID, actor: Actor, now: 
         until=min(wanted.until, now),
         status="waiting",
         asked_by_id=actor.id,
-        asked_by_name=actor.name[:200],
+        asked_by_name=actor.name[:ACTOR_NAME_LENGTH],
         created_at=now,
     )
     try:

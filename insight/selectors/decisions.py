@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any, Final, cast
 
 from core.db import rows
-from insight.selectors.ledger import ZERO, Chosen, Ledger, both_sides, sums_of_days
+from insight.selectors.ledger import MOST_CURRENCIES, ZERO, Chosen, Ledger, both_sides, sums_of_days
 from insight.selectors.periods import Period, Step
 from policies.engine.reasons import sentence
 
@@ -49,7 +49,7 @@ where {chosen} group by 1, 2, 3 order by 1, 2, 3
 """
 CURRENCIES: Final = """
 with asked_on (day, currency, agent_id, said, reason, asks, amount) as ({both})
-select s.currency, sum(s.asks) from asked_on s group by 1 order by 2 desc, 1 limit 50
+select s.currency, sum(s.asks) from asked_on s group by 1 order by 2 desc, 1 limit %(limit)s
 """
 HELD: Final = """
 select count(*), coalesce(sum(h.held), 0) from agents_agent a join spend_hold h on h.agent_id = a.id
@@ -142,7 +142,9 @@ def decisions(ledger: Ledger, period: Period, *, currency: str, agent: str | Non
 def currencies_asked_in(ledger: Ledger, period: Period) -> tuple[str, ...]:
     """Return the currencies that were asked for, the most frequent first."""
     both, params = _both(ledger, period)
-    return tuple(str(currency) for currency, _ in rows(CURRENCIES.format(both=both), params))
+    return tuple(
+        str(currency) for currency, _ in rows(CURRENCIES.format(both=both), params | {"limit": MOST_CURRENCIES})
+    )
 
 
 def outcomes_chart(shown: Decisions) -> dict[str, Any]:

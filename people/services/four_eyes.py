@@ -10,7 +10,7 @@ from django.db.models import Q, QuerySet
 
 from audit.catalogue import Action
 from audit.services import append
-from core.actor import SYSTEM, Actor, ActorKind
+from core.actor import ACTOR_NAME_LENGTH, SYSTEM, Actor, ActorKind
 from core.canonical import digest, plain
 from core.db import must_be_in_transaction
 from core.ids import Prefix, from_public, new_id, to_public
@@ -98,7 +98,7 @@ def propose(organization_id: UUID, proposal: Proposal, *, actor: Actor, now: dat
         loosens=list(proposal.loosens[:MOST_SENTENCES]),
         proposed_by_kind=actor.kind.value,
         proposed_by_id=actor.id,
-        proposed_by_name=actor.name[:200],
+        proposed_by_name=actor.name[:ACTOR_NAME_LENGTH],
         proposed_by_person_id=person_behind(actor),
         created_at=now,
         expires_at=now + WAITING_TIME,
@@ -132,7 +132,7 @@ def close(change: PendingChange, end: ChangeEnd, *, reason: str, actor: Actor, n
     """Let a locked change wait no longer, and tell it; a step."""
     must_be_in_transaction()
     change.closed_at, change.closed_as, change.reason = now, end.value, reason
-    change.closed_by_id, change.closed_by_name = actor.id, actor.name[:200]
+    change.closed_by_id, change.closed_by_name = actor.id, actor.name[:ACTOR_NAME_LENGTH]
     if end is ChangeEnd.APPROVED:
         change.closed_by_person_id = person_behind(actor)
     change.save(

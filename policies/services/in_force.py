@@ -7,7 +7,7 @@ from typing import Final
 from uuid import UUID
 
 from audit.catalogue import Action
-from core.actor import Actor
+from core.actor import ACTOR_NAME_LENGTH, Actor
 from core.canonical import digest
 from core.db import must_be_in_transaction
 from core.errors import Conflict, Invalid
@@ -142,7 +142,7 @@ def next_version(
         note=note,
         published_at=now,
         published_by_id=actor.id,
-        published_by_name=actor.name[:200],
+        published_by_name=actor.name[:ACTOR_NAME_LENGTH],
     )
 
 

@@ -8,8 +8,8 @@ from rest_framework import serializers
 from agents.api.shapes import TextField
 from core.money import CURRENCY_PATTERN
 from core.paging import DEFAULT_PAGE, LARGEST_PAGE
-from spend.models import IDENTIFIER_LENGTH, NAME_LENGTH, REFERENCE_LENGTH, STANDINGS
-from spend.services.fields import MOST_IDENTIFIERS, NOTE_LENGTH
+from spend.models import IDENTIFIER_LENGTH, NAME_LENGTH, NOTE_LENGTH, REFERENCE_LENGTH, STANDINGS
+from spend.services.fields import MOST_IDENTIFIERS
 
 IDENTIFIER_TEXT: Final = "With its kind: `domain:api.openai.com`, `address:0x…`, `account:DE89…`."
 LONGEST_IDENTIFIER_TEXT: Final = IDENTIFIER_LENGTH + 20

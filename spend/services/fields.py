@@ -8,10 +8,9 @@ import pycountry
 
 from core.errors import Invalid
 from core.ids import Prefix, to_public
-from spend.models import NAME_LENGTH, REFERENCE_LENGTH, STANDINGS, Counterparty
+from spend.models import NAME_LENGTH, NOTE_LENGTH, REFERENCE_LENGTH, STANDINGS, Counterparty
 from spend.payee import normal_identifier
 
-NOTE_LENGTH: Final = 500
 MOST_IDENTIFIERS: Final = 50
 """Identifiers per counterparty: every one is written and shown with each change."""
 # What PostgreSQL cannot store (NUL, halves of surrogate pairs) and what no reader can see.
