@@ -13,7 +13,7 @@ DEFAULT_PATIENCE_SECONDS: Final = 15 * 60.0
 
 
 class Executor:
-    """The only part that can pay: it alone holds the key that has secrets released, and it keeps no secret."""
+    """The only part that pays: its own key has secrets released and does nothing else, and it keeps no secret."""
 
     def __init__(self, conto: Conto, provider: Provider, *, credential: str | None = None) -> None:
         self.conto = conto

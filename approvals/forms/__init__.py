@@ -23,6 +23,7 @@ from core.ids import Prefix, from_public, ids_in
 from core.money import CURRENCY_PATTERN, LARGEST_AMOUNT, amount_text, parse_amount
 from core.paging import LONGEST_FILTER
 from core.templatetags.statuses import status_of
+from people.models import REASON_LENGTH as CHANGE_REASON_LENGTH
 from people.models import Member, Organization
 from policies.engine.reasons import Reason
 from policies.engine.types import Rail
@@ -56,7 +57,7 @@ class ChangeReasonForm(forms.Form):
     """Why a change is not to be made."""
 
     reason = forms.CharField(
-        max_length=500,
+        max_length=CHANGE_REASON_LENGTH,
         widget=forms.Textarea(attrs={"rows": 2}),
         help_text="Who proposed it and the auditor read it.",
         error_messages={"required": "Say why, so that who proposed it can read it."},
