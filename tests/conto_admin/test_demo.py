@@ -3,6 +3,8 @@
 import http.client
 import json
 import os
+import re
+import shlex
 import signal
 import socket
 import subprocess
@@ -10,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
@@ -96,20 +99,39 @@ def descendants(pid: int) -> list[int]:
     return [*children, *(inner for child in children for inner in descendants(child))]
 
 
-def wait_until_up(demo: subprocess.Popen[str], port: int) -> None:
+def wait_until_up(demo: subprocess.Popen[str], port: int) -> str:
+    """What was printed until it was up."""
     assert demo.stdout is not None
-    said = []
+    said: list[str] = []
     for line in demo.stdout:
         said.append(line)
         if "Ctrl-C ends it" in line:
             assert eventually(lambda: answers(port))
-            return
+            return "".join(said)
     pytest.fail("the demo ended: " + "".join(said))
+
+
+def ask_as_printed(said: str, port: int) -> tuple[int, dict[str, object]]:
+    """Send what the printed curl would send: the machine that tests needs no curl."""
+    (command,) = re.findall(r"^curl .*?'$", said, re.MULTILINE | re.DOTALL)
+    program, address, *options = shlex.split(command.replace("\\\n", ""))
+    given = list(zip(options[::2], options[1::2], strict=True))
+    headers = dict(value.split(": ", 1) for option, value in given if option == "-H")
+    (body,) = (value for option, value in given if option == "-d")
+    assert (program, len(given)) == ("curl", len(headers) + 1)
+    assert address == f"http://localhost:{port}/api/v1/authorizations"
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=WAIT_SECONDS)
+    connection.request("POST", urlsplit(address).path, body, headers)
+    answer = connection.getresponse()
+    found: dict[str, object] = json.loads(answer.read())
+    connection.close()
+    return answer.status, found
 
 
 def test_the_demo_comes_up_ends_at_a_signal_and_comes_up_again_after_a_kill(state: Path, port: int) -> None:
     first = start(state, port, "--no-history")
-    wait_until_up(first, port)
+    status, answer = ask_as_printed(wait_until_up(first, port), port)
+    assert (status, answer["status"], answer["may_pay"]) == (201, "approved", True), answer
     everything = descendants(first.pid)
     second = start(state, port + 1)
     assert "runs from this folder already: http://localhost:" in second.communicate()[0]
