@@ -293,6 +293,10 @@ class BacktestForm(forms.Form):
         initial="30",
         label="Period",
     )
+    since = forms.DateField(
+        required=False, widget=DATE, label="From", help_text="Days that are named here count in place of the period."
+    )
+    until = forms.DateField(required=False, widget=DATE, label="To", help_text="Included; up to now where it is empty.")
     agent = forms.ChoiceField(required=False, choices=(), label="Agents")
 
     def __init__(self, data: QueryDict | None, *, agents: list[tuple[str, str]]) -> None:
@@ -301,9 +305,25 @@ class BacktestForm(forms.Form):
             required=False, choices=[("", "Every agent that the policy binds"), *agents], label="Agents"
         )
 
-    def since(self, now: datetime) -> datetime:
-        """Return when the period begins."""
-        return now - timedelta(days=self.cleaned_data["days"])
+    def clean(self) -> dict[str, Any]:
+        """Refuse an end without a beginning, and one before it."""
+        said: dict[str, Any] = super().clean() or {}
+        since, until = said.get("since"), said.get("until")
+        if until and not since and "since" not in self.errors:
+            self.add_error("since", "Say from which day, or leave both empty.")
+        if since and until and until < since:
+            self.add_error("until", "The last day lies before the first.")
+        return said
+
+    def period(self, *, zone: str, now: datetime) -> tuple[datetime, datetime]:
+        """Return when the period begins and when it is over; days are cut in `zone`, and end now at the latest."""
+        first: date | None = self.cleaned_data["since"]
+        if first is None:
+            return now - timedelta(days=self.cleaned_data["days"]), now
+        last: date | None = self.cleaned_data["until"]
+        begins = datetime.combine(first, time(), ZoneInfo(zone))
+        ends = now if last is None else datetime.combine(last + timedelta(days=1), time(), ZoneInfo(zone))
+        return begins, min(ends, now)
 
     def agent_id(self) -> UUID | None:
         """Return the one agent that is asked about."""

@@ -43,11 +43,12 @@ def start(request: MemberRequest, policy_id: str) -> HttpResponse:
     form, now = _form(policy, request.POST), clock_now()
     if not form.is_valid():
         return _list(request, policy, form, status=HTTPStatus.UNPROCESSABLE_ENTITY)
-    wanted = Wanted(policy.pk, form.since(now), now, document=policy.draft, agent_id=form.agent_id())
+    since, until = form.period(zone=policy.organization.time_zone, now=now)
+    wanted = Wanted(policy.pk, since, until, document=policy.draft, agent_id=form.agent_id())
     try:
         backtest_id = start_backtest(wanted, organization_id=policy.organization_id, actor=actor_of(request), now=now)
     except ContoError as error:
-        form.add_error(None, error.detail)
+        form.add_error("since" if error.code == "period_invalid" else None, error.detail)
         return _list(request, policy, form, status=error.status)
     wake(TASK)
     return redirect("approvals:backtest", to_public(Prefix.BACKTEST, backtest_id))

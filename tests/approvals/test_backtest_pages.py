@@ -1,7 +1,8 @@
 """Backtests on pages and over the API: started by who may write policies, read by everybody of the organization."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import orjson
 import pytest
@@ -12,6 +13,7 @@ from approvals.selectors.backtests import ASSUMPTIONS, SUPPOSED, summary_of_draf
 from approvals.services.backtests import run_backtests
 from core.clock import now as clock_now
 from core.ids import Prefix, to_public
+from people.models import Organization
 from people.roles import Scope
 from people.services import issue_organization_key
 from policies.models import Policy
@@ -124,6 +126,35 @@ def test_a_form_that_was_not_sent_by_us_is_refused(world: World) -> None:
 
     assert refused.status_code == 422
     assert not Backtest.objects.exists()
+
+
+def test_any_days_are_asked_as_the_organization_counts_them(world: World) -> None:
+    Organization.objects.update(time_zone="Asia/Tokyo")
+    days = {"days": "30", "since": "2026-11-02", "until": "2026-11-03"}
+    assert signed_in(world.cast.olu).post(f"{address(world)}start/", days).status_code == 302
+    asked = Backtest.objects.get()
+    tokyo = ZoneInfo("Asia/Tokyo")
+    assert asked.since == datetime(2026, 11, 2, tzinfo=tokyo)
+    assert asked.until == datetime(2026, 11, 4, tzinfo=tokyo)
+
+
+@pytest.mark.parametrize(
+    ("days", "field", "words"),
+    [
+        ({"until": "2026-11-03"}, "since", "Say from which day, or leave both empty."),
+        ({"since": "2026-11-04", "until": "2026-11-03"}, "until", "The last day lies before the first."),
+        ({"since": "2999-01-01"}, "since", "The period ends before it begins"),
+        ({"since": "the third"}, "since", "Enter a valid date."),
+    ],
+)
+def test_days_that_cannot_be_meant_are_refused_at_their_field(
+    world: World, days: dict[str, str], field: str, words: str
+) -> None:
+    refused = signed_in(world.cast.olu).post(f"{address(world)}start/", {"days": "30"} | days)
+    assert refused.status_code in (409, 422)
+    assert words in str(refused.context["form"].errors[field])
+    assert not Backtest.objects.exists()
+    assert all(value in refused.content.decode() for value in days.values())
 
 
 def test_the_page_says_why_a_backtest_failed(world: World) -> None:
