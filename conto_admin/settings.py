@@ -289,6 +289,8 @@ SPECTACULAR_SETTINGS = {
 
 # What was asked for belongs to an app above policies, which therefore cannot import it (policies/services/findings.py).
 LINT_LOOKS_BACK = "approvals.selectors.unmet.unmet_rules"
+# Likewise how many payments a policy had a say in of late (policies/views/list.py).
+POLICY_USES = "insight.selectors.uses.payments_by_policy"
 
 # Agents ---------------------------------------------------------------------------------------------------------------
 

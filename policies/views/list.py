@@ -1,11 +1,15 @@
 """The list of policies, and its export."""
 
-from collections.abc import Iterator
-from typing import Any, Final
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
+from functools import cache
+from typing import Any, Final, cast
 
+from django.conf import settings
 from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils.module_loading import import_string
 from django.views.decorators.http import require_safe
 
 from core.canonical import moment_text
@@ -15,6 +19,7 @@ from core.ids import Prefix, to_public
 from core.paging import text_in
 from core.tables import csv_answer
 from core.templatetags.statuses import status_of
+from people.models import Organization
 from people.permissions import MemberRequest, needs
 from people.roles import Right
 from policies import selectors
@@ -30,8 +35,11 @@ from policies.views.pages import rights
 
 COLUMNS: Final = (
     "id", "name", "reference", "mode", "version", "rules", "assigned to", "last published by", "last published",
-    "description",
+    "description", "payments, 30 days",
 )  # fmt: skip
+
+Uses = Callable[[Organization, Sequence[str], datetime], Mapping[str, int]]
+"""Returns by public id how many payments of late each of some policies had a say in."""
 
 
 @require_safe
@@ -44,7 +52,7 @@ def policies(request: MemberRequest) -> HttpResponse:
         cursor = text_in(request.GET, "cursor")
         page = listed_policies(request.member.organization_id, words=form.words(), show=form.which(), cursor=cursor)
     context = {
-        "lines": list(_lines(page.rows)),
+        "lines": list(_lines(request.member.organization, page.rows)),
         "next_cursor": page.next_cursor,
         "previous_cursor": page.previous_cursor,
         "form": form,
@@ -62,7 +70,7 @@ def export(request: MemberRequest) -> StreamingHttpResponse:
     form = PolicyFilterForm(request.GET)
     form.must_make_sense()
     pages = pages_of_policies(request.member.organization_id, words=form.words(), show=form.which())
-    lines = (_cells(line) for rows in pages for line in _lines(rows))
+    lines = (_cells(line) for rows in pages for line in _lines(request.member.organization, rows))
     return csv_answer(f"policies-{clock_now():%Y-%m-%d}.csv", COLUMNS, lines)
 
 
@@ -76,8 +84,15 @@ def as_code(request: MemberRequest) -> HttpResponse:
     )
 
 
-def _lines(found: tuple[Policy, ...]) -> Iterator[dict[str, Any]]:
+@cache
+def policy_uses() -> Uses:
+    """Return how to count what policies were used for: payments belong to an app above this one; settings name it."""
+    return cast(Uses, import_string(settings.POLICY_USES))
+
+
+def _lines(organization: Organization, found: tuple[Policy, ...]) -> Iterator[dict[str, Any]]:
     targets, changed = selectors.targets_of(found), selectors.last_changes(found)
+    uses = policy_uses()(organization, [to_public(Prefix.POLICY, one.pk) for one in found], clock_now())
     for policy in found:
         yield {
             "policy": policy,
@@ -87,6 +102,7 @@ def _lines(found: tuple[Policy, ...]) -> Iterator[dict[str, Any]]:
             "targets": shown.target_chips(targets[policy.pk]),
             "whom": targets[policy.pk],
             "changed": changed.get(policy.pk),
+            "payments": uses.get(to_public(Prefix.POLICY, policy.pk), 0),
         }
 
 
@@ -104,4 +120,5 @@ def _cells(line: dict[str, Any]) -> list[str]:
         "" if changed is None else str(changed.who),
         "" if changed is None else moment_text(changed.when),
         policy.description,
+        str(line["payments"]),
     ]

@@ -15,6 +15,7 @@ from insight.selectors.ledger import Chosen, Dimension, ledger_of
 from insight.selectors.periods import last_days
 from insight.selectors.rollups import faults
 from insight.selectors.spending import NAMELESS, Spending, spending
+from insight.selectors.uses import payments_by_policy
 from insight.services.rollups import BEHIND, roll
 from policies.engine.types import Mode
 from policies.services import AssignTo
@@ -109,3 +110,23 @@ def test_the_page_says_that_sums_overlap_and_leads_to_the_payments(client: Clien
     csv = b"".join(client.get("/analytics/export/?by=policy")).decode()
     assert csv.count("10.00,") >= 2
     assert client.get("/analytics/?policy=nonsense").status_code == 200
+
+
+def test_the_list_of_policies_says_how_often_each_is_used(client: Client) -> None:
+    world = make_world(LIMIT)
+    second = put_policy(world.cast, "Second", [LIMIT])
+    put_policy(world.cast, "For whales", [LIMIT | {"when": {"minimum_amount": {"USD": "500"}}}])
+    pay(world, "10")
+    client.force_login(world.cast.vera.person)
+
+    for _ in rolled_or_not(world):
+        lines = client.get("/policies/").context["lines"]
+        assert {line["policy"].name: line["payments"] for line in lines} == {
+            "For whales": 0,
+            "Research agents": 1,
+            "Second": 1,
+        }
+        csv = b"".join(client.get("/policies/export/")).decode().splitlines()
+        assert next(line for line in csv if to_public(Prefix.POLICY, second) in line).endswith(",1")
+    elsewhere = world.cast.mallory.organization
+    assert payments_by_policy(elsewhere, [to_public(Prefix.POLICY, second)], LATER) == {}
