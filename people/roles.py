@@ -52,7 +52,7 @@ TABLE: Final = (
     Row(Right.REVIEW, "Approve or reject payments that wait for a person.", REVIEWERS),
     Row(
         Right.MANAGE_AGENTS,
-        "Create and change agents, issue and revoke their keys, keep their sealed credentials.",
+        "Create and change agents, their keys and sealed credentials; void what they asked for, report what they paid.",
         OPERATORS,
     ),
     Row(Right.MANAGE_POLICIES, "Write, publish, assign and retire policies.", OPERATORS),
