@@ -139,7 +139,7 @@ PAGES: Final = (
     get(f"{POLICY}assignments/", OPERATORS),
     post(f"{POLICY}assignments/", OPERATORS),
     post(f"{POLICY}retire/", OPERATORS),
-    post(f"{POLICY}shadow/promote/", OPERATORS),
+    post(f"{POLICY}shadow/promote/", OPERATORS, data={"shown": "another"}, status=409),
     post(f"{POLICY}shadow/end/", OPERATORS),
     post(f"{POLICY}versions/<int:number>/restore/", OPERATORS),
     post(f"{POLICY}draft/discard/", OPERATORS),

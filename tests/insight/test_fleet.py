@@ -54,7 +54,7 @@ def test_each_trouble_leads_to_what_proves_it(fleet: Cast) -> None:
         "Pays without asking": "/analytics/flagged/?agent={}&amp;flag=unauthorized",
         "Pays against the answer": "/analytics/flagged/?agent={}&amp;flag=voided",
         "Does not know": "/authorizations/?agent={}&amp;status=in_doubt",
-        "Runs against a wall": "/authorizations/?agent={}&amp;outcome=deny",
+        "Runs against a wall": "/authorizations/?agent={}&amp;outcome=deny&amp;period=24h",
         "Key ran out": "/agents/{}/#runtime-keys",
     }.items():
         assert f'href="{query.format(agents[name])}"' in html

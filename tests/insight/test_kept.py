@@ -59,6 +59,7 @@ def test_the_newest_rendering_of_all_processes_counts() -> None:
     assert newest_part("page", LATER) == FRAGMENT
 
 
+@pytest.mark.django_db
 def test_one_process_renders_anew_and_the_others_show_what_there_is_meanwhile(
     client: Client, time_machine: Any
 ) -> None:

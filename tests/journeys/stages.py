@@ -131,7 +131,7 @@ def examples(viewer: Member, invitation: str) -> Examples:
         "approvals:authorization:public_id": known,
         "approvals:agent_limits:public_id": agent,
         "approvals:merge:public_id": payee,
-        "approvals:report:public_id": {"": known["recorded"]},
+        "approvals:report:public_id": {"": known.get("recorded") or known["pending_review"]},
         "approvals:agent_authorizations:public_id": agent,
         "audit:subject_id": agent,
         "audit:event_id": {"": newest(viewer.organization_id, Filters(), limit=1).events[0].id},

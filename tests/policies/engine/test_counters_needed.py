@@ -175,6 +175,13 @@ def duplicate(minutes: int, **more: Any) -> dict[str, Any]:
     return {"key": f"d{minutes}", "type": "DUPLICATE", "minutes": minutes, **more}
 
 
+def test_a_rule_that_errs_only_when_it_judges_denies_as_well() -> None:
+    sound = policy({"key": "hours", "type": "TIME_WINDOW", "windows": [{"from": "09:00", "to": "17:00"}]})
+    nowhere = replace(sound, rules=(replace(sound.rules[0], time_zone="Nowhere/Never"),))  # type: ignore[arg-type]
+    (check,) = evaluate(PAYMENT, [nowhere], Facts(NOW, "UTC")).checks
+    assert (check.outcome.value, check.code) == ("deny", "rule_error")
+
+
 def test_lookback_is_the_longest_window_of_the_rules_that_judge() -> None:
     assert lookback([], PAYMENT) is None
     assert lookback([policy(limit(daily=USD))], PAYMENT) is None
