@@ -14,14 +14,13 @@ from pathlib import Path
 from statistics import fmean
 from typing import Final
 
-import django
 from django.core.management import call_command
 from django.db import connection
 
 from bench import load
-from conto_admin import embedded, programs, supervise
+from conto_admin import ahead, embedded, programs, supervise
 
-django.setup()
+assert ahead.READ, "pages and backtests are measured in a process that has begun as the server and the worker do"
 
 from approvals.selectors.books import faults
 from bench import limit, viewers, world
