@@ -1,11 +1,25 @@
 """The benchmark's ask runs to its end on a small world: every answer approved, the ledger with exactly these."""
 
+import fcntl
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(autouse=True)
+def alone() -> Iterator[None]:
+    """Wait for the benchmark of another worker: they all have one database."""
+    lock = ROOT / ".conto" / "bench-tests.lock"
+    lock.parent.mkdir(exist_ok=True)
+    with lock.open("a") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        yield
 
 
 def test_what_the_benchmark_was_answered_is_what_the_ledger_has() -> None:
