@@ -322,8 +322,10 @@ class BacktestForm(forms.Form):
             return now - timedelta(days=self.cleaned_data["days"]), now
         last: date | None = self.cleaned_data["until"]
         begins = datetime.combine(first, time(), ZoneInfo(zone))
-        ends = now if last is None else datetime.combine(last + timedelta(days=1), time(), ZoneInfo(zone))
-        return begins, min(ends, now)
+        # A day that is not over ends now; the last day of the calendar has none after it.
+        if last is None or last >= now.astimezone(ZoneInfo(zone)).date():
+            return begins, now
+        return begins, datetime.combine(last + timedelta(days=1), time(), ZoneInfo(zone))
 
     def agent_id(self) -> UUID | None:
         """Return the one agent that is asked about."""

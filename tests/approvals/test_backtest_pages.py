@@ -138,9 +138,17 @@ def test_any_days_are_asked_as_the_organization_counts_them(world: World) -> Non
     assert asked.until == datetime(2026, 11, 4, tzinfo=tokyo)
 
 
+@pytest.mark.parametrize("until", ["9999-12-31", ""])
+def test_days_to_come_end_now(world: World, until: str) -> None:
+    days = {"days": "30", "since": "2026-11-02", "until": until}
+    assert signed_in(world.cast.olu).post(f"{address(world)}start/", days).status_code == 302
+    assert Backtest.objects.get().until <= clock_now()
+
+
 @pytest.mark.parametrize(
     ("days", "field", "words"),
     [
+        ({"since": "0001-01-01"}, "since", "begins before 1970"),
         ({"until": "2026-11-03"}, "since", "Say from which day, or leave both empty."),
         ({"since": "2026-11-04", "until": "2026-11-03"}, "until", "The last day lies before the first."),
         ({"since": "2999-01-01"}, "since", "The period ends before it begins"),
