@@ -61,7 +61,7 @@ def publish_draft(
 
     Raises `Conflict` (`draft_missing`, `changed_meanwhile`) besides.
     """
-    acknowledged = _looked_back(organization_id, policy_id, acknowledged, now)
+    acknowledged = _looked_back(organization_id, policy_id, acknowledged, now, document="draft")
     hold_gate_exclusively(organization_id)
     policy = locked_policy(organization_id, policy_id)
     if policy.draft is None:
@@ -84,11 +84,7 @@ def publish_shadow(
 
     Raises `Conflict` (`shadow_missing`, `changed_meanwhile`) besides.
     """
-    ahead = Policy.objects.filter(organization_id=organization_id, pk=policy_id, shadow__isnull=False)
-    document = ahead.values_list("shadow__document", flat=True).first()
-    if document is not None:
-        targets = targets_by_id(organization_id, policy_id)
-        acknowledged = with_history(acknowledged, organization_id, targets, parse(document), now=now)
+    acknowledged = _looked_back(organization_id, policy_id, acknowledged, now, document="shadow__document")
     hold_gate_exclusively(organization_id)
     policy = locked_policy(organization_id, policy_id)
     if policy.shadow is None:
@@ -110,14 +106,19 @@ def state_digest(policy: Policy) -> str:
     return digest([policy.draft, policy.enforced_id, policy.shadow_id])
 
 
-def _looked_back(organization_id: UUID, policy_id: UUID, acknowledged: Acknowledged, now: datetime) -> Acknowledged:
-    """Look into history with the draft as it is before the gate is taken; the digest says whether it is still that."""
-    drafts = Policy.objects.filter(organization_id=organization_id, pk=policy_id, draft__isnull=False)
-    draft = drafts.values_list("draft", flat=True).first()
-    if draft is None:
+def _looked_back(
+    organization_id: UUID, policy_id: UUID, acknowledged: Acknowledged, now: datetime, *, document: str
+) -> Acknowledged:
+    """Look into history with a document as it is before the gate is taken; the digest says whether it is still that.
+
+    `document` is the field of the policy that holds it.
+    """
+    policies = Policy.objects.filter(organization_id=organization_id, pk=policy_id)
+    found = policies.values_list(document, flat=True).first()
+    if found is None:
         return acknowledged
     targets = targets_by_id(organization_id, policy_id)
-    return with_history(acknowledged, organization_id, targets, parse(draft), now=now)
+    return with_history(acknowledged, organization_id, targets, parse(found), now=now)
 
 
 def _in_own_epoch(
