@@ -2,12 +2,9 @@
 
 import logging
 import time
-from threading import Event as Signal
 from typing import Any
 
 import pytest
-from celery.contrib.testing.worker import start_worker
-from celery.signals import task_success
 from django.conf import settings
 from django.test import Client
 
@@ -23,6 +20,7 @@ from policies.models import Policy
 from policies.services import save_draft
 from tests.approvals.world import World, ask, make_world
 from tests.factories import actor_for
+from tests.workers import worker_until_done
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -67,20 +65,9 @@ def public(policy: Policy) -> str:
 def test_whoever_asks_for_a_backtest_wakes_the_worker_which_has_no_clock(way: Any, client: Client) -> None:
     world = make_world(LIMIT, now=clock_now())
     ask(world, "10", now=clock_now())
-    done = Signal()
-
-    def note_success(result: int, **_: Any) -> None:
-        # Messages of other tests may still be in the queue: they find nothing.
-        if result:
-            done.set()
-
-    task_success.connect(note_success, sender=run_waiting_backtests)
-    try:
-        with start_worker(app, pool="threads", concurrency=1, perform_ping_check=False):
-            way(world, Policy.objects.get(), client)
-            assert done.wait(PATIENCE)
-    finally:
-        task_success.disconnect(note_success, sender=run_waiting_backtests)
+    # Messages of other tests may still be in the queue: they find nothing.
+    with worker_until_done(run_waiting_backtests, counts=bool):
+        way(world, Policy.objects.get(), client)
     assert Backtest.objects.get().status == "done"
 
 

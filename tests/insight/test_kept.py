@@ -19,7 +19,9 @@ LATER = NOW + timedelta(seconds=1)
 
 
 @pytest.fixture(autouse=True)
-def empty_caches() -> Iterator[None]:
+def empty_caches(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    # The cache server measures by its own clock, which does not stand still while a test waits for a processor.
+    monkeypatch.setattr(kept, "TURN_SECONDS", 120)
     for name in (OWN, SHARED):
         caches[name].clear()
     kept._Rest.until = 0.0

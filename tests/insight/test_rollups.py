@@ -9,8 +9,6 @@ from threading import Event as Signal
 from typing import Any, Final
 
 import pytest
-from celery.contrib.testing.worker import start_worker
-from celery.signals import task_success
 from django.core.management import CommandError, call_command
 from django.db import IntegrityError, connection, transaction
 
@@ -31,6 +29,7 @@ from spend.models import SpendRecord
 from spend.payee import PayeeClaim
 from tests.approvals.world import World, add_agent, ask, make_world, say_no, stored
 from tests.factories import NOW
+from tests.workers import worker_until_done
 
 RULES: Final[tuple[dict[str, Any], ...]] = (
     {"key": "limit", "type": "SPEND_LIMIT", "per_transaction": {"USD": "900", "EUR": "900"}},
@@ -337,20 +336,11 @@ def test_two_that_roll_at_once_add_nothing_twice() -> None:
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.worker
 def test_the_worker_rolls_and_one_that_fails_keeps_no_other_waiting() -> None:
-    world, done = make_world(*RULES), Signal()
+    world = make_world(*RULES)
     pay(world, "10")
     # Sorted out by the database: this one can never be rolled.
     Organization.objects.filter(name="Evil Corp").update(time_zone="Nowhere/AtAll")
-
-    def note_success(**_: Any) -> None:
-        done.set()
-
-    task_success.connect(note_success, sender=roll_ledgers)
-    try:
-        with start_worker(app, pool="threads", concurrency=1, perform_ping_check=False):
-            roll_ledgers.delay()
-            assert done.wait(PATIENCE)
-    finally:
-        task_success.disconnect(note_success, sender=roll_ledgers)
+    with worker_until_done(roll_ledgers):
+        roll_ledgers.delay()
     assert Rollup.objects.filter(organization_id=world.organization_id).exists()
     assert "insight.roll" in {entry["task"] for entry in app.conf.beat_schedule.values()} & set(app.tasks)

@@ -93,7 +93,7 @@ def test_forty_payments_are_cleared_without_the_mouse(open_for: OpenFor, world: 
         shown(page, public_id)
         page.keyboard.press("a")
 
-    expect(page.get_by_text("Nothing waits for you")).to_be_visible()
+    expect(page.locator(".nothing-title").get_by_text("Nothing waits for you")).to_be_visible()
     expect(page.get_by_text("takes effect in").first).to_be_visible()
     worker_looks()
     expect(page.locator(".queue-item")).to_have_count(0)

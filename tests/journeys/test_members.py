@@ -65,4 +65,4 @@ def test_a_person_of_another_organization_finds_nothing(open_for: OpenFor) -> No
         assert answer.status == 404
         expect(window.page.get_by_role("heading", level=1)).to_be_visible()
     window.open("/approvals/")
-    expect(window.page.get_by_text("Nothing waits for you")).to_be_visible()
+    expect(window.page.locator(".nothing-title").get_by_text("Nothing waits for you")).to_be_visible()

@@ -45,7 +45,7 @@ def test_a_person_approves_and_the_app_may_pay(open_for: OpenFor, world: World) 
         assert not app.look(asked)["may_pay"]
         finalise_reviews(now=clock_now() + UNDO_TIME)
         window.open("/approvals/")
-        expect(page.get_by_text("Nothing waits for you")).to_be_visible()
+        expect(page.locator(".nothing-title").get_by_text("Nothing waits for you")).to_be_visible()
         looked = app.look(asked)
         assert (looked["status"], looked["may_pay"]) == ("approved", True)
 
