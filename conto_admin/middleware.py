@@ -3,27 +3,28 @@
 import time
 import uuid
 from collections.abc import Callable
-from functools import lru_cache
-from typing import Any, Final
+from functools import cache
+from typing import Any, Final, cast
 
+from csp.constants import HEADER
+from csp.middleware import CSPMiddleware
+from csp.utils import build_policy
 from django.conf import settings
 from django.core.handlers.base import BaseHandler
 from django.core.handlers.exception import convert_exception_to_response
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
-from django.urls import ResolverMatch, get_resolver
 from django.utils.module_loading import import_string
 from django_structlog.middlewares.request import RequestMiddleware
 from structlog.contextvars import bound_contextvars, get_contextvars
 
 from conto_admin import api_errors, logs
+from conto_admin.paths import RemembersPaths
 from core.db import is_unavailable
 from core.errors import ContoError, Unavailable
 from insight.selectors.directory import Directory
 
 API_PREFIX: Final = "/api/"
 REQUEST_ID_HEADER: Final = "X-Request-ID"
-MATCHES_KEPT: Final = 200
-"""Paths of the API whose views a process remembers."""
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
@@ -45,7 +46,7 @@ class ApiDoor:
         return self.pages(request)
 
 
-class ApiHandler(BaseHandler):
+class ApiHandler(RemembersPaths, BaseHandler):
     """Django's request handler with another list of middleware."""
 
     def load_middleware(self, is_async: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002 - Django's signature
@@ -61,20 +62,17 @@ class ApiHandler(BaseHandler):
             handler = convert_exception_to_response(middleware)
         self._middleware_chain = handler
 
-    def resolve_request(self, request: HttpRequest) -> ResolverMatch:
-        """Find the view by what was found for the same path before: most calls go to very few paths."""
-        request.resolver_match = match_of(settings.ROOT_URLCONF, request.path_info)
-        return request.resolver_match
-
-
-@lru_cache(maxsize=MATCHES_KEPT)
-def match_of(urls: str, path: str) -> ResolverMatch:
-    """Return the view for a path and what the path holds; raises Django's `Resolver404`, which is not kept."""
-    return get_resolver(urls).resolve(path)
-
 
 class RequestLog(RequestMiddleware):
-    """For pages: give each request an id of our own making, log its end, and tell the id to the caller."""
+    """For pages: give each request an id of our own making, log its end, and tell the id to the caller.
+
+    A look at what renews itself leaves one line, as a request of the API does: they are most of all requests.
+    """
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if is_look(request):
+            return in_one_line(request, cast(GetResponse, self.get_response), self.format_request)
+        return cast(HttpResponse, super().__call__(request))
 
     def prepare(self, request: HttpRequest) -> None:
         """Set `request.request_id`, and the caller's address as the trusted proxies saw it."""
@@ -100,20 +98,47 @@ class ApiRequestLog:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        believe_proxies(request)
-        request_id = str(uuid.uuid4())
-        request.request_id = request_id  # type: ignore[attr-defined]
-        began = time.perf_counter()
-        with bound_contextvars(request_id=request_id):
-            response = self.get_response(request)
-        response[REQUEST_ID_HEADER] = request_id
-        logs.access(
-            request_id=request_id,
-            request=f"{request.method} {request.path}",
-            code=response.status_code,
-            milliseconds=round((time.perf_counter() - began) * 1000, 2),
-        )
+        return in_one_line(request, self.get_response, lambda asked: f"{asked.method} {asked.path}")
+
+
+def is_look(request: HttpRequest) -> bool:
+    """Say whether a page asks for a part of itself that it has already shown (`insight.views.live`)."""
+    return request.method == "GET" and {"HTTP_HX_REQUEST", "HTTP_IF_NONE_MATCH"} <= request.META.keys()
+
+
+def in_one_line(
+    request: HttpRequest, get_response: GetResponse, words_of: Callable[[HttpRequest], str]
+) -> HttpResponse:
+    """Answer a request under an id of our own making, and log it by one line, in the words for it, at its end."""
+    believe_proxies(request)
+    request_id = str(uuid.uuid4())
+    request.request_id = request_id  # type: ignore[attr-defined]
+    began = time.perf_counter()
+    with bound_contextvars(request_id=request_id):
+        response = get_response(request)
+    response[REQUEST_ID_HEADER] = request_id
+    logs.access(
+        request_id=request_id,
+        request=words_of(request),
+        code=response.status_code,
+        milliseconds=round((time.perf_counter() - began) * 1000, 2),
+    )
+    return response
+
+
+class OnePolicy(CSPMiddleware):
+    """Sets the strict policy, which is worded once: no view has one of its own, and none uses a nonce."""
+
+    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:  # noqa: ARG002 - Django's signature
+        """Add the header."""
+        response[HEADER] = strict_policy()
         return response
+
+
+@cache
+def strict_policy() -> str:
+    """Return the policy in the settings as a header."""
+    return build_policy()
 
 
 class KnowsPayments:

@@ -5,17 +5,26 @@ import os
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from django import setup
+from django.core.handlers.wsgi import WSGIHandler
 from django.core.signals import request_finished, request_started
-from django.core.wsgi import get_wsgi_application
 from django.db import DEFAULT_DB_ALIAS, close_old_connections, connections, reset_queries
 
 from conto_admin.api_render import LARGEST_BODY_BYTES
 from conto_admin.checks import refuse_unsafe
+from conto_admin.paths import RemembersPaths
 from core.db import LONGEST_REQUEST_STATEMENT_SECONDS, limit_connections
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "conto_admin.settings")
 
-django = get_wsgi_application()
+setup(set_prefix=False)
+
+
+class Handler(RemembersPaths, WSGIHandler):
+    """Django's, which finds views faster."""
+
+
+django = Handler()
 refuse_unsafe()
 limit_connections(LONGEST_REQUEST_STATEMENT_SECONDS)
 

@@ -1,6 +1,7 @@
 """The inbox: the queue of what waits for people, and one request with all that a yes or no rests on."""
 
 from datetime import datetime
+from functools import cache, partial
 from http import HTTPStatus
 from typing import Any, Final
 from uuid import UUID
@@ -68,13 +69,14 @@ def request(request: MemberRequest, public_id: str) -> HttpResponse:
 @needs(Right.READ)
 def queue_now(request: MemberRequest) -> HttpResponse:
     """Show the queue as it is now; answer 204 where the page that asks has `seen` just that."""
-    # Nobody chooses here: names are read only to check the one that is asked for.
-    now, form = clock_now(), _form(request) if text_in(request.GET, "agent") else QueueForm(request.GET, agents=[])
-    wanted = form.wanted(request.member)
+    # Nobody chooses here: names are read only to check the one that is asked for, a form is made only to read a filter.
+    now, form = clock_now(), cache(partial(_form if text_in(request.GET, "agent") else _form_without_names, request))
+    is_filtered = any(name in request.GET for name in QueueForm.base_fields)
+    wanted = form().wanted(request.member) if is_filtered else Wanted(member=request.member)
     found = _queue(request, wanted, now)
     if found.version == text_in(request.GET, "seen"):
         return HttpResponse(status=HTTPStatus.NO_CONTENT)
-    return render(request, "approvals/queue.html", _queue_context(request, form, wanted, found, now))
+    return render(request, "approvals/queue.html", _queue_context(request, form(), wanted, found, now))
 
 
 @require_GET
@@ -113,6 +115,10 @@ def _onward(request: MemberRequest, wanted: Wanted | None, now: datetime) -> Htt
 def _form(request: MemberRequest) -> QueueForm:
     agents = agents_to_choose(request.member.organization_id, text_in(request.GET, "agent"))
     return QueueForm(request.GET, agents=agents)
+
+
+def _form_without_names(request: MemberRequest) -> QueueForm:
+    return QueueForm(request.GET, agents=[])
 
 
 def _queue(request: MemberRequest, wanted: Wanted | None, now: datetime) -> Queue:

@@ -27,7 +27,7 @@ CORE: Final = {
 }  # fmt: skip
 HOUSE: Final = {
     "ahead", "api_errors", "api_render", "apps", "asgi", "celery", "checks", "embedded", "env", "limits", "logs",
-    "management", "middleware", "openapi", "programs", "proof", "seeding", "sessions", "settings", "supervise",
+    "management", "middleware", "openapi", "paths", "programs", "proof", "seeding", "sessions", "settings", "supervise",
     "urls", "views", "wsgi",
 }  # fmt: skip
 NAMELESS: Final = {"common", "functions", "helpers", "misc", "stuff", "tools", "util", "utils"}

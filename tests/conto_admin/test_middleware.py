@@ -16,6 +16,9 @@ from tests.furnished import addresses
 
 pytestmark = pytest.mark.urls(__name__)
 
+LOOK = {"HX-Request": "true", "If-None-Match": "none"}
+"""Sent by a part of a page that renews itself."""
+
 
 def describe(request: HttpRequest, **_: str) -> HttpResponse:
     return HttpResponse(
@@ -82,13 +85,13 @@ def test_the_address_is_what_the_trusted_proxies_say(
     assert client.get("/api/look", headers={"X-Forwarded-For": header}).text == seen
 
 
-@pytest.mark.parametrize("address", ["/api/fail", "/fail"])
+@pytest.mark.parametrize(("address", "headers"), [("/api/fail", {}), ("/fail", {}), ("/fail", LOOK)])
 def test_an_accident_is_logged_once_under_the_id_of_its_request(
-    client: Client, caplog: pytest.LogCaptureFixture, address: str
+    client: Client, caplog: pytest.LogCaptureFixture, address: str, headers: dict[str, str]
 ) -> None:
     client.raise_request_exception = False
 
-    response = client.get(address)
+    response = client.get(address, headers=headers)
 
     failures = [record.msg for record in caplog.records if "an accident" in str(record.msg)]
     assert response.status_code == 500
@@ -96,18 +99,30 @@ def test_an_accident_is_logged_once_under_the_id_of_its_request(
     assert response["X-Request-ID"] in str(failures[0])
 
 
-def test_each_api_request_leaves_one_line(client: Client, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize(
+    ("address", "headers", "shown"),
+    [
+        ("/api/look", {}, "/api/look"),
+        ("/look", LOOK, "/look"),
+        ("/invitations/s3cr3t/", LOOK, "/invitations/***/"),
+    ],
+)
+def test_each_request_of_the_api_and_each_look_leave_one_line(
+    client: Client, caplog: pytest.LogCaptureFixture, address: str, headers: dict[str, str], shown: str
+) -> None:
     logs.ACCESS.addHandler(caplog.handler)
     try:
-        with caplog.at_level(logging.INFO, logger=logs.ACCESS.name):
-            response = client.get("/api/look?token=t0k3n")
+        with caplog.at_level(logging.INFO), caplog.at_level(logging.INFO, logger=logs.ACCESS.name):
+            response = client.get(f"{address}?token=t0k3n", headers=headers)
     finally:
         logs.ACCESS.removeHandler(caplog.handler)
 
     lines = [json.loads(record.msg) for record in caplog.records if record.name == logs.ACCESS.name]
     assert [(line["request"], line["code"], line["request_id"]) for line in lines] == [
-        ("GET /api/look", 200, response["X-Request-ID"])
+        (f"GET {shown}", 200, response["X-Request-ID"])
     ]
+    assert "s3cr3t" not in caplog.text
+    assert "request_started" not in caplog.text
 
 
 @pytest.mark.parametrize(
