@@ -128,9 +128,37 @@ class GroupDay(models.Model):
                 name="group_day_is_one_per_key",
             ),
         ]
+        indexes: ClassVar = [models.Index(fields=["organization", "by", "key", "day"], name="group_day_by_key")]
 
     def __str__(self) -> str:
         return f"{self.day} {self.by} {self.spent} {self.currency}"
+
+
+class GroupMonth(models.Model):
+    """The same by month, which begins on `month`: long periods would read hundreds of days of each key."""
+
+    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+", db_index=False)
+    by = models.CharField(max_length=12)
+    month = models.DateField()
+    currency = models.CharField(max_length=10)
+    key = models.CharField(max_length=TEXT_LENGTH)
+    spent = models.DecimalField(max_digits=30, decimal_places=6)
+    returned = models.DecimalField(max_digits=30, decimal_places=6)
+    payments = models.BigIntegerField()
+    unauthorized = models.DecimalField(max_digits=30, decimal_places=6)
+    unauthorized_payments = models.BigIntegerField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["organization", "by", "month", "currency", "key"],
+                name="group_month_is_one_per_key",
+            ),
+        ]
+        indexes: ClassVar = [models.Index(fields=["organization", "by", "key", "month"], name="group_month_by_key")]
+
+    def __str__(self) -> str:
+        return f"{self.month:%Y-%m} {self.by} {self.spent} {self.currency}"
 
 
 class AskDay(models.Model):

@@ -78,6 +78,27 @@ class Migration(migrations.Migration):
             ],
             options={
                 'constraints': [models.UniqueConstraint(fields=('organization', 'by', 'day', 'currency', 'key'), name='group_day_is_one_per_key')],
+                'indexes': [models.Index(fields=['organization', 'by', 'key', 'day'], name='group_day_by_key')],
+            },
+        ),
+        migrations.CreateModel(
+            name='GroupMonth',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('by', models.CharField(max_length=12)),
+                ('month', models.DateField()),
+                ('currency', models.CharField(max_length=10)),
+                ('key', models.CharField(max_length=200)),
+                ('spent', models.DecimalField(decimal_places=6, max_digits=30)),
+                ('returned', models.DecimalField(decimal_places=6, max_digits=30)),
+                ('payments', models.BigIntegerField()),
+                ('unauthorized', models.DecimalField(decimal_places=6, max_digits=30)),
+                ('unauthorized_payments', models.BigIntegerField()),
+                ('organization', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='people.organization')),
+            ],
+            options={
+                'constraints': [models.UniqueConstraint(fields=('organization', 'by', 'month', 'currency', 'key'), name='group_month_is_one_per_key')],
+                'indexes': [models.Index(fields=['organization', 'by', 'key', 'month'], name='group_month_by_key')],
             },
         ),
         migrations.CreateModel(

@@ -7,8 +7,8 @@ currencies do not mix.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -18,6 +18,7 @@ from uuid import UUID
 
 from core.db import rows
 from insight.models import Rollup
+from insight.selectors.groups import ONLY, group_days, group_totals
 from insight.selectors.periods import Period
 from people.models import Organization
 from spend.selectors.families import FAMILY
@@ -81,6 +82,16 @@ FILTERS: Final = {
     Dimension.POLICY: ("s.policies @> array[%(policy)s]::varchar[]", "s.policies = '{}'"),
 }
 """What lets one value through, and what lets through only those that have none."""
+OF_AGENTS: Final = "d.key = any(array(select id::text from agents_agent where organization_id = %(organization)s and"
+ONLY_CHOSEN: Final = {
+    Dimension.AGENT: ("d.key = %(agent)s::uuid::text", "false"),
+    Dimension.COUNTERPARTY: (f"d.key = any(array({FAMILY})::text[])", "d.key = ''"),
+    Dimension.CATEGORY: ("d.key = %(category)s", "d.key = ''"),
+    Dimension.RAIL: ("d.key = %(rail)s", "d.key = ''"),
+    Dimension.LABEL: (f"{OF_AGENTS} labels @> array[%(label)s]::varchar[]))", f"{OF_AGENTS} labels = '{{}}'))"),
+    Dimension.POLICY: ("d.key = %(policy)s", "d.key = ''"),
+}
+"""The same for the rows of one dimension: they are found by their key, others are not read."""
 
 DAYS: Final = """
 select d.day, d.currency, d.agent_id, d.counterparty_id, d.category, d.rail, d.policies, d.spent, d.returned,
@@ -88,37 +99,6 @@ select d.day, d.currency, d.agent_id, d.counterparty_id, d.category, d.rail, d.p
 from insight_spendday d
 where d.organization_id = %(organization)s and d.day >= %(first)s and d.day <= %(last)s
 """
-GROUP_COLUMNS: Final = """
-    case d.by when 'agent' then d.key::uuid end, case d.by when 'counterparty' then nullif(d.key, '')::uuid end,
-    case d.by when 'category' then nullif(d.key, '') end, case d.by when 'rail' then nullif(d.key, '') end,
-    case when d.by = 'policy' and d.key <> '' then array[d.key] else array[]::varchar[] end::varchar[]
-"""
-GROUP_ROWS: Final = """
-from insight_groupday d
-where d.organization_id = %(organization)s and d.by = %(one_thing)s and d.day >= %(first)s and d.day <= %(last)s
-  and {only}
-"""
-GROUP_DAYS: Final = """
-select d.day, d.currency, {group}, d.spent, d.returned, d.payments, d.unauthorized, d.unauthorized_payments
-{rows}
-""".replace("{group}", GROUP_COLUMNS).replace("{rows}", GROUP_ROWS)
-"""The rows of one dimension, where a question looks at no other: they are far fewer."""
-GROUP_TOTALS: Final = """
-select null::date, d.currency, {group}, d.spent, d.returned, d.payments, d.unauthorized, d.unauthorized_payments
-from (
-    select d.by, d.currency, d.key, sum(d.spent) as spent, sum(d.returned) as returned,
-        sum(d.payments)::bigint as payments, sum(d.unauthorized) as unauthorized,
-        sum(d.unauthorized_payments)::bigint as unauthorized_payments
-    {rows}
-    group by 1, 2, 3
-) d
-""".replace("{group}", GROUP_COLUMNS).replace("{rows}", GROUP_ROWS)
-"""The same without days, one row for each key: what follows is done once for a key and not once for a day."""
-ONLY: Final = """
-(d.key = any(%(keys)s::text[])
-    or d.key in (select m.id::text from spend_counterparty m where m.merged_into_id::text = any(%(keys)s::text[])))
-"""
-"""The rows of some groups, those of counterparties that were merged into one of them among them."""
 TAIL: Final = """
 select (r.recorded_at at time zone %(zone)s)::date, r.currency, r.agent_id, r.counterparty_id, h.category, h.rail,
     {policies},
@@ -175,6 +155,8 @@ class Chosen:
 
 
 ANYTHING: Final = Chosen()
+Rolled = Callable[[Period, str], tuple[str, dict[str, Any]]]
+"""How a question wants the rows of one dimension: by day, by month, or added up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,11 +188,23 @@ class Sums:
 
     def plus(self, other: "Sums") -> "Sums":
         """Return both together."""
-        return Sums(*(getattr(self, one.name) + getattr(other, one.name) for one in fields(Sums)))
+        return Sums(
+            self.spent + other.spent,
+            self.returned + other.returned,
+            self.payments + other.payments,
+            self.unauthorized + other.unauthorized,
+            self.unauthorized_payments + other.unauthorized_payments,
+        )
 
     def less(self, other: "Sums") -> "Sums":
         """Return what is left of this without a part of it."""
-        return Sums(*(getattr(self, one.name) - getattr(other, one.name) for one in fields(Sums)))
+        return Sums(
+            self.spent - other.spent,
+            self.returned - other.returned,
+            self.payments - other.payments,
+            self.unauthorized - other.unauthorized,
+            self.unauthorized_payments - other.unauthorized_payments,
+        )
 
 
 NOTHING: Final = Sums()
@@ -225,7 +219,7 @@ def ledger_of(organization: Organization) -> Ledger:
 
 def sums_by_currency(ledger: Ledger, period: Period, chosen: Chosen = ANYTHING) -> Mapping[str, Sums]:
     """Return what was recorded per currency, the one with most payments first."""
-    found = _read(CURRENCIES, ledger, period, chosen, days=GROUP_TOTALS, limit=MOST_CURRENCIES)
+    found = _read(CURRENCIES, ledger, period, chosen, rolled=group_totals, limit=MOST_CURRENCIES)
     return {str(currency): Sums(*sums) for currency, *sums in found}
 
 
@@ -233,7 +227,7 @@ def sums_by_group(
     ledger: Ledger, period: Period, by: Dimension, chosen: Chosen, *, limit: int
 ) -> tuple[Mapping[str, Sums], int]:
     """Return the groups with the largest net spend, the largest first, and how many groups there are."""
-    found = _read(GROUPS, ledger, period, chosen, by=by, days=GROUP_TOTALS, limit=limit)
+    found = _read(GROUPS, ledger, period, chosen, by=by, rolled=group_totals, limit=limit)
     return {key: Sums(*sums) for key, *sums, _ in found}, found[0][-1] if found else 0
 
 
@@ -241,30 +235,33 @@ def sums_of_groups(
     ledger: Ledger, period: Period, by: Dimension, chosen: Chosen, *, keys: Sequence[str]
 ) -> Mapping[str, Sums]:
     """Return what was recorded in these groups; one in which nothing was is missing."""
-    found = _read(GROUPS, ledger, period, chosen, by=by, days=GROUP_TOTALS, keys=list(keys), limit=len(keys))
+    found = _read(GROUPS, ledger, period, chosen, by=by, rolled=group_totals, keys=list(keys), limit=len(keys))
     return {key: Sums(*sums) for key, *sums, _ in found}
 
 
 def sums_by_day(
-    ledger: Ledger, period: Period, by: Dimension, chosen: Chosen, *, keys: Sequence[str]
+    ledger: Ledger, period: Period, by: Dimension, chosen: Chosen, *, keys: Sequence[str], rolled: Rolled = group_days
 ) -> Iterable[tuple[date, str, Sums]]:
-    """Return what was recorded on each day in each of these groups, and in all others as `OTHERS`, the oldest first."""
+    """Return what was recorded on each day in each of these groups, and in all others as `OTHERS`, the oldest first.
+
+    With `group_months` what a whole month had may stand on its first day.
+    """
     if by in OVERLAPPING or _one_thing(chosen, by) is None:
-        found = _read(SERIES, ledger, period, chosen, by=by, lines=list(keys), others=OTHERS)
+        found = _read(SERIES, ledger, period, chosen, by=by, rolled=rolled, lines=list(keys), others=OTHERS)
         return [(day, key, Sums(*sums)) for day, key, *sums in found]
     # Rows are as many as groups: those of the others are not read, what they had is what is left of each day.
     some: defaultdict[date, dict[str, Sums]] = defaultdict(dict)
-    for day, key, *sums in _read(SERIES_OF_SOME, ledger, period, chosen, by=by, keys=list(keys)):
+    for day, key, *sums in _read(SERIES_OF_SOME, ledger, period, chosen, by=by, rolled=rolled, keys=list(keys)):
         some[day][key] = Sums(*sums)
-    for day, whole in sums_of_days(ledger, period, chosen).items():
+    for day, whole in sums_of_days(ledger, period, chosen, rolled=rolled).items():
         others = reduce(Sums.less, some[day].values(), whole)
         some[day] |= {OTHERS: others} if others != NOTHING else {}
     return [(day, key, sums) for day, groups in sorted(some.items()) for key, sums in groups.items()]
 
 
-def sums_of_days(ledger: Ledger, period: Period, chosen: Chosen) -> Mapping[date, Sums]:
+def sums_of_days(ledger: Ledger, period: Period, chosen: Chosen, *, rolled: Rolled = group_days) -> Mapping[date, Sums]:
     """Return what was recorded on each day on which anything was, once, the oldest day first."""
-    return {day: Sums(*sums) for day, *sums in _read(WHOLE, ledger, period, chosen)}
+    return {day: Sums(*sums) for day, *sums in _read(WHOLE, ledger, period, chosen, rolled=rolled)}
 
 
 def both_sides(ledger: Ledger, period: Period, days: str, tail: str) -> tuple[str, dict[str, Any]]:
@@ -305,28 +302,43 @@ def _read(
     period: Period,
     chosen: Chosen,
     *,
+    rolled: Rolled,
     by: Dimension | None = None,
-    days: str = GROUP_DAYS,
     keys: Sequence[str] | None = None,
     **more: Any,
 ) -> list[tuple[Any, ...]]:
-    """Ask a question; `days` are the rows of one dimension as it wants them, `keys` the groups it is about."""
+    """Ask a question; `rolled` are the rows of one dimension as it wants them, `keys` the groups it is about."""
     one_thing = _one_thing(chosen, by)
-    some = f"{KEYS[by]} = any(%(keys)s::text[])" if by and keys is not None else "true"
-    # Labels are not what the rows of agents go by.
-    only = ONLY if keys is not None and one_thing is by else "true"
-    both, params = both_sides(ledger, period, days.format(only=only) if one_thing else DAYS, TAIL)
     conditions, values = conditions_of(chosen)
+    if by is Dimension.POLICY and chosen.policy is not None:
+        # Others that had a say beside the chosen one are not groups of this question.
+        conditions.append(f"{KEYS[by]} = %(policy)s")
+    days, params = (DAYS, {}) if one_thing is None else rolled(period, _only(one_thing, by, chosen, keys))
+    both, read = both_sides(ledger, period, days, TAIL)
     asked = sql.format(
         columns=COLUMNS,
         sums=SUMS,
         both=both,
         chosen=" and ".join(conditions),
-        some=some,
+        some=f"{KEYS[by]} = any(%(keys)s::text[])" if by and keys is not None else "true",
         key=KEYS[by] if by else "",
         joins=JOINS.get(by, "") if by else "",
     )
-    return cast(list[tuple[Any, ...]], rows(asked, params | values | more | {"one_thing": one_thing, "keys": keys}))
+    return cast(
+        list[tuple[Any, ...]],
+        rows(asked, read | params | values | more | {"one_thing": one_thing, "keys": keys}),
+    )
+
+
+def _only(one_thing: Dimension, by: Dimension | None, chosen: Chosen, keys: Sequence[str] | None) -> str:
+    """Return the SQL condition on the rows of one dimension that are read at all."""
+    # Labels are not what the rows of agents go by.
+    only = [ONLY] if keys is not None and one_thing is by else []
+    for dimension, (one, none) in ONLY_CHOSEN.items():
+        value: str | None = getattr(chosen, dimension.value)
+        if value is not None:
+            only.append(one if value != NONE else none)
+    return " and ".join(only) or "true"
 
 
 def _one_thing(chosen: Chosen, by: Dimension | None) -> Dimension | None:

@@ -8,7 +8,8 @@ from uuid import UUID
 
 from core.db import rows
 from core.ids import Prefix, to_public
-from insight.selectors.ledger import COLUMNS, GROUP_TOTALS, TAIL, Dimension, Ledger, both_sides
+from insight.selectors.groups import group_totals
+from insight.selectors.ledger import COLUMNS, TAIL, Dimension, Ledger, both_sides
 from insight.selectors.periods import Period
 
 ONLY: Final = """
@@ -45,8 +46,9 @@ class Newcomer:
 
 def newcomers(ledger: Ledger, period: Period, *, currency: str, limit: int) -> tuple[tuple[Newcomer, ...], int]:
     """Return those most was spent at, and how many there are."""
-    both, params = both_sides(ledger, period, GROUP_TOTALS.format(only=ONLY), TAIL)
-    more = {"one_thing": Dimension.COUNTERPARTY, "begin": period.since, "currency": currency, "limit": limit}
+    totals, params = group_totals(period, ONLY)
+    both, more = both_sides(ledger, period, totals, TAIL)
+    more |= {"one_thing": Dimension.COUNTERPARTY, "begin": period.since, "currency": currency, "limit": limit}
     found = cast(
         list[tuple[UUID, str, str, datetime, Decimal, int, int]],
         rows(NEWCOMERS.format(columns=COLUMNS, both=both), params | more),

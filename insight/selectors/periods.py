@@ -109,6 +109,12 @@ class Period:
             case _:
                 return months_on(begin.replace(day=1), 1) - DAY
 
+    def whole_months(self) -> "Period | None":
+        """Return the months that lie wholly in it; None where there is none."""
+        first = self.first if self.first.day == 1 else months_on(self.first.replace(day=1), 1)
+        end = (self.last + DAY).replace(day=1)
+        return Period(first, end - DAY, self.zone) if first < end else None
+
     def before(self) -> "Period":
         """Return the period that it is compared with: as many days just before, or whole months before whole months."""
         if self.first.day == 1 and (self.last + DAY).day == 1:

@@ -57,6 +57,20 @@ QUESTIONS: Final[dict[str, str]] = {
         having (sum(spent), sum(returned), sum(payments)) <> (0, 0, 0)
             or (sum(unauthorized), sum(unauthorized_payments)) <> (0, 0)
     """,
+    "month of a group differs from its days": """
+        select organization_id, by, month, currency, key from (
+            select organization_id, by, month, currency, key, spent, returned, payments, unauthorized,
+                unauthorized_payments
+            from insight_groupmonth where /*by k: organization_id*/ true
+            union all
+            select organization_id, by, make_date(extract(year from day)::int, extract(month from day)::int, 1),
+                currency, key, -spent, -returned, -payments, -unauthorized, -unauthorized_payments
+            from insight_groupday where /*by k: organization_id*/ true
+        ) both_sides
+        group by organization_id, by, month, currency, key
+        having (sum(spent), sum(returned), sum(payments)) <> (0, 0, 0)
+            or (sum(unauthorized), sum(unauthorized_payments)) <> (0, 0)
+    """,
     "day of asks differs from its authorizations": """
         select organization_id, day, currency, agent_id, said, reason from (
             select organization_id, day, currency, agent_id, said, reason, asks, amount from insight_askday

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from agents.selectors import agent_names
 from core.ids import Prefix, to_public
+from insight.selectors.groups import group_days, group_months
 from insight.selectors.ledger import (
     NONE,
     NOTHING,
@@ -162,7 +163,8 @@ def spending(
         for key, sums in found.items()
     )
     keys = [group.key for group in groups[:SERIES]]
-    by_key = _by_key(period, sums_by_day(ledger, period, by, chosen, keys=keys))
+    rolled = group_months if period.step_word == "Month" else group_days
+    by_key = _by_key(period, sums_by_day(ledger, period, by, chosen, keys=keys, rolled=rolled))
     beside = _beside(period, is_compared_with, days_before) if is_compared_with and days_before is not None else ()
     if by in OVERLAPPING:
         # What has two labels or policies stands in two groups.

@@ -11,7 +11,7 @@ from typing import Final, cast
 from uuid import UUID
 
 from core.db import rows, use_case
-from insight.models import AskDay, GroupDay, PotDay, ReviewDay, Rollup, SpendDay
+from insight.models import AskDay, GroupDay, GroupMonth, PotDay, ReviewDay, Rollup, SpendDay
 from insight.services.statements import FIRST, OLDEST_OPEN, STATEMENTS
 from people.models import Organization
 
@@ -79,7 +79,8 @@ def _start(organization: Organization, *, end: datetime, now: datetime) -> None:
     ((first,),) = cast(list[tuple[datetime | None]], rows(FIRST, {"organization": organization.pk}))
     place = {"time_zone": organization.time_zone, "until": min(first or end, end), "rolled_at": now}
     Rollup.objects.update_or_create(organization_id=organization.pk, defaults=place)
-    for days in (SpendDay.objects, GroupDay.objects, AskDay.objects, ReviewDay.objects, PotDay.objects):
+    groups = (SpendDay.objects, GroupDay.objects, GroupMonth.objects)
+    for days in (*groups, AskDay.objects, ReviewDay.objects, PotDay.objects):
         days.filter(organization_id=organization.pk).delete()
 
 

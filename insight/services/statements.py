@@ -17,6 +17,12 @@ where datname = current_database() and backend_type = 'client backend' and pid <
 """
 """When the oldest transaction began that has not ended: one that has written nothing yet may still wait for a gate."""
 
+ADD: Final = """
+    spent = kept.spent + excluded.spent, returned = kept.returned + excluded.returned,
+    payments = kept.payments + excluded.payments, unauthorized = kept.unauthorized + excluded.unauthorized,
+    unauthorized_payments = kept.unauthorized_payments + excluded.unauthorized_payments
+"""
+
 SPEND: Final = """
 insert into insight_spendday as kept (organization_id, day, currency, agent_id, counterparty_id, category, rail,
     policies, policies_key, spent, returned, payments, unauthorized, unauthorized_payments)
@@ -31,36 +37,42 @@ from spend_spendrecord r join spend_hold h on h.id = r.hold_id
 cross join lateral (select {policies} as policies) said
 where r.organization_id = %(organization)s and r.recorded_at >= %(since)s and r.recorded_at < %(until)s
 group by 1, 2, 3, 4, 5, 6, 7, 8
-on conflict (organization_id, day, currency, agent_id, counterparty_id, category, rail, policies_key) do update set
-    spent = kept.spent + excluded.spent, returned = kept.returned + excluded.returned,
-    payments = kept.payments + excluded.payments, unauthorized = kept.unauthorized + excluded.unauthorized,
-    unauthorized_payments = kept.unauthorized_payments + excluded.unauthorized_payments
-""".replace("{policies}", POLICIES)
+on conflict (organization_id, day, currency, agent_id, counterparty_id, category, rail, policies_key)
+    do update set {add}
+""".replace("{policies}", POLICIES).replace("{add}", ADD)
 
 GROUPS: Final = """
-insert into insight_groupday as kept (organization_id, by, day, currency, key, spent, returned, payments, unauthorized,
-    unauthorized_payments)
-select r.organization_id, g.by, (r.recorded_at at time zone %(zone)s)::date, r.currency, g.key,
-    coalesce(sum(r.amount) filter (where r.kind = 'payment'), 0),
-    coalesce(sum(r.amount) filter (where r.kind = 'refund'), 0),
-    count(*) filter (where r.kind = 'payment'),
-    coalesce(sum(r.amount) filter (where r.kind = 'payment' and r.flags @> '{unauthorized}'), 0),
-    count(*) filter (where r.kind = 'payment' and r.flags @> '{unauthorized}')
-from spend_spendrecord r join spend_hold h on h.id = r.hold_id
-cross join lateral (select {policies} as policies) said
-cross join lateral (
-    values ('agent', r.agent_id::text), ('counterparty', coalesce(r.counterparty_id::text, '')),
-        ('category', coalesce(h.category, '')), ('rail', coalesce(h.rail, ''))
-    union all
-    select 'policy', unnest(case said.policies when '{}' then array[''] else said.policies end)
-) as g (by, key)
-where r.organization_id = %(organization)s and r.recorded_at >= %(since)s and r.recorded_at < %(until)s
-group by 1, 2, 3, 4, 5
-on conflict (organization_id, by, day, currency, key) do update set
-    spent = kept.spent + excluded.spent, returned = kept.returned + excluded.returned,
-    payments = kept.payments + excluded.payments, unauthorized = kept.unauthorized + excluded.unauthorized,
-    unauthorized_payments = kept.unauthorized_payments + excluded.unauthorized_payments
-""".replace("{policies}", POLICIES)
+with added as materialized (
+    select r.organization_id, g.by, (r.recorded_at at time zone %(zone)s)::date as day, r.currency, g.key,
+        coalesce(sum(r.amount) filter (where r.kind = 'payment'), 0) as spent,
+        coalesce(sum(r.amount) filter (where r.kind = 'refund'), 0) as returned,
+        count(*) filter (where r.kind = 'payment') as payments,
+        coalesce(sum(r.amount) filter (where r.kind = 'payment' and r.flags @> '{unauthorized}'), 0) as unauthorized,
+        count(*) filter (where r.kind = 'payment' and r.flags @> '{unauthorized}') as unauthorized_payments
+    from spend_spendrecord r join spend_hold h on h.id = r.hold_id
+    cross join lateral (select {policies} as policies) said
+    cross join lateral (
+        values ('agent', r.agent_id::text), ('counterparty', coalesce(r.counterparty_id::text, '')),
+            ('category', coalesce(h.category, '')), ('rail', coalesce(h.rail, ''))
+        union all
+        select 'policy', unnest(case said.policies when '{}' then array[''] else said.policies end)
+    ) as g (by, key)
+    where r.organization_id = %(organization)s and r.recorded_at >= %(since)s and r.recorded_at < %(until)s
+    group by 1, 2, 3, 4, 5
+), days as (
+    insert into insight_groupday as kept (organization_id, by, day, currency, key, spent, returned, payments,
+        unauthorized, unauthorized_payments)
+    select * from added
+    on conflict (organization_id, by, day, currency, key) do update set {add}
+)
+insert into insight_groupmonth as kept (organization_id, by, month, currency, key, spent, returned, payments,
+    unauthorized, unauthorized_payments)
+select organization_id, by, date_trunc('month', day::timestamp)::date, currency, key, sum(spent), sum(returned),
+    sum(payments), sum(unauthorized), sum(unauthorized_payments)
+from added group by 1, 2, 3, 4, 5
+on conflict (organization_id, by, month, currency, key) do update set {add}
+""".replace("{policies}", POLICIES).replace("{add}", ADD)
+"""What each day and each month gets is read once."""
 
 ASKS: Final = """
 insert into insight_askday as kept (organization_id, day, currency, agent_id, said, reason, asks, amount)

@@ -179,6 +179,11 @@ PLANTED: Final[dict[str, tuple[str, ...]]] = {
         "delete from insight_groupday where by = 'agent'",
         "update insight_groupday set key = '' where by = 'policy'",
     ),
+    "month of a group differs from its days": (
+        "update insight_groupmonth set unauthorized = unauthorized + 1 where by = 'agent'",
+        "update insight_groupmonth set month = month - interval '1 month' where by = 'counterparty'",
+        "delete from insight_groupmonth where by = 'policy'",
+    ),
     "day of asks differs from its authorizations": (
         "update insight_askday set asks = asks + 1",
         "update insight_askday set day = day - 1",
@@ -233,6 +238,11 @@ ONE_MORE: Final = {
         insert into insight_groupday (organization_id, by, day, currency, key, spent, returned, payments, unauthorized,
             unauthorized_payments)
         select organization_id, by, day, currency, key, 1, 0, 1, 0, 0 from insight_groupday
+    """,
+    "group_month_is_one_per_key": """
+        insert into insight_groupmonth (organization_id, by, month, currency, key, spent, returned, payments,
+            unauthorized, unauthorized_payments)
+        select organization_id, by, month, currency, key, 1, 0, 1, 0, 0 from insight_groupmonth
     """,
     "spend_day_is_one_per_group": """
         insert into insight_spendday (organization_id, day, currency, agent_id, policies, policies_key, spent, returned,
