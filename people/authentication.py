@@ -1,15 +1,18 @@
 """Who calls and who signs in: organization keys of back ends, and what allauth may do with people's accounts."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any, Final
 from uuid import UUID
 
-from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.adapter import DefaultAccountAdapter, get_adapter
 from allauth.account.auth_backends import AuthenticationBackend
+from allauth.account.authentication import get_authentication_records
 from allauth.mfa.adapter import DefaultMFAAdapter
+from django.contrib.auth import REDIRECT_FIELD_NAME
 from django.http import HttpRequest, HttpResponseBase
+from django.utils.http import urlencode
 from django.views.decorators.debug import sensitive_variables
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication
@@ -32,6 +35,10 @@ SCHEME: Final = "bearer"
 LONGEST_HEADER: Final = 300
 NO_HASH: Final = "0" * 64
 """Compared with where the id is unknown: unknown and known ids cost the same work."""
+PROVEN_BY: Final = "mfa"
+"""How allauth's records name a second factor: the code of an app, a security key or passkey, a recovery code."""
+PROVES: Final = "mfa_reauthenticate"
+"""How the ways begin in which allauth lets somebody prove one again; the password is none of them."""
 THEME_COOKIE: Final = "theme"
 THEME_SECONDS: Final = 365 * 86_400
 
@@ -189,6 +196,20 @@ class SecondFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]
     def decrypt(self, encrypted_text: str) -> str:
         """Return the secret; raises `CannotOpen` for what is not sealed, and where the keys do not fit."""
         return unseal(Sealed.read(encrypted_text), FACTOR_PLACE)
+
+
+def second_factor_proven_at(request: HttpRequest) -> datetime | None:
+    """Return when the signed-in person last proved a second factor in this session: at the sign-in or since."""
+    records = get_authentication_records(request, request.user)
+    moments = [float(one["at"]) for one in records if one["method"] == PROVEN_BY]
+    return datetime.fromtimestamp(max(moments), UTC) if moments else None
+
+
+def address_to_prove(person: Person, *, then: str) -> str:
+    """Return where a person proves a second factor they have; it leads on to `then`."""
+    methods = get_adapter().get_reauthentication_methods(person)
+    address = next(one["url"] for one in methods if one["id"].startswith(PROVES))
+    return f"{address}?{urlencode({REDIRECT_FIELD_NAME: then})}"
 
 
 def keep_theme(response: HttpResponseBase, theme: str, *, is_secure: bool) -> None:

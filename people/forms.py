@@ -69,7 +69,7 @@ class OrganizationForm(forms.Form):
     confirmation_amount = forms.CharField(
         required=False,
         max_length=24,
-        help_text="Approving more than this asks for confirmation. Empty: never.",
+        help_text="Approving more asks for confirmation, and for a second factor if one is set. Empty: never.",
     )
 
     @classmethod

@@ -115,6 +115,12 @@ def persons_with_second_factor(organization_id: UUID) -> frozenset[UUID]:
     return frozenset(factors.filter(user__in=members.values("person_id")).values_list("user_id", flat=True))
 
 
+def has_second_factor(person_id: UUID) -> bool:
+    """Say whether somebody signs in with more than a password; recovery codes alone are nothing."""
+    factors = Authenticator.objects.exclude(type=Authenticator.Type.RECOVERY_CODES)
+    return bool(factors.filter(user_id=person_id).exists())
+
+
 def has_account(email: str) -> bool:
     """Say whether somebody signs in with this mail address."""
     return Person.objects.filter(email=email).exists()

@@ -101,6 +101,9 @@ PAGES: Final = (
     post("approvals/<str:public_id>/always/", OPERATORS, 422),
     # Several at once: nothing chosen leads back to the queue.
     *(post(f"approvals/bulk/{one}", REVIEWERS) for one in ("", "undo/")),
+    # Back from where a second factor was proven: nothing was said before.
+    get("approvals/bulk/", REVIEWERS, status=302),
+    get("approvals/<str:public_id>/approve/", REVIEWERS),
     # A second person agrees to a change: who could make it, and not without what was shown.
     post(f"{CHANGE}approve/", OPERATORS, 409),
     post(f"{CHANGE}reject/", OPERATORS, data=REASON),

@@ -64,6 +64,16 @@ class ChangeReasonForm(forms.Form):
     )
 
 
+class NoteForm(forms.Form):
+    """What a person says with a yes above the confirmation amount; it stands with the answer."""
+
+    reason = forms.CharField(required=False, max_length=REASON_LENGTH, label="Note")
+
+    def said(self) -> str:
+        """Return the words, as many of them as are kept."""
+        return str(self.data.get("reason", "")).strip()[:REASON_LENGTH]
+
+
 class ReasonForm(forms.Form):
     """Why a payment is rejected or given up."""
 

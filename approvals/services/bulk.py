@@ -1,11 +1,11 @@
 """Several requests answered at once: one transaction each, and what came of each."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from approvals.services.review import approve, reject, withdraw
+from approvals.services.review import Reviewed, approve, reject, withdraw
 from core.actor import Actor
 from core.errors import ContoError
 from people.models import Member
@@ -29,14 +29,38 @@ class Result:
     refusal: str = ""
 
 
-def approve_each(answers: Sequence[Answer], *, member: Member, actor: Actor, now: datetime) -> list[Result]:
+def approve_each(
+    answers: Sequence[Answer],
+    *,
+    member: Member,
+    actor: Actor,
+    now: datetime,
+    second_factor_at: datetime | None = None,
+) -> list[Result]:
     """Store a yes to each; one that is refused keeps no other from being stored."""
-    return [_result(one, "", member, actor, now, is_yes=True) for one in answers]
+
+    def say_yes(one: Answer) -> Reviewed:
+        return approve(
+            one.authorization_id,
+            member=member,
+            evidence_digest=one.evidence_digest,
+            reason="",
+            actor=actor,
+            now=now,
+            is_confirmed=one.is_confirmed,
+            second_factor_at=second_factor_at,
+        )
+
+    return [_result(one, say_yes) for one in answers]
 
 
 def reject_each(answers: Sequence[Answer], *, reason: str, member: Member, actor: Actor, now: datetime) -> list[Result]:
     """Store a no to each, for one reason; one that is refused keeps no other from being stored."""
-    return [_result(one, reason, member, actor, now, is_yes=False) for one in answers]
+
+    def say_no(one: Answer) -> Reviewed:
+        return reject(one.authorization_id, member=member, reason=reason, actor=actor, now=now)
+
+    return [_result(one, say_no) for one in answers]
 
 
 def withdraw_each(review_ids: Sequence[UUID], *, member: Member, actor: Actor, now: datetime) -> int:
@@ -51,20 +75,8 @@ def withdraw_each(review_ids: Sequence[UUID], *, member: Member, actor: Actor, n
     return number
 
 
-def _result(one: Answer, reason: str, member: Member, actor: Actor, now: datetime, *, is_yes: bool) -> Result:
+def _result(one: Answer, answer: Callable[[Answer], Reviewed]) -> Result:
     try:
-        if is_yes:
-            reviewed = approve(
-                one.authorization_id,
-                member=member,
-                evidence_digest=one.evidence_digest,
-                reason=reason,
-                actor=actor,
-                now=now,
-                is_confirmed=one.is_confirmed,
-            )
-        else:
-            reviewed = reject(one.authorization_id, member=member, reason=reason, actor=actor, now=now)
+        return Result(one.authorization_id, answer(one).review_id)
     except ContoError as error:
         return Result(one.authorization_id, None, error.detail)
-    return Result(one.authorization_id, reviewed.review_id)

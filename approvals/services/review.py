@@ -10,12 +10,13 @@ from approvals.models import ApprovalRequest, Authorization, Review
 from approvals.routing import Reviewer, is_asked, is_quorum_met, requirements_from
 from approvals.selectors.evidence import present_evidence
 from approvals.selectors.inbox import is_to_be_confirmed
-from approvals.selectors.reviewers import yeses_given
+from approvals.selectors.reviewers import SecondFactor, second_factor_of, yeses_given
 from approvals.selectors.situation import read_asker
 from approvals.services.transition import keep_clock, lock_authorization
 from audit.catalogue import Action
 from audit.services import append
 from core.actor import Actor
+from core.canonical import moment_text
 from core.db import use_case
 from core.errors import Conflict, Invalid, NotAllowed, NotFound
 from core.ids import Prefix, new_id, to_public
@@ -25,6 +26,7 @@ from people.roles import Right, rights_of
 LONGEST_REASON: Final = 1000
 APPROVE: Final = "approve"
 REJECT: Final = "reject"
+SECOND_FACTOR: Final = "second_factor_required"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,25 +48,30 @@ def approve(
     actor: Actor,
     now: datetime,
     is_confirmed: bool = False,
+    second_factor_at: datetime | None = None,
 ) -> Reviewed:
     """Store this member's yes; once it is effective and the quorum is met, the request is decided again.
 
-    `evidence_digest` is that of the evidence shown. Raises `Conflict`: `evidence_changed` (amount, payee, outcome or
-    room are not as shown; look again), `frozen`, `agent_retired`, `not_pending`, `already_reviewed`,
-    `answered_meanwhile` (others were faster, their answers take effect in a moment); `NotAllowed` (`own_agent`,
-    `not_a_reviewer`, `not_asked`); `Invalid` (`confirmation_required`) above the organization's confirmation amount
-    where the member has not said so twice.
+    `evidence_digest` is that of the evidence shown, `second_factor_at` when the member last proved theirs. Raises
+    `Conflict`: `evidence_changed` (amount, payee, outcome or room are not as shown; look again), `frozen`,
+    `agent_retired`, `not_pending`, `already_reviewed`, `answered_meanwhile` (others were faster, their answers take
+    effect in a moment); `NotAllowed` (`own_agent`, `not_a_reviewer`, `not_asked`). Above the organization's
+    confirmation amount: `Invalid` (`confirmation_required`) where the member has not said so twice, `NotAllowed`
+    (`second_factor_required`) where they have a second factor and have not proven it lately.
     """
     request = _open_question(authorization_id, member, now)
     authorization = request.authorization
     _demand_asked(request, member)
     _demand_needed(request)
     _demand_as_shown(authorization, evidence_digest, now)
-    if not is_confirmed and is_to_be_confirmed(authorization):
-        raise Invalid(
-            "confirmation_required", "The amount is one that is confirmed before it counts.", field="confirmed"
-        )
-    return _store_review(request, member, APPROVE, reason, evidence_digest, actor, now)
+    said = {"verdict": APPROVE}
+    if is_to_be_confirmed(authorization):
+        if not is_confirmed:
+            raise Invalid(
+                "confirmation_required", "The amount is one that is confirmed before it counts.", field="confirmed"
+            )
+        said |= _demand_second_factor(member, second_factor_at, now)
+    return _store_review(request, member, reason, evidence_digest, said, actor, now)
 
 
 @use_case
@@ -80,7 +87,7 @@ def reject(authorization_id: UUID, *, member: Member, reason: str, actor: Actor,
             field="reason",
         )
     request = _open_question(authorization_id, member, now)
-    return _store_review(request, member, REJECT, reason, "", actor, now)
+    return _store_review(request, member, reason, "", {"verdict": REJECT}, actor, now)
 
 
 @use_case
@@ -167,12 +174,22 @@ def _demand_as_shown(authorization: Authorization, evidence_digest: str, now: da
         )
 
 
+def _demand_second_factor(member: Member, second_factor_at: datetime | None, now: datetime) -> dict[str, str]:
+    """Refuse a yes of somebody who still has to prove their second factor; return what is told of the proof."""
+    stands = second_factor_of(member, second_factor_at, now=now)
+    if stands is SecondFactor.OWED:
+        raise NotAllowed(SECOND_FACTOR, "The amount is one that you approve with your second factor.")
+    if stands is SecondFactor.NONE or second_factor_at is None:
+        return {}
+    return {"second_factor_proven_at": moment_text(second_factor_at)}
+
+
 def _store_review(
     request: ApprovalRequest,
     member: Member,
-    verdict: str,
     reason: str,
     evidence: str,
+    said: dict[str, str],
     actor: Actor,
     now: datetime,
 ) -> Reviewed:
@@ -181,16 +198,15 @@ def _store_review(
         organization_id=request.organization_id,
         request=request,
         person_id=member.person_id,
-        verdict=verdict,
+        verdict=said["verdict"],
         reason=reason.strip()[:LONGEST_REASON],
         evidence_digest=evidence,
         at=now,
         effective_at=now + UNDO_TIME,
     )
     keep_clock(request.authorization, request)
-    said = {"verdict": verdict, "reason": review.reason}
-    _tell(Action.AUTHORIZATION_REVIEWED, request, said, actor, now)
-    return Reviewed(review.id, verdict, review.effective_at)
+    _tell(Action.AUTHORIZATION_REVIEWED, request, {**said, "reason": review.reason}, actor, now)
+    return Reviewed(review.id, review.verdict, review.effective_at)
 
 
 def _tell(action: Action, request: ApprovalRequest, after: dict[str, str], actor: Actor, now: datetime) -> None:

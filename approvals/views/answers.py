@@ -6,35 +6,51 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_http_methods, require_POST
 
+from approvals.forms import NoteForm
 from approvals.services import review as reviews
-from approvals.views.shown import REJECT_IDS, again, detail_of, kept_in, onward, page_of, with_reason
+from approvals.views.inbox import confirming
+from approvals.views.proving import forget, lead_to_proof, said_before
+from approvals.views.shown import NOTE_IDS, REJECT_IDS, again, detail_of, kept_in, onward, page_of, with_reason
 from core.clock import now as clock_now
 from core.errors import Conflict, Invalid, NotAllowed
 from core.ids import Prefix, from_public, to_public
+from people.authentication import second_factor_proven_at
 from people.permissions import MemberRequest, actor_of, needs
 from people.roles import Right
 
 
-@require_POST
+@require_http_methods(["GET", "POST"])
 @needs(Right.REVIEW)
 def approve(request: MemberRequest, public_id: str) -> HttpResponse:
-    """Store a yes to the evidence that was shown; where it has changed meanwhile, show the new evidence."""
+    """Store a yes to the evidence that was shown; where it has changed meanwhile, show the new evidence.
+
+    A GET, back from where the second factor was proven, shows the request and asks for the yes again.
+    """
+    if request.method == "GET":
+        note = NoteForm(initial={"reason": said_before(request).get("reason", "")}, auto_id=NOTE_IDS)
+        return confirming(request, public_id, note_form=note)
+    note = NoteForm(request.POST, auto_id=NOTE_IDS)
     try:
         reviews.approve(
             from_public(Prefix.AUTHORIZATION, public_id),
             member=request.member,
             evidence_digest=request.POST.get("evidence", ""),
-            reason=request.POST.get("reason", ""),
+            reason=note.said(),
             actor=actor_of(request),
             now=clock_now(),
             is_confirmed="confirmed" in request.POST,
+            second_factor_at=second_factor_proven_at(request),
         )
     except (Conflict, NotAllowed) as error:
+        if error.code == reviews.SECOND_FACTOR:
+            return lead_to_proof(request, reason=note.said())
         return again(request, public_id, error)
     except Invalid as error:
-        return page_of(request, detail_of(request, public_id), is_confirming=True, status=error.status)
+        shown = detail_of(request, public_id)
+        return page_of(request, shown, is_confirming=True, note_form=note, status=error.status)
+    forget(request)
     return onward(request, public_id)
 
 

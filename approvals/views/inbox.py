@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET
 from django_htmx.http import push_url, trigger_client_event
 
-from approvals.forms import QueueForm
+from approvals.forms import NoteForm, QueueForm
 from approvals.selectors.changes import number_to_agree
 from approvals.selectors.inbox import detail, waiting
 from approvals.selectors.lists import agents_to_choose
@@ -63,6 +63,15 @@ def request(request: MemberRequest, public_id: str) -> HttpResponse:
     wanted = form.wanted(request.member)
     chosen = from_public(Prefix.AUTHORIZATION, public_id)
     return _page(request, form, wanted, _queue(request, wanted, now), chosen, now, is_alone=True)
+
+
+def confirming(request: MemberRequest, public_id: str, *, note_form: NoteForm) -> HttpResponse:
+    """Show the queue with the request whose approval has to be confirmed, and what was typed about it before."""
+    now, form = clock_now(), _form(request)
+    wanted = form.wanted(request.member)
+    chosen = from_public(Prefix.AUTHORIZATION, public_id)
+    found = _queue(request, wanted, now)
+    return _page(request, form, wanted, found, chosen, now, is_alone=True, is_confirming=True, note_form=note_form)
 
 
 @require_GET
@@ -133,16 +142,15 @@ def _page(
     found: Queue,
     chosen: UUID | None,
     now: datetime,
-    *,
-    is_alone: bool = False,
+    **more: Any,
 ) -> HttpResponse:
     changes = changes_waiting(request.member.organization_id, now=now)
     shown = detail(request.member.organization_id, chosen, member=request.member, now=now) if chosen else None
     context = {
         **_queue_context(request, form, wanted, found, now),
         **pane_of(request, shown, now=now),
-        "is_alone": is_alone,
         "changes": lines_of(request, changes, now=now),
+        **more,
     }
     return render(request, "approvals/inbox.html", context)
 

@@ -10,7 +10,7 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 
-from approvals.forms import ReasonForm
+from approvals.forms import NoteForm, ReasonForm
 from approvals.lifecycle import MOVES, Status
 from approvals.models import Authorization
 from approvals.selectors.cards import cards_of
@@ -18,6 +18,7 @@ from approvals.selectors.inbox import Detail, detail, why_here
 from approvals.selectors.queue import who_left
 from approvals.selectors.reviewers import on_their_way
 from approvals.selectors.told import told
+from approvals.views.proving import factor_of
 from core.clock import now as clock_now
 from core.errors import Conflict, ContoError, NotAllowed
 from core.ids import Prefix, from_public, to_public
@@ -26,7 +27,8 @@ from people.roles import Right
 
 REJECT_IDS: Final = "reject_%s"
 VOID_IDS: Final = "void_%s"
-"""Both forms may stand on one page."""
+NOTE_IDS: Final = "note_%s"
+"""These forms may stand on one page."""
 
 
 PANE: Final = "approvals/inbox.html#pane"
@@ -46,11 +48,13 @@ def page_of(
         "cards": cards_of(shown, now=now),
         "kept": kept_in(request),
         "reject_form": ReasonForm(auto_id=REJECT_IDS),
+        "note_form": NoteForm(auto_id=NOTE_IDS),
         "void_form": ReasonForm(auto_id=VOID_IDS),
         "fault": fault,
         "printed_at": clock_now(),
         "duplicate_id": public_or_nothing(shown.authorization.possible_duplicate_of),
         "may_suggest": may_suggest(request, shown),
+        "second_factor": second_factor(request, shown),
         "may_void": request.member.may(Right.MANAGE_AGENTS)
         and Status.VOIDED in MOVES[Status(shown.authorization.status)],
         "may_report": request.member.may(Right.MANAGE_AGENTS),
@@ -82,13 +86,20 @@ def pane_of(request: MemberRequest, shown: Detail | None, *, now: datetime) -> d
         **around,
         "target": "#request",
         "may_suggest": may_suggest(request, shown),
+        "second_factor": second_factor(request, shown),
         "reject_form": ReasonForm(auto_id=REJECT_IDS),
+        "note_form": NoteForm(auto_id=NOTE_IDS),
     }
 
 
 def may_suggest(request: MemberRequest, shown: Detail) -> bool:
     """Say whether the viewer may draft that such a payment passes next time."""
     return shown.asking > 0 and request.member.may(Right.MANAGE_POLICIES)
+
+
+def second_factor(request: MemberRequest, shown: Detail) -> str:
+    """Say how the viewer stands with their second factor, where a yes to this payment needs it; else nothing."""
+    return factor_of(request) if shown.is_to_be_confirmed and not shown.refusal else ""
 
 
 def kept_in(request: MemberRequest, *without: str) -> str:

@@ -6,6 +6,8 @@ from functools import partial
 from typing import Any, Final
 
 import pytest
+from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
+from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 from django.template.loader import render_to_string
 from playwright.sync_api import Browser, Route
 
@@ -13,6 +15,7 @@ from agents.services import freeze_agent
 from core.clock import now as clock_now
 from core.db import rows
 from core.ids import Prefix, to_public
+from people.models import Organization
 from people.services import freeze_organization
 from spend.payee import PayeeClaim
 from tests.approvals.world import World, ask, click_yes, make_world, stored
@@ -156,3 +159,29 @@ def test_on_paper_an_authorization_is_a_receipt(window: Window, world: World) ->
     assert not window.page.locator(".sidebar").is_visible()
     keep(window.page, "state-receipt.print")
     must_be_well(window.faults)
+
+
+def test_a_large_payment_asks_for_the_second_factor(window: Window, world: World) -> None:
+    Organization.objects.filter(id=world.organization_id).update(confirmation_amount=100)
+    second = fill(world, 3)[1]
+    TOTP.activate(world.cast.rui.person, generate_totp_secret())
+    code = RecoveryCodes.activate(world.cast.rui.person).get_unused_codes()[0]
+    window.sign_in_as(world.cast.rui)
+    page, found = window.page, list[str]()
+    window.open(f"/approvals/{second}/")
+    page.keyboard.press("a")
+    found += faults_of(window, "state-proof-dialog")
+    page.keyboard.press("a")
+    page.get_by_role("dialog").get_by_role("button", name="Go on").click()
+    for typed, name in (("", "asked"), ("000000", "refused")):
+        if typed:
+            page.get_by_label("Code").fill(typed)
+            page.get_by_role("button", name="Confirm").click()
+            page.locator(".form-error").wait_for()
+        page.get_by_role("heading", name="Prove that it is you").wait_for()
+        found += faults_of(window, f"state-proof-{name}")
+    page.get_by_label("Code").fill(code)
+    page.get_by_role("button", name="Confirm").click()
+    page.locator("#confirm-approval").wait_for()
+    found += faults_of(window, "state-proof-proven")
+    must_be_well([*found, *window.faults])
