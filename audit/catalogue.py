@@ -57,6 +57,8 @@ class Action(StrEnum):
     BACKTEST_CANCELLED = "backtest.cancelled"
 
     CHANGE_PROPOSED = "change.proposed"
+    CHANGE_AGREED = "change.agreed"
+    CHANGE_AGREEMENT_WITHDRAWN = "change.agreement_withdrawn"
     CHANGE_APPROVED = "change.approved"
     CHANGE_REJECTED = "change.rejected"
     CHANGE_VOIDED = "change.voided"
@@ -131,6 +133,8 @@ SENTENCES: Final[dict[Action, str]] = {
     Action.BACKTEST_STARTED: "{actor} asked history with a draft of policy {subject}",
     Action.BACKTEST_CANCELLED: "{actor} cancelled a backtest of policy {subject}",
     Action.CHANGE_PROPOSED: "{actor} proposed a change that needs a second person: {subject}",
+    Action.CHANGE_AGREED: "{actor} agreed to a proposed change, and one more person must: {subject}",
+    Action.CHANGE_AGREEMENT_WITHDRAWN: "An agreement to a proposed change no longer counts: {subject}",
     Action.CHANGE_APPROVED: "{actor} agreed to a proposed change: {subject}",
     Action.CHANGE_REJECTED: "{actor} rejected a proposed change: {subject}",
     Action.CHANGE_VOIDED: "{actor} voided a proposed change: {subject}",

@@ -1,6 +1,7 @@
 """Tables of those who answer: organizations, persons, members, invitations and organization keys."""
 
 from typing import ClassVar
+from uuid import UUID
 from zoneinfo import available_timezones
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
@@ -10,7 +11,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Lower
 
-from core.actor import ACTOR_NAME_LENGTH
+from core.actor import ACTOR_NAME_LENGTH, ActorKind
 from people.roles import Right, Role, Scope, rights_of
 
 TIME_ZONES = frozenset(name for name in available_timezones() if "/" in name or name == "UTC")
@@ -208,7 +209,7 @@ class PendingChange(models.Model):
     """A change that may let more money pass and waits for a second person, bound to the digest of its content.
 
     `before` is what stood in its place when it was proposed: whatever is changed of it meanwhile voids the change.
-    `proposed_by_person` is the human behind the proposer, also where a key proposed; that one cannot agree.
+    `proposed_by_person` is who proposed it and cannot agree, or, where a key proposed, who issued that.
     """
 
     id = models.UUIDField(primary_key=True)
@@ -247,7 +248,9 @@ class PendingChange(models.Model):
                 name="change_has_ended_in_a_known_way",
             ),
             models.CheckConstraint(
-                condition=~Q(closed_as=ChangeEnd.APPROVED) | ~Q(closed_by_person=F("proposed_by_person")),
+                condition=~Q(closed_as=ChangeEnd.APPROVED)
+                | ~Q(proposed_by_kind=ActorKind.PERSON)
+                | ~Q(closed_by_person=F("proposed_by_person")),
                 name="change_is_approved_by_a_second_person",
             ),
             models.CheckConstraint(
@@ -260,3 +263,34 @@ class PendingChange(models.Model):
 
     def __str__(self) -> str:
         return self.title
+
+    @property
+    def agreements_needed(self) -> int:
+        """How many persons must agree, so that one of them is not who proposed; who holds a key, nobody knows."""
+        return 1 if self.proposed_by_kind == ActorKind.PERSON else 2
+
+    def is_proposed_by(self, person_id: UUID) -> bool:
+        """Say whether this person is known to have proposed it."""
+        return self.proposed_by_kind == ActorKind.PERSON and self.proposed_by_person_id == person_id
+
+
+class Agreement(models.Model):
+    """One person's yes to a change that waits, to exactly the digest that was shown; withdrawn with the right to it."""
+
+    id = models.UUIDField(primary_key=True)
+    change = models.ForeignKey(PendingChange, on_delete=models.PROTECT, related_name="agreements")
+    person = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="+")
+    name = models.CharField(max_length=ACTOR_NAME_LENGTH)
+    digest = models.CharField(max_length=HASH_LENGTH)
+    at = models.DateTimeField()
+    withdrawn_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["change", "person"], condition=Q(withdrawn_at__isnull=True), name="a_person_agrees_once"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} agrees to {self.change_id}"

@@ -16,7 +16,16 @@ from core.errors import NotFound
 from core.ids import Prefix, from_public, to_public
 from core.paging import DEFAULT_PAGE
 from core.sealing import CannotOpen, Place, Sealed, is_wrapped_by_known_key
-from people.models import ChangeKind, Invitation, Member, Organization, OrganizationKey, PendingChange, Person
+from people.models import (
+    Agreement,
+    ChangeKind,
+    Invitation,
+    Member,
+    Organization,
+    OrganizationKey,
+    PendingChange,
+    Person,
+)
 
 M = TypeVar("M", bound=Model)
 
@@ -177,10 +186,16 @@ def _sealed_in(data: Mapping[str, str]) -> Iterator[Sealed]:
 def change_of(organization_id: UUID, public_id: str) -> PendingChange:
     """Return one change, closed ones included; raises `NotFound`."""
     found = PendingChange.objects.filter(organization_id=organization_id, pk=from_public(Prefix.CHANGE, public_id))
-    change = found.select_related("organization").first()
+    change = found.select_related("organization").prefetch_related("agreements").first()
     if change is None:
         raise NotFound()
     return change
+
+
+def agreements_to(change: PendingChange) -> tuple[Agreement, ...]:
+    """Return who has agreed to a change, the first one first; nothing is read where it was read with the change."""
+    given = [one for one in change.agreements.all() if one.withdrawn_at is None]
+    return tuple(sorted(given, key=lambda one: (one.at, one.pk)))
 
 
 def open_change_of(organization_id: UUID, subject_id: str, *, now: datetime) -> str | None:
@@ -193,7 +208,7 @@ def open_change_of(organization_id: UUID, subject_id: str, *, now: datetime) -> 
 def changes_waiting(organization_id: UUID, *, now: datetime) -> tuple[PendingChange, ...]:
     """Return the changes that wait for a second person, the soonest to expire first."""
     found = PendingChange.objects.filter(organization_id=organization_id, closed_at=None, expires_at__gt=now)
-    return tuple(found.defer("content").order_by("expires_at", "id")[:LARGEST_LIST])
+    return tuple(found.defer("content").prefetch_related("agreements").order_by("expires_at", "id")[:LARGEST_LIST])
 
 
 def changes_page(
@@ -206,7 +221,7 @@ def changes_page(
     found = PendingChange.objects.filter(organization_id=organization_id).order_by("-id")
     if after is not None:
         found = found.filter(pk__lt=from_public(Prefix.CHANGE, after))
-    return tuple(found.defer("content")[:limit])
+    return tuple(found.defer("content").prefetch_related("agreements")[:limit])
 
 
 def contents_of(changes: Iterable[PendingChange]) -> dict[UUID, dict[str, Any]]:

@@ -9,7 +9,7 @@ from rest_framework.response import Response
 
 from core.ids import Prefix, to_public
 from people.models import ChangeEnd, ChangeKind, PendingChange
-from people.selectors import change_of
+from people.selectors import agreements_to, change_of
 from people.services import Awaiting
 
 ACCEPTED: Final = 202
@@ -21,6 +21,14 @@ class ProposerOut(serializers.Serializer[Any]):
 
     id = serializers.CharField()
     name = serializers.CharField()
+
+
+class AgreementOut(serializers.Serializer[Any]):
+    """A person who agreed, and when."""
+
+    id = serializers.CharField()
+    name = serializers.CharField()
+    at = serializers.DateTimeField()
 
 
 class PendingChangeOut(serializers.Serializer[Any]):
@@ -37,6 +45,11 @@ class PendingChangeOut(serializers.Serializer[Any]):
     )
     digest = serializers.CharField(help_text="SHA-256 of the content in its canonical form.")
     proposed_by = ProposerOut()
+    agreements_needed = serializers.IntegerField(
+        help_text="How many persons must agree: 1 beside a person who proposed; 2 where a key did, for nobody "
+        "knows who holds it."
+    )
+    agreements = AgreementOut(many=True, help_text="Who has agreed so far, and still may.")
     created_at = serializers.DateTimeField()
     expires_at = serializers.DateTimeField()
     closed_at = serializers.DateTimeField(allow_null=True)
@@ -62,6 +75,11 @@ def change_out(change: PendingChange, content: Mapping[str, Any]) -> dict[str, o
         "content": content,
         "digest": change.digest,
         "proposed_by": {"id": change.proposed_by_id, "name": change.proposed_by_name},
+        "agreements_needed": change.agreements_needed,
+        "agreements": [
+            {"id": to_public(Prefix.PERSON, one.person_id), "name": one.name, "at": one.at}
+            for one in agreements_to(change)
+        ],
         "created_at": change.created_at,
         "expires_at": change.expires_at,
         "closed_at": change.closed_at,

@@ -1,17 +1,20 @@
 """Changes that wait for a second person, as somebody who is to agree must see them."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 from uuid import UUID
 
+from django.db.models import Q
+
 from agents.models import Agent
+from core.actor import ActorKind
 from core.errors import ContoError, NotFound
 from core.ids import Prefix, to_public
-from people.models import ChangeKind, Member, PendingChange
-from people.selectors import change_of
+from people.models import Agreement, ChangeKind, Member, PendingChange
+from people.selectors import agreements_to, change_of
 from people.services import RIGHTS
 from policies.engine.changes import RuleChange, rule_changes
 from policies.engine.document import Document
@@ -87,13 +90,26 @@ class ChangeShown:
     public_id: str
     compared: Compared
     written: str
+    agreements: tuple[Agreement, ...]
     is_own: bool
+    is_of_own_key: bool
+    has_agreed: bool
     has_right: bool
 
     @property
     def may_agree(self) -> bool:
-        """Whether the viewer can be the second person."""
-        return self.has_right and not self.is_own
+        """Whether the viewer can be the second person, or one of the two."""
+        return self.has_right and not self.is_own and not self.has_agreed
+
+    @property
+    def may_take_back(self) -> bool:
+        """Whether it is the viewer's own, whatever their roles are by now."""
+        return self.is_own or self.is_of_own_key
+
+    @property
+    def is_last(self) -> bool:
+        """Whether the next who agrees makes the change."""
+        return len(self.agreements) + 1 >= self.change.agreements_needed
 
     @property
     def text(self) -> str:
@@ -119,7 +135,7 @@ def standing_of(change: PendingChange, member: Member, *, now: datetime) -> Stan
         return Stands(change.closed_as)
     if change.expires_at <= now:
         return Stands.EXPIRED
-    if change.proposed_by_person_id == member.person_id:
+    if change.is_proposed_by(member.person_id) or _has_agreed(agreements_to(change), member):
         return Stands.FOR_OTHERS
     return Stands.FOR_YOU if member.may(RIGHTS[ChangeKind(change.kind)]) else Stands.WAITING
 
@@ -127,12 +143,16 @@ def standing_of(change: PendingChange, member: Member, *, now: datetime) -> Stan
 def change_shown(member: Member, public_id: str, *, now: datetime) -> ChangeShown:
     """Return a change as this member sees it; raises `NotFound`."""
     change = change_of(member.organization_id, public_id)
+    is_own, given = change.is_proposed_by(member.person_id), agreements_to(change)
     return ChangeShown(
         change=change,
         public_id=public_id,
         compared=compared(change, now=now),
         written=_written(change),
-        is_own=change.proposed_by_person_id == member.person_id,
+        agreements=given,
+        is_own=is_own,
+        is_of_own_key=not is_own and change.proposed_by_person_id == member.person_id,
+        has_agreed=_has_agreed(given, member),
         has_right=member.may(RIGHTS[ChangeKind(change.kind)]),
     )
 
@@ -151,7 +171,13 @@ def number_to_agree(member: Member, *, now: datetime) -> int:
     if not kinds:
         return 0
     waiting = PendingChange.objects.filter(organization_id=member.organization_id, closed_at=None, expires_at__gt=now)
-    return waiting.filter(kind__in=kinds).exclude(proposed_by_person_id=member.person_id).count()
+    own = Q(proposed_by_kind=ActorKind.PERSON, proposed_by_person_id=member.person_id)
+    agreed = Agreement.objects.filter(person_id=member.person_id, withdrawn_at=None).values("change")
+    return waiting.filter(kind__in=kinds).exclude(own).exclude(pk__in=agreed).count()
+
+
+def _has_agreed(given: Iterable[Agreement], member: Member) -> bool:
+    return any(one.person_id == member.person_id for one in given)
 
 
 def compared(change: PendingChange, *, now: datetime) -> Compared:

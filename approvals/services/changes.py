@@ -9,12 +9,13 @@ from django.db.models import Q
 
 from agents.services.changes import apply_to_agent
 from approvals.services.merge import merge_both
+from audit.catalogue import Action
 from core.actor import SYSTEM, Actor, ActorKind
 from core.db import hold_gate_exclusively, must_be_in_transaction, use_case
 from core.errors import Conflict, Invalid, NotAllowed, NotFound
 from core.ids import Prefix, from_public
 from people.models import REASON_LENGTH, ChangeEnd, ChangeKind, Member, PendingChange
-from people.services import RIGHTS, close, may_still
+from people.services import RIGHTS, agree_to, close, may_still, tell_change, those_who_agree
 from people.services.organizations import apply_settings
 from policies.services import apply_to_policy, loosens_as_shown, policy_to_change
 from policies.services.code import OUTDATED, Compared, bring_file, compare_again, compare_ahead, does_as_proposed
@@ -35,12 +36,13 @@ logger = logging.getLogger(__name__)
 
 def approve_change(
     *, organization_id: UUID, change_id: UUID, digest: str, person_id: UUID, actor: Actor, now: datetime
-) -> ChangeEnd:
-    """Agree to a change as it was shown (`digest`), and make it, behind the gate; from the commit on it counts.
+) -> ChangeEnd | None:
+    """Agree to a change as it was shown (`digest`); with the last who must, it is made, and counts from the commit on.
 
     Returns how the change ended: `approved`, or `voided` and `expired` where it cannot be made any more: then nothing
-    else has happened. Raises `NotFound`, `NotAllowed` (`right_missing`, `own_change`), `Conflict` (`change_closed`,
-    `change_differs`), and what keeps the change itself from being made: then it waits on.
+    else has happened; `None` while it waits for one more person. Raises `NotFound`, `NotAllowed` (`right_missing`,
+    `own_change`), `Conflict` (`change_closed`, `change_differs`, `already_agreed`), and what keeps the change itself
+    from being made: then it waits on.
     """
     # A file may be long, and payments wait behind the gate: it is compared before it.
     waiting = PendingChange.objects.filter(organization_id=organization_id, pk=change_id, kind=ChangeKind.POLICIES)
@@ -59,7 +61,7 @@ def _approve(
     ahead: Compared | None,
     actor: Actor,
     now: datetime,
-) -> ChangeEnd:
+) -> ChangeEnd | None:
     hold_gate_exclusively(organization_id)
     change = _locked(organization_id, change_id)
     if change.digest != digest:
@@ -80,8 +82,13 @@ def _approve(
     if _loosens_more(change, now):
         close(change, ChangeEnd.VOIDED, reason=LOOSENS_MORE, actor=actor, now=now)
         return ChangeEnd.VOIDED
-    # From here on it is made: whatever is refused now takes the agreement back with it.
-    close(change, ChangeEnd.APPROVED, reason="", actor=actor, now=now)
+    agree_to(change, person_id, actor=actor, now=now)
+    given = those_who_agree(change)
+    if len(given) < change.agreements_needed:
+        tell_change(Action.CHANGE_AGREED, change, agreed_by=given, actor=actor, now=now)
+        return None
+    # From here on it is made: whatever is refused now takes the last agreement back with it.
+    close(change, ChangeEnd.APPROVED, reason="", agreed_by=given, actor=actor, now=now)
     if file is not None:
         bring_file(organization_id, file, note=change.content["note"], actor=actor, now=now)
     else:
@@ -164,8 +171,8 @@ def _demand_second_person(change: PendingChange, person_id: UUID, actor: Actor) 
     if actor.kind is not ActorKind.PERSON:
         raise NotAllowed("person_required", "Only a person agrees to a change.")
     _demand_right(change, person_id)
-    if person_id == change.proposed_by_person_id:
-        raise NotAllowed("own_change", "Somebody else must agree to what you, or a key that you issued, proposed.")
+    if change.is_proposed_by(person_id):
+        raise NotAllowed("own_change", "Somebody else must agree to what you proposed.")
 
 
 def _demand_right(change: PendingChange, person_id: UUID) -> None:

@@ -23,12 +23,13 @@ from core.paging import DEFAULT_PAGE
 from people.models import ChangeEnd, ChangeKind, PendingChange
 from people.permissions import MemberRequest, actor_of, needs
 from people.roles import Right
-from people.selectors import changes_page, changes_waiting
+from people.selectors import agreements_to, changes_page, changes_waiting
 from policies.engine.changes import Effect, RuleChange
 from policies.views.shown import names_for, told
 from policies.views.versions import Difference, in_differences
 
 TOLD: Final = {
+    None: "You agreed. One more person must: nothing of the change is made before.",
     ChangeEnd.APPROVED: "The change is made. It counts from now on.",
     ChangeEnd.VOIDED: "The change was voided, and nothing of it is made. Below it says why.",
     ChangeEnd.EXPIRED: "The time of this change ran out. Nothing has changed.",
@@ -54,6 +55,7 @@ class ChangeLine:
     stands: Stands
     why: str
     further: int
+    agreed: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +110,7 @@ def approve_change(request: MemberRequest, public_id: str) -> HttpResponse:
     except (Conflict, Invalid, NotAllowed) as error:
         messages.error(request, error.detail)
         return _page(request, public_id, ChangeReasonForm(), status=error.status)
-    tell = messages.success if end is ChangeEnd.APPROVED else messages.warning
+    tell = messages.success if end in (None, ChangeEnd.APPROVED) else messages.warning
     tell(request, TOLD[end])
     return redirect("approvals:change", public_id)
 
@@ -147,6 +149,7 @@ def lines_of(request: MemberRequest, changes: Iterable[PendingChange], *, now: d
             stands=standing_of(one, request.member, now=now),
             why=told(one.loosens[0], names) if one.loosens else "",
             further=max(0, len(one.loosens) - 1),
+            agreed=tuple(given.name for given in agreements_to(one)),
         )
         for one in several
     ]

@@ -1,5 +1,6 @@
 """What changes people's tables: each use case is one durable transaction with its audit event."""
 
+from people.services.agreements import agree_to, those_who_agree
 from people.services.epoch import raise_epoch
 from people.services.factors import change_second_factors, rewrap_factors
 from people.services.four_eyes import (
@@ -13,6 +14,7 @@ from people.services.four_eyes import (
     needs_second_person,
     person_behind,
     propose,
+    tell_change,
     void_change_of,
     void_changes_of,
 )
@@ -55,6 +57,7 @@ __all__ = [
     "accept_invitation_as_new_person",
     "add_member",
     "add_new_member",
+    "agree_to",
     "at_once",
     "change_account",
     "change_password",
@@ -77,7 +80,9 @@ __all__ = [
     "remove_member",
     "revoke_organization_key",
     "rewrap_factors",
+    "tell_change",
     "thaw_organization",
+    "those_who_agree",
     "void_change_of",
     "void_changes_of",
     "withdraw_invitation",

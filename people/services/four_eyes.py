@@ -14,7 +14,7 @@ from core.actor import ACTOR_NAME_LENGTH, SYSTEM, Actor, ActorKind
 from core.canonical import digest, plain
 from core.db import must_be_in_transaction
 from core.ids import Prefix, from_public, new_id, to_public
-from people.models import ChangeEnd, ChangeKind, Member, Organization, OrganizationKey, PendingChange
+from people.models import Agreement, ChangeEnd, ChangeKind, Member, Organization, OrganizationKey, PendingChange
 from people.roles import Right
 
 WAITING_TIME: Final = timedelta(days=7)
@@ -128,7 +128,15 @@ def void_changes_of(
         close(present, ChangeEnd.VOIDED, reason="The subject was changed meanwhile.", actor=actor, now=now)
 
 
-def close(change: PendingChange, end: ChangeEnd, *, reason: str, actor: Actor, now: datetime) -> None:
+def close(
+    change: PendingChange,
+    end: ChangeEnd,
+    *,
+    reason: str,
+    agreed_by: Sequence[Agreement] = (),
+    actor: Actor,
+    now: datetime,
+) -> None:
     """Let a locked change wait no longer, and tell it; a step."""
     must_be_in_transaction()
     change.closed_at, change.closed_as, change.reason = now, end.value, reason
@@ -138,7 +146,8 @@ def close(change: PendingChange, end: ChangeEnd, *, reason: str, actor: Actor, n
     change.save(
         update_fields=["closed_at", "closed_as", "reason", "closed_by_id", "closed_by_name", "closed_by_person"]
     )
-    tell_change(ENDS[end], change, actor=SYSTEM if end is ChangeEnd.EXPIRED else actor, now=now)
+    by = SYSTEM if end is ChangeEnd.EXPIRED else actor
+    tell_change(ENDS[end], change, agreed_by=agreed_by, actor=by, now=now)
 
 
 def person_behind(actor: Actor) -> UUID | None:
@@ -165,7 +174,9 @@ def may_still(change: PendingChange, *, now: datetime) -> bool:
     return member is not None and member.may(RIGHTS[ChangeKind(change.kind)])
 
 
-def tell_change(action: Action, change: PendingChange, *, actor: Actor, now: datetime) -> None:
+def tell_change(
+    action: Action, change: PendingChange, *, agreed_by: Sequence[Agreement] = (), actor: Actor, now: datetime
+) -> None:
     """Append the event of a change to the history of its subject."""
     append(
         organization_id=change.organization_id,
@@ -179,6 +190,7 @@ def tell_change(action: Action, change: PendingChange, *, actor: Actor, now: dat
             "change": to_public(Prefix.CHANGE, change.pk),
             "digest": change.digest,
             "loosens": change.loosens,
+            "agreed_by": [to_public(Prefix.PERSON, one.person_id) for one in agreed_by],
             "reason": change.reason,
         },
         now=now,

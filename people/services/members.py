@@ -12,6 +12,7 @@ from core.errors import Conflict, Invalid, NotAllowed, NotFound
 from core.ids import Prefix, new_id, to_public
 from people.models import Member, Person
 from people.roles import Right, Role
+from people.services.agreements import withdraw_agreements
 from people.services.epoch import raise_epoch, stop_and_lock_organization
 from people.services.persons import NewPerson, create_person, tell_created
 
@@ -61,6 +62,7 @@ def change_roles(
     member.roles = wanted
     member.save(update_fields=["roles"])
     raise_epoch(organization_id)
+    withdraw_agreements(member, actor=actor, now=now)
     append_member_event(
         Action.MEMBER_ROLES_CHANGED, member, before=before, after=member_facts(member), actor=actor, now=now
     )
@@ -81,6 +83,7 @@ def remove_member(*, organization_id: UUID, member_id: UUID, by: Member, actor: 
     member.removed_at = now
     member.save(update_fields=["removed_at"])
     raise_epoch(organization_id)
+    withdraw_agreements(member, actor=actor, now=now)
     append_member_event(Action.MEMBER_REMOVED, member, before=before, actor=actor, now=now)
 
 

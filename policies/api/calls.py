@@ -124,8 +124,8 @@ class PolicyByReference(APIView):
         description=(
             "Bring the policy of this reference to exactly this state. The same call twice changes nothing. What lint "
             "calls an error is refused; what it warns of stands in `warnings` and stops nothing. Where it may let more "
-            "money pass and the organization wants four eyes, the answer is 202 with the change that waits for a "
-            "second person; the same call again answers with the same change. A shadow for a policy that has an "
+            "money pass and the organization wants four eyes, the answer is 202 with the change that waits for two "
+            "persons; the same call again answers with the same change. A shadow for a policy that has an "
             "enforced version is refused (409 `policy_is_enforced`, `mode`): it would leave that in force. Publish it "
             "as a version of the policy, or retire the policy first."
         ),

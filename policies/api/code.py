@@ -121,7 +121,7 @@ class ApplyFile(APIView):
         description=(
             "All of it or nothing; 409 `plan_outdated` where the file or what is stored is not as planned. Where "
             "anything of it may let more money pass and the organization wants four eyes, all of it waits: the answer "
-            "is 202 with the change that a second person agrees to or rejects in the console. The same call again "
+            "is 202 with the change that two persons agree to, or one rejects, in the console. The same call again "
             "answers with the same change; another file takes its place, and whatever happens to a policy that it "
             "names voids it."
         ),

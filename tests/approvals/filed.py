@@ -24,7 +24,7 @@ def in_force() -> Cast:
     return people
 
 
-def yes(people: Cast, change_id: UUID, **more: Any) -> ChangeEnd:
+def yes(people: Cast, change_id: UUID, **more: Any) -> ChangeEnd | None:
     return agree(people, change_id, **{"now": LATER} | more)
 
 

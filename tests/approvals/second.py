@@ -36,7 +36,7 @@ def waits(outcome: object) -> UUID:
     return outcome.change_id
 
 
-def agree(people: Cast, change_id: UUID, by: Member | None = None, **more: Any) -> ChangeEnd:
+def agree(people: Cast, change_id: UUID, by: Member | None = None, **more: Any) -> ChangeEnd | None:
     who, change = by or people.ada, PendingChange.objects.get(pk=change_id)
     given: dict[str, Any] = {"digest": change.digest, "now": NOW, "actor": actor_for(who)} | more
     return approve_change(organization_id=people.organization.pk, change_id=change_id, person_id=who.person_id, **given)

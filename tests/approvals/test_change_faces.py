@@ -353,6 +353,13 @@ def test_the_api_answers_202_with_the_change_and_the_same_call_with_the_same_one
     assert app.post("/api/v1/policies", body, content_type="application/json").status_code == 202
     pegs = app.put("/api/v1/pegs", {"pegs": {"USDC": "USD"}}, content_type="application/json")
     assert (pegs.status_code, pegs.json()["kind"]) == (202, "peg")
+    assert (change["agreements_needed"], change["agreements"]) == (2, [])
     agree(people, from_public(Prefix.CHANGE, first.json()["id"]), by=people.olu)
+    (given,) = app.get(f"/api/v1/changes/{first.json()['id']}").json()["agreements"]
+    assert (given["id"], given["name"]) == (to_public(Prefix.PERSON, people.olu.person_id), "Olu")
+    assert app.put("/api/v1/policies/by-ref/ours", body, content_type="application/json").json()["agreements"] == [
+        given
+    ]
+    agree(people, from_public(Prefix.CHANGE, first.json()["id"]), by=people.oona)
     done = app.put("/api/v1/policies/by-ref/ours", body, content_type="application/json")
     assert (done.status_code, done.json()["enforced"]["number"]) == (200, 1)

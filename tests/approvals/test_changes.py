@@ -1,24 +1,20 @@
 """Four eyes: what loosens waits for a second person, what tightens goes alone, and nobody agrees with themselves."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
-from uuid import UUID
 
 import pytest
 
 from agents.models import Agent
 from approvals.services.changes import approve_change, reject_change
-from core.actor import Actor, ActorKind
 from core.errors import Conflict, Invalid, NotAllowed, NotFound
 from core.ids import Prefix, to_public
-from people.models import ChangeEnd, Member, PendingChange
+from people.models import ChangeEnd, PendingChange
 from people.services import (
     Awaiting,
     at_once,
     change_roles,
-    issue_organization_key,
     remove_member,
-    revoke_organization_key,
 )
 from policies.engine.types import Mode
 from policies.models import Policy
@@ -246,66 +242,6 @@ def test_nobody_agrees_to_what_they_proposed(people: Cast) -> None:
         agree(people, change_id, by=people.ada)
     assert caught.value.code == "own_change"
     assert agree(people, change_id, by=people.olu) is ChangeEnd.APPROVED
-
-
-def key_of(people: Cast, issuer: Member, *, expires_at: datetime | None = None) -> tuple[Actor, UUID]:
-    issued = issue_organization_key(
-        organization_id=people.organization.pk,
-        name="Back end",
-        scopes=("policies",),
-        expires_at=expires_at,
-        by=issuer.person,
-        actor=actor_for(issuer),
-        now=NOW,
-    )
-    key_id = issued.key.pk
-    return Actor(ActorKind.ORGANIZATION_KEY, to_public(Prefix.KEY, key_id), "Back end", people.organization.pk), key_id
-
-
-def test_nobody_agrees_to_what_a_key_of_theirs_proposed(people: Cast) -> None:
-    policy = policy_in_force(people)
-    actor, _ = key_of(people, people.ada)
-    change_id = waits(
-        publish(
-            organization_id=people.organization.pk,
-            policy_id=policy.pk,
-            document=document(daily_limit("900")),
-            mode=Mode.ENFORCED,
-            actor=actor,
-            now=NOW,
-        )
-    )
-    with pytest.raises(NotAllowed) as caught:
-        agree(people, change_id, by=people.ada)
-    assert caught.value.code == "own_change"
-    with pytest.raises(NotAllowed) as caught:
-        agree(people, change_id, by=people.olu, actor=actor)
-    assert caught.value.code == "person_required"
-    assert agree(people, change_id, by=people.olu) is ChangeEnd.APPROVED
-
-
-def test_a_revoked_key_proposes_nothing_any_more(people: Cast) -> None:
-    policy = policy_in_force(people)
-    actor, key_id = key_of(people, people.ada)
-    sent: Any = {"organization_id": people.organization.pk, "policy_id": policy.pk, "mode": Mode.ENFORCED, "now": NOW}
-    change_id = waits(publish(document=document(daily_limit("900")), actor=actor, **sent))
-    revoke_organization_key(organization_id=people.organization.pk, key_id=key_id, actor=actor_for(people.ada), now=NOW)
-    assert agree(people, change_id, by=people.olu) is ChangeEnd.VOIDED
-    assert limit_of(policy) == "500.00"
-
-
-@pytest.mark.parametrize(
-    ("hours", "end", "limit"), [(2, ChangeEnd.APPROVED, "900.00"), (1, ChangeEnd.VOIDED, "500.00")]
-)
-def test_what_a_key_proposed_is_made_only_while_the_key_lives(
-    people: Cast, hours: int, end: ChangeEnd, limit: str
-) -> None:
-    policy = policy_in_force(people)
-    actor, _ = key_of(people, people.ada, expires_at=NOW + timedelta(hours=hours))
-    sent: Any = {"organization_id": people.organization.pk, "policy_id": policy.pk, "mode": Mode.ENFORCED, "now": NOW}
-    change_id = waits(publish(document=document(daily_limit("900")), actor=actor, **sent))
-    assert agree(people, change_id, by=people.olu, now=NOW + timedelta(hours=1)) is end
-    assert limit_of(policy) == limit
 
 
 @pytest.mark.parametrize("who", ["rui", "vera", "mallory"])

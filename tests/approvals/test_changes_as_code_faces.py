@@ -157,6 +157,7 @@ def test_over_the_api_a_file_that_loosens_is_answered_202_with_its_change(people
     assert client.get(f"/api/v1/changes/{waiting['id']}").json() == waiting
     assert client.get("/api/v1/changes").json()["data"] == [{**waiting, "content": {}}]
     yes(people, from_public(Prefix.CHANGE, waiting["id"]))
+    yes(people, from_public(Prefix.CHANGE, waiting["id"]), by=people.olu)
     assert client.get(f"/api/v1/changes/{waiting['id']}").json()["status"] == "approved"
     plan = call("plan", file).json()
     done = call("apply", {**file, "digest": plan["digest"]})
@@ -179,7 +180,7 @@ def test_the_command_says_where_a_file_waits_and_ends_with_3(people: Cast, tmp_p
     path.write_text(write_yaml(file_of(LOOSER)))
     planned_text, _, code = run("plan", str(path))
     assert code == 2
-    assert "waits as a whole until a second person agrees" in planned_text
+    assert "waits as a whole until two persons agree" in planned_text
     _, said, code = run("apply", str(path), "--note", "as code")
     (waiting,) = PendingChange.objects.filter(closed_at=None)
     assert code == 3
@@ -189,6 +190,8 @@ def test_the_command_says_where_a_file_waits_and_ends_with_3(people: Cast, tmp_p
     assert (code, json.loads(text)["needs_second_person"]) == (3, True)
     assert PendingChange.objects.filter(closed_at=None).get() == waiting, "the same file again is the same change"
     yes(people, waiting.pk)
+    assert limit(people) == "500.00", "nobody knows who ran the command: two persons agree"
+    yes(people, waiting.pk, by=people.olu)
     text, _, code = run("apply", str(path))
     assert (code, "Nothing to apply." in text, limit(people)) == (0, True, "900.00")
     path.write_text(write_yaml(file_of(research(rules=[daily_limit("100")]))))

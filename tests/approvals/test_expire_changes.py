@@ -15,11 +15,11 @@ from core.clock import now as clock_now
 from core.db import rows
 from core.ids import Prefix, to_public
 from people.models import Member, PendingChange
-from people.services import close
+from people.services import OrganizationSettings, change_settings, close
 from people.services.four_eyes import WAITING_TIME
 from tests.approvals.second import agree, cautious, policy_in_force, send, told, waits
 from tests.approvals.world import add_agent, ask, put_policy
-from tests.factories import NOW, Cast
+from tests.factories import NOW, Cast, actor_for
 
 pytestmark = pytest.mark.django_db
 
@@ -120,10 +120,11 @@ def test_who_may_agree_to_a_kind_of_change_counts_those_of_that_kind(people: Cas
 
     assert numbers(NOW) == [1, 0, 0]
     assert numbers(OVER) == [0, 0, 0]
-    PendingChange.objects.update(kind="organization", proposed_by_person=people.ada.person)
-    assert numbers(NOW) == [0, 0, 0]
-    PendingChange.objects.update(proposed_by_person=None)
-    assert numbers(NOW) == [1, 0, 0]
+    by: Any = {"organization_id": people.organization.pk, "now": NOW}
+    less = OrganizationSettings("Acme", "USD", "UTC", 900, None, needs_four_eyes=False)
+    waits(change_settings(settings=less, actor=actor_for(people.ada), **by))
+    assert numbers(NOW) == [1, 0, 0], "Ada agrees to the limit, not to her own settings"
+    assert number_to_agree(people.oona, now=NOW) == 2
 
 
 def test_requests_and_changes_are_one_number(people: Cast, client: Client) -> None:

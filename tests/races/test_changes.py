@@ -11,9 +11,11 @@ from django.db import connection, transaction
 
 from approvals.selectors.books import faults
 from approvals.services.changes import approve_change
+from core.actor import Actor, ActorKind
 from core.errors import ContoError
+from core.ids import Prefix, to_public
 from people.models import ChangeEnd, Member, Organization, PendingChange
-from people.services import Awaiting, close
+from people.services import Awaiting, agree_to, close, issue_organization_key, remove_member, those_who_agree
 from policies.engine.types import Mode
 from policies.models import Policy, PolicyVersion
 from policies.services import publish, save_draft
@@ -33,13 +35,13 @@ def set_up() -> tuple[Cast, Policy, UUID]:
     return people, policy, proposed(people, policy, "900")
 
 
-def proposed(people: Cast, policy: Policy, amount: str) -> UUID:
+def proposed(people: Cast, policy: Policy, amount: str, actor: Actor | None = None) -> UUID:
     waiting = publish(
         organization_id=people.organization.pk,
         policy_id=policy.pk,
         document=document(daily_limit(amount)),
         mode=Mode.ENFORCED,
-        actor=actor_for(people.olu),
+        actor=actor or actor_for(people.olu),
         now=NOW,
     )
     assert isinstance(waiting, Awaiting)
@@ -59,7 +61,7 @@ def agree(people: Cast, change_id: UUID, who: Member) -> str:
         )
     except ContoError as error:
         return error.code
-    return end.value
+    return "waits" if end is None else end.value
 
 
 def at_the_same_time(*calls: Any) -> Counter[str]:
@@ -84,6 +86,8 @@ def test_control_without_the_lock_a_change_is_closed_by_everybody_who_looked() -
         with transaction.atomic():
             change = PendingChange.objects.get(pk=change_id, closed_at=None)
             looked.wait()
+            agree_to(change, who.person_id, actor=actor_for(who), now=NOW)
+            looked.wait()
             close(change, ChangeEnd.APPROVED, reason="", actor=actor_for(who), now=NOW)
         return "approved"
 
@@ -98,6 +102,79 @@ def test_of_several_who_agree_at_once_one_makes_the_change() -> None:
     assert answers == Counter({"approved": 1, "change_closed": APPROVERS - 1})
     assert PolicyVersion.objects.filter(policy=policy).count() == 2
     assert faults() == []
+
+
+def by_key(people: Cast, policy: Policy, amount: str = "800") -> UUID:
+    """A change that a key of Ada's proposed."""
+    issued = issue_organization_key(
+        organization_id=people.organization.pk,
+        name="Back end",
+        scopes=("policies",),
+        expires_at=None,
+        by=people.ada.person,
+        actor=actor_for(people.ada),
+        now=NOW,
+    )
+    key = to_public(Prefix.KEY, issued.key.pk)
+    actor = Actor(ActorKind.ORGANIZATION_KEY, key, "Back end", people.organization.pk)
+    return proposed(people, policy, amount, actor)
+
+
+def test_control_without_the_gate_each_of_two_who_agree_at_once_takes_themselves_for_the_first() -> None:
+    people, policy, _ = set_up()
+    change_id = by_key(people, policy)
+    written = Barrier(2)
+
+    def call(who: Member) -> str:
+        with transaction.atomic():
+            change = PendingChange.objects.get(pk=change_id)
+            agree_to(change, who.person_id, actor=actor_for(who), now=NOW)
+            written.wait()
+            return f"{len(those_who_agree(change))} of 2"
+
+    assert at_the_same_time(lambda: call(people.ada), lambda: call(people.oona)) == Counter({"1 of 2": 2})
+
+
+def test_of_several_who_agree_at_once_to_what_a_key_proposed_the_second_makes_it() -> None:
+    people, policy, _ = set_up()
+    change_id = by_key(people, policy)
+    members = [make_member(f"Member {number}", people.organization, ["operator"]) for number in range(APPROVERS)]
+    answers = at_the_same_time(*[lambda who=who: agree(people, change_id, who) for who in members])
+    assert answers == Counter({"waits": 1, "approved": 1, "change_closed": APPROVERS - 2})
+    assert PolicyVersion.objects.filter(policy=policy).count() == 2
+    assert faults() == []
+
+
+def test_one_person_who_agrees_many_times_at_once_is_one_of_two() -> None:
+    people, policy, _ = set_up()
+    change_id = by_key(people, policy)
+    answers = at_the_same_time(*[lambda: agree(people, change_id, people.ada)] * APPROVERS)
+    assert answers == Counter({"waits": 1, "already_agreed": APPROVERS - 1})
+    assert PolicyVersion.objects.filter(policy=policy).count() == 1
+    assert agree(people, change_id, people.oona) == "approved"
+
+
+def test_who_is_removed_while_another_agrees_is_none_of_the_two() -> None:
+    """Either order is right: the change is made while both are there, or waits for another one."""
+    people, policy, _ = set_up()
+    for number in range(ROUNDS):
+        change_id = by_key(people, policy, f"{1000 + number}")
+        gone = make_member(f"Gone {number}", people.organization, ["operator"])
+        other = make_member(f"Other {number}", people.organization, ["operator"])
+        assert agree(people, change_id, gone) == "waits"
+        by: Any = {"organization_id": people.organization.pk, "by": people.oona, "actor": actor_for(people.oona)}
+        before = PolicyVersion.objects.filter(policy=policy).count()
+
+        def remove(who: Member, by: Any) -> str:
+            remove_member(member_id=who.pk, now=NOW, **by)
+            return "removed"
+
+        answers = at_the_same_time(
+            lambda: remove(gone, by),  # noqa: B023
+            lambda: agree(people, change_id, other),  # noqa: B023
+        )
+        made = PolicyVersion.objects.filter(policy=policy).count() - before
+        assert answers == Counter({"removed": 1, "approved" if made else "waits": 1})
 
 
 def test_an_edit_and_an_agreement_at_once_leave_one_of_the_two() -> None:

@@ -31,7 +31,7 @@ DIFFERS: Final = 2
 USAGE: Final = 2
 """With what argparse ends on a command that it cannot read: here that code says something else already."""
 WAITS: Final = 3
-"""The exit code of an apply that waits for a second person; nothing of the file counts until then."""
+"""The exit code of an apply that waits for two persons; nothing of the file counts until then."""
 SIGNS: Final = {Step.CREATE: "+", Step.CHANGE: "~", Step.RETIRE: "-", Step.NOTHING: " "}
 HELP: Final = """\
 export writes the policies that are in force and their assignments. plan says what a file would change, and whether
@@ -122,9 +122,9 @@ def tested_by(organization_id: UUID, file: PolicyFile, days: int | None, now: da
 
 
 def waiting_in_words(awaiting: Awaiting) -> str:
-    """Return where a file waits for a second person."""
+    """Return where a file waits for those who must agree."""
     place = f"{settings.PUBLIC_URL}{reverse('approvals:change', args=[awaiting.public_id])}"
-    return f"It loosens, so nothing is applied yet: it waits for a second person as {awaiting.public_id}, at {place}"
+    return f"It loosens, so nothing is applied yet: it waits for two persons as {awaiting.public_id}, at {place}"
 
 
 def organization_of(asked: str | None) -> Organization:
@@ -169,7 +169,7 @@ def in_words(plan: Plan, tested: Sequence[dict[str, Any]] = ()) -> str:
     counts = {step: sum(one.step is step for one in plan.policies) for step in SIGNS}
     steps = f"{counts[Step.CREATE]} to create, {counts[Step.CHANGE]} to change, {counts[Step.RETIRE]} to retire"
     if plan.waits:
-        lines.append("  It loosens: applied, it waits as a whole until a second person agrees.")
+        lines.append("  It loosens: applied, it waits as a whole until two persons agree.")
     return "\n".join([*lines, f"{steps}, {counts[Step.NOTHING]} as they are. Plan {plan.digest}"])
 
 
