@@ -1,37 +1,41 @@
 """Pages of analytics and budgets with a long past: how long the server takes, and whether the sums are right."""
 
+import json
 import logging
 import time
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
+from uuid import UUID
 
 from django.test import Client
 
 from approvals.selectors.situation import Ask, read_asker
 from approvals.services.authorize import authorize_payment
-from bench import world
+from bench import sums, world
 from bench.report import Report
 from bench.world import ACTOR, World
 from core.clock import now as clock_now
-from core.db import one_snapshot, rows
-from core.templatetags.conto import grouped
+from core.db import rows
+from core.ids import Prefix, to_public
 from insight.selectors.budgets import budgets_of
-from insight.selectors.decisions import decisions
-from insight.selectors.ledger import Chosen, Dimension, ledger_of
-from insight.selectors.periods import Period, last_days
-from insight.selectors.spending import spending
+from insight.selectors.ledger import Dimension
 from insight.services import rebuild, roll
 from people.models import Organization, Person
+from policies.services import create_policy
 from spend.payee import PayeeClaim
 
 AGENTS: Final = 100
 PAYEES: Final = 200
 RUNS: Final = 20
 MOST_MS: Final = 300
-YEAR_DAYS: Final = 365
-SPANS: Final = (30, 90, YEAR_DAYS)
+FILES: Final = (
+    "/analytics/export/?period=year&by=counterparty",
+    "/analytics/export/?period=30&by=policy",
+    "/analytics/payments/export/?period=7",
+    "/analytics/flagged/export/",
+)
 RULES: Final = [*world.THREE_LIMITS, world.pot("pot", world.LARGE)]
 
 PAST: Final = f"""
@@ -57,8 +61,9 @@ with payee as (
         decision, facts, versions, status, status_reason, asked_at, approved_at, closed_at, changed_at, decided_in_us)
     select id, %(organization)s, agent_id, repeat('0', 64), amount, 'USD', 'USD', payee_id, '{{}}', repeat('0', 64),
         category, rail, '', '{{}}', outcome, case outcome when 'deny' then array['daily_limit'] else '{{}}' end,
-        jsonb_build_object('outcome', outcome, 'reasons', '[]'::jsonb, 'checks', case when key is null then '[]'::jsonb
-            else jsonb_build_array(jsonb_build_object('counter', key, 'outcome', 'allow')) end),
+        jsonb_build_object('outcome', outcome, 'reasons', '[]'::jsonb, 'checks', (%(checks)s::jsonb -> (n %% 4)) || case
+            when key is null then '[]' else jsonb_build_array(jsonb_build_object('counter', key, 'outcome', 'allow'))
+            end),
         '{{}}', '{{}}', case outcome when 'deny' then 'declined' else 'recorded' end, '', asked_at,
         case outcome when 'deny' then null else asked_at end, asked_at, asked_at, 0
     from drawn returning id, outcome
@@ -102,28 +107,15 @@ insert into spend_counterparty (id, organization_id, name, standing, country, no
 select gen_random_uuid(), %(organization)s, 'Payee ' || n, 'verified', '', '', now() - n * interval '1 day'
 from generate_series(1, %(payees)s - 1) n
 """
-DIRECT: Final = """
-select coalesce(sum(case r.kind when 'payment' then r.amount else -r.amount end), 0)
-from spend_spendrecord r join spend_hold h on h.id = r.hold_id
-where r.organization_id = %(organization)s and r.currency = 'USD' and r.recorded_at >= %(since)s
-  and r.recorded_at < %(until)s and {column} is not distinct from %(key)s
-"""
-DIRECT_DENIED: Final = """
-select count(*) from approvals_authorization where organization_id = %(organization)s and outcome = 'deny'
-  and currency = 'USD' and asked_at >= %(since)s and asked_at < %(until)s
-"""
-COLUMNS: Final = {
-    Dimension.AGENT: "r.agent_id::text",
-    Dimension.COUNTERPARTY: "r.counterparty_id::text",
-    Dimension.CATEGORY: "h.category",
-    Dimension.RAIL: "h.rail",
-}
+LABELS: Final = (("eu", "ads"), ("eu",), ("research",), ())
+"""Of one agent after the other."""
+POLICIES: Final = ("Clouds", "Marketing", "Tried out")
 
 
 def pages(report: Report, past: int) -> None:
     """Seed a year, add it up, open each page again and again, and compare its sums with direct ones."""
     logging.disable(logging.INFO)
-    place = world.make_world("pages", AGENTS, RULES)
+    place = world.make_world("pages", AGENTS, RULES, labels=LABELS)
     seed(place, past)
     report.say("")
     report.say("## Pages of analytics and budgets")
@@ -149,9 +141,10 @@ def pages(report: Report, past: int) -> None:
         shown = "/budgets/…/" if "pol_" in path else path
         report.say(f"| {shown} | {p50:.0f} | {p95:.0f} |")
         report.demand(p95 < MOST_MS, f"{shown} takes {p95:.0f} ms")
-    compared = compare(report, place, client)
+    files(report, client)
+    compared = sums.compare(report, place, client)
     report.say("")
-    report.say(f"{compared} sums of pages were compared with direct sums of the ledger.")
+    report.say(f"{compared} sums of pages and files were compared with direct sums of the ledger.")
 
 
 def seed(place: World, past: int) -> None:
@@ -161,13 +154,29 @@ def seed(place: World, past: int) -> None:
     one = Ask(Decimal("1.00"), "USD", PayeeClaim("OpenAI", ("domain:api.openai.com",)))
     authorize_payment(read_asker(place.agents[0]), one, idempotency_key=None, actor=ACTOR, now=now)
     whose: dict[str, Any] = {"organization": place.organization_id, "payees": PAYEES}
-    reviewer = {"person": Person.objects.get(email="pages@bench.example").pk}
+    about = {
+        "person": Person.objects.get(email="pages@bench.example").pk,
+        "agents": place.agents,
+        "checks": json.dumps(checks(place.organization_id, now)),
+        "number": past,
+        "ends": now - timedelta(minutes=30),
+    }
     rows(PAYEE, whose)
     with world.unguarded():
-        rows(PAST, whose | reviewer | {"agents": place.agents, "number": past, "ends": now - timedelta(minutes=30)})
+        rows(PAST, whose | about)
         rows(world.PAST_POSTINGS, {"organization": place.organization_id})
     rows(world.PAST_COUNTERS, {"organization": place.organization_id})
     rows("analyze")
+
+
+def checks(organization_id: UUID, now: datetime) -> list[list[dict[str, str]]]:
+    """Create policies and return what they said of one payment after the other: two of them, one, or none."""
+    ids = [create_policy(organization_id=organization_id, name=name, actor=ACTOR, now=now) for name in POLICIES]
+    first, second, shadow = (
+        {"policy": to_public(Prefix.POLICY, one), "mode": mode, "outcome": "allow"}
+        for one, mode in zip(ids, ("enforced", "enforced", "shadow"), strict=True)
+    )
+    return [[first], [first, second, shadow], [shadow], [second, shadow | {"outcome": "not_applicable"}]]
 
 
 def addresses(place: World) -> Iterator[str]:
@@ -176,6 +185,7 @@ def addresses(place: World) -> Iterator[str]:
         yield from (f"/analytics/?period={days}&by={by.value}" for by in Dimension)
     yield "/analytics/?period=90&by=counterparty&compare=on"
     yield from (f"/analytics/?period=year&by={by.value}&compare=on" for by in (Dimension.AGENT, Dimension.COUNTERPARTY))
+    yield from (f"/analytics/?period=year&by={by.value}" for by in (Dimension.LABEL, Dimension.POLICY))
     yield "/analytics/?period=90&category=cloud&rail=card"
     yield "/analytics/payments/?period=90"
     yield "/analytics/payments/?period=90&category=cloud&rail=card"
@@ -183,6 +193,7 @@ def addresses(place: World) -> Iterator[str]:
     yield "/analytics/decisions/?period=90"
     yield "/analytics/decisions/?period=year"
     yield "/analytics/review-times/?period=90"
+    yield from ("/analytics/flagged/", "/analytics/flagged/?flag=unauthorized")
     yield "/budgets/"
     pot = budgets_of(Organization.objects.get(pk=place.organization_id), now=clock_now())[0]
     yield f"/budgets/{pot.policy}/{pot.rule_key}/"
@@ -196,34 +207,18 @@ def taken(client: Client, path: str) -> float:
     return 1000 * (time.monotonic() - begun)
 
 
-def compare(report: Report, place: World, client: Client) -> int:
-    """Compare what pages say with direct sums; returns how many sums were compared."""
-    organization, compared = Organization.objects.get(pk=place.organization_id), 0
-    for days in SPANS:
-        period = last_days(days, zone=organization.time_zone, now=clock_now())
-        with one_snapshot():
-            ledger = ledger_of(organization)
-            for by, column in COLUMNS.items():
-                shown = spending(ledger, period, by=by, chosen=Chosen(currency="USD"))
-                for group in shown.groups:
-                    direct = sum_of(place, period, column, group.key)
-                    report.demand(group.net == direct, f"{by.value} {group.name}: {group.net}, not {direct}")
-                    compared += 1
-            refused = decisions(ledger, period, currency="USD").total("deny").asks
-            params = {"organization": place.organization_id, "since": period.since, "until": period.until}
-            denied = rows(DIRECT_DENIED, params)[0][0]
-        report.demand(refused == denied, f"{refused} denials in {days} days, not {denied}")
-        compared += 1
-    text = client.get("/analytics/?period=90&by=rail").content.decode()
-    period = last_days(90, zone=organization.time_zone, now=clock_now())
-    direct = sum_of(place, period, COLUMNS[Dimension.RAIL], "card")
-    report.demand(grouped(direct) in text, f"the page does not say {grouped(direct)}")
-    return compared + 1
-
-
-def sum_of(place: World, period: Period, column: str, key: str) -> Decimal:
-    """Return what a group spent, straight from the ledger."""
-    params = {"organization": place.organization_id, "since": period.since, "until": period.until, "key": key or None}
-    ((found,),) = rows(DIRECT.format(column=column), params)
-    assert isinstance(found, Decimal)
-    return found
+def files(report: Report, client: Client) -> None:
+    """Fetch files, and say how long the first line behind the heads of their columns takes, and all of them."""
+    report.say("")
+    report.say("| file | first line ms | lines | lines per second |")
+    report.say("| --- | --- | --- | --- |")
+    for path in FILES:
+        client.get(path).close()
+        begun = time.monotonic()
+        lines = iter(client.get(path))
+        next(lines), next(lines, None)
+        first = 1000 * (time.monotonic() - begun)
+        number = 1 + sum(1 for _ in lines)
+        rate = number / (time.monotonic() - begun)
+        report.say(f"| {path} | {first:.0f} | {number:,} | {rate:,.0f} |")
+        report.demand(first < MOST_MS, f"{path} takes {first:.0f} ms")

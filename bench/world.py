@@ -1,6 +1,6 @@
 """The world of the benchmark: agents with keys under three limits each, or all on one budget, and a long past."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -46,14 +46,17 @@ def pot(key: str, amount: str) -> dict[str, Any]:
     return {"key": key, "type": "BUDGET_ALLOCATION", "amount": {"USD": amount}, "period": "year", "shared": True}
 
 
-def make_world(name: str, agents: int, rules: list[dict[str, Any]]) -> World:
-    """Create an organization with agents and keys, through the real services."""
+def make_world(
+    name: str, agents: int, rules: list[dict[str, Any]], *, labels: Sequence[Collection[str]] = ((),)
+) -> World:
+    """Create an organization with agents and keys, through the real services; `labels` go round among the agents."""
     now = clock_now()
     owner = NewPerson(email=f"{name}@bench.example", name=name, password=None)
     organization = create_organization(name=name, owner=owner, actor=ACTOR, now=now)
     made, keys = [], []
     for number in range(agents):
-        agent = create_agent(organization_id=organization.id, name=f"agent {number}", actor=ACTOR, now=now)
+        own = labels[number % len(labels)]
+        agent = create_agent(organization_id=organization.id, name=f"agent {number}", labels=own, actor=ACTOR, now=now)
         issued = issue_key(
             organization_id=organization.id, agent_id=agent.id, name="bench", expires_at=None, actor=ACTOR, now=now
         )

@@ -45,7 +45,10 @@ def test_pages_of_a_small_past_are_measured_and_their_sums_are_those_of_the_ledg
     # How fast this machine is at the moment is not the question here.
     missed = re.sub(r"\S+ takes \d+ ms(; )?", "", "".join(re.findall(r"^Missed: (.*)$", done.stdout, re.MULTILINE)))
     assert missed == "", done.stdout + done.stderr
-    assert re.search(r"[1-9]\d+ sums of pages were compared", done.stdout), done.stdout + done.stderr
+    for by in ("label", "policy"):
+        assert len(re.findall(rf"^\| \S+by={by} \|", done.stdout, re.MULTILINE)) >= 3, done.stdout
+    assert re.search(r"^\| /analytics/payments/export/\S* \| \d+ \| [1-9]", done.stdout, re.MULTILINE), done.stdout
+    assert re.search(r"[1-9]\d+ sums of pages and files were compared", done.stdout), done.stdout + done.stderr
 
 
 def test_viewers_look_while_agents_ask() -> None:
