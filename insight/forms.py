@@ -10,17 +10,21 @@ from django.http import QueryDict
 
 from approvals.services.booking import Flag
 from core.filters import Filter
-from core.ids import Prefix, from_public
+from core.ids import Prefix, from_public, ids_in
 from core.templatetags.statuses import status_of
+from insight.selectors.choices import Choices
 from insight.selectors.ledger import NONE, Chosen, Dimension
 from insight.selectors.periods import PRESET_WORDS, Period, Preset, between, preset, today_in
-from insight.selectors.spending import PREFIXES, Figure
+from insight.selectors.spending import Figure
+from policies.engine.types import Rail
+from spend.selectors.counterparties import counterparties_called, counterparty_names
 
 DEFAULT: Final = Preset.DAYS_30
 CUSTOM: Final = "custom"
 POTS: Final = (("", "Pots"), ("sessions", "Sessions"), ("warned", "Past a mark"), ("short", "Will not last"))
 LONGEST_CURRENCY: Final = 10
 LONGEST_VALUE: Final = 200
+PAYEE: Final = forms.TextInput(attrs={"placeholder": "Name or id", "autocomplete": "off", "spellcheck": "false"})
 WORDS: Final = {
     Figure.NET: "Net spend",
     Figure.PAYMENTS: "Payments",
@@ -69,7 +73,7 @@ class BudgetsForm(Filter):
 
 
 class AnalyticsForm(Filter):
-    """Which period, in which currency, by what, of whom; a part that makes no sense is left out, and said."""
+    """Which period, in which currency, by what, of whom."""
 
     period = forms.ChoiceField(
         required=False, choices=[*((one.value, PRESET_WORDS[one]) for one in Preset), (CUSTOM, "Other dates")]
@@ -81,13 +85,42 @@ class AnalyticsForm(Filter):
     by = forms.ChoiceField(required=False, choices=[(one.value, one.value) for one in Dimension])
     figure = forms.ChoiceField(required=False, choices=[(one.value, WORDS[one]) for one in Figure])
     unauthorized = forms.BooleanField(required=False)
-    agent = forms.CharField(required=False, max_length=LONGEST_VALUE)
-    counterparty = forms.CharField(required=False, max_length=LONGEST_VALUE)
-    category = forms.CharField(required=False, max_length=LONGEST_VALUE)
-    rail = forms.CharField(required=False, max_length=LONGEST_VALUE)
-    label = forms.CharField(required=False, max_length=LONGEST_VALUE)
-    policy = forms.CharField(required=False, max_length=LONGEST_VALUE)
+    agent = forms.ChoiceField(required=False)
+    counterparty = forms.CharField(required=False, max_length=LONGEST_VALUE, widget=PAYEE)
+    category = forms.ChoiceField(required=False)
+    rail = forms.ChoiceField(required=False, choices=[("", "Any rail"), *((one, one.value) for one in Rail)])
+    label = forms.ChoiceField(required=False, label="Agent label")
+    policy = forms.ChoiceField(required=False)
     none = forms.MultipleChoiceField(required=False, choices=[(one.value, one.value) for one in Dimension])
+
+    def __init__(self, data: QueryDict, *, organization_id: UUID, choices: Choices) -> None:
+        super().__init__(data)
+        self.organization_id = organization_id
+        offered = {
+            "agent": ("Any agent", choices.agents),
+            "category": ("Any category", choices.categories),
+            "label": ("Any label", choices.labels),
+            "policy": ("Any policy", choices.policies),
+        }
+        for name, (any_of_them, some) in offered.items():
+            self.fields[name] = forms.ChoiceField(
+                required=False, choices=[("", any_of_them), *some], label=self.fields[name].label
+            )
+
+    def clean_counterparty(self) -> str:
+        """Return the row id of the counterparty that was typed: its public id, or what it alone is called."""
+        typed = str(self.cleaned_data["counterparty"]).strip()
+        if not typed:
+            return ""
+        called = counterparties_called(self.organization_id, typed, limit=2)
+        # One that was merged into another is not called anything any more; links to it still lead somewhere.
+        known = counterparty_names(self.organization_id, ids_in(Prefix.COUNTERPARTY, [typed]))
+        found = [*map(str, known)] or [str(from_public(Prefix.COUNTERPARTY, one)) for one, _ in called]
+        if not found:
+            raise forms.ValidationError("No counterparty here has this name, identifier or id.")
+        if len(found) > 1:
+            raise forms.ValidationError("Several are called so. Write the id of the one that you mean.")
+        return found[0]
 
     def chosen_period(self) -> str:
         """Return which of the offered periods is meant: dates count where no word does."""
@@ -128,7 +161,7 @@ class AnalyticsForm(Filter):
         return str(self._said().get("currency") or "")
 
     def chosen(self, currency: str | None = None) -> Chosen:
-        """Return which spend is meant; raises `NotFound` for what is no id."""
+        """Return which spend is meant."""
         return Chosen(currency=currency, **{dimension.value: value for dimension, value in self.filters()})
 
     def filters(self) -> Iterator[tuple[Dimension, str]]:
@@ -137,19 +170,11 @@ class AnalyticsForm(Filter):
         without = said.get("none") or []
         for dimension in Dimension:
             value = str(said.get(dimension.value) or "")
-            if dimension.value in without:
+            if value:
+                yield dimension, str(from_public(Prefix.AGENT, value)) if dimension is Dimension.AGENT else value
+            elif dimension.value in without:
                 yield dimension, NONE
-            elif value:
-                yield dimension, self._key(dimension, value)
-
-    def _key(self, dimension: Dimension, value: str) -> str:
-        prefix = PREFIXES.get(dimension)
-        return str(from_public(prefix, value)) if prefix else value
 
     def _said(self) -> Mapping[str, Any]:
         self.is_valid()
-        return {name: value for name, value in self.cleaned_data.items() if not _has_nul(value)}
-
-
-def _has_nul(value: object) -> bool:
-    return isinstance(value, str) and "\0" in value
+        return self.cleaned_data

@@ -21,7 +21,7 @@ MOST_CATEGORIES: Final = 24
 """Further ones are typed."""
 
 SEEN: Final = """
-select key from insight_groupday
+select key from insight_groupmonth
  where organization_id = %(organization)s and by = 'category' and key <> ''
  group by key order by sum(payments) desc, key limit %(most)s
 """
@@ -50,8 +50,13 @@ class Directory:
 
     def categories(self) -> Sequence[str]:
         """Return the categories of what was paid, the most paid first."""
-        found = cast(list[tuple[str]], rows(SEEN, {"organization": self.organization_id, "most": MOST_CATEGORIES}))
-        return [category for (category,) in found]
+        return paid_categories(self.organization_id, limit=MOST_CATEGORIES)
+
+
+def paid_categories(organization_id: UUID, *, limit: int) -> list[str]:
+    """Return the categories of what was paid and is added up, the most paid first."""
+    found = cast(list[tuple[str]], rows(SEEN, {"organization": organization_id, "most": limit}))
+    return [category for (category,) in found]
 
 
 def _row_id(public_id: str) -> UUID | None:

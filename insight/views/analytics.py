@@ -42,16 +42,17 @@ def analytics(request: MemberRequest) -> HttpResponse:
     """Show what was spent in the period of the address."""
     with one_snapshot():
         asked = asked_in(request)
+        context = frame(request, asked, "insight:analytics") | {"before": asked.before}
+        if asked.form.errors:
+            return render(request, "insight/analytics.html", context)
         shown = spending(
             asked.ledger, asked.period, by=asked.form.by_what(), chosen=asked.chosen, is_compared_with=asked.before
         )
         met, number_met = newcomers(asked.ledger, asked.period, currency=asked.currency, limit=NEWCOMERS_SHOWN)
-        context = frame(request, asked, "insight:analytics")
     figure = asked.form.of_what()
     payments = reverse("insight:payments")
     context |= {
         "shown": shown,
-        "before": asked.before,
         "by_tabs": [
             Tab(one.value.capitalize(), with_query(request, by=one.value), one is shown.by) for one in Dimension
         ],
@@ -72,6 +73,7 @@ def analytics(request: MemberRequest) -> HttpResponse:
 def export(request: MemberRequest) -> StreamingHttpResponse:
     """Send what the page shows as CSV: one line per day and group."""
     asked = asked_in(request)
+    asked.form.must_make_sense()
     by = asked.form.by_what()
     name = f"spend-by-{by.value}-{asked.period.first}-{asked.period.last}.csv"
     return csv_answer(name, COLUMNS, _cells(asked, by))

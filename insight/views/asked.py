@@ -8,7 +8,9 @@ from django.urls import reverse
 from django.utils.http import urlencode
 
 from core.clock import now as clock_now
+from core.paging import text_in
 from insight.forms import AnalyticsForm
+from insight.selectors.choices import choices_of
 from insight.selectors.ledger import NONE, Chosen, Dimension, Ledger, ledger_of
 from insight.selectors.periods import PRESET_WORDS, Period, Preset
 from insight.selectors.spending import NAMELESS, currency_for, names_of, public_key
@@ -66,9 +68,17 @@ class Asked:
         return self.form.chosen(self.currency)
 
 
+def form_in(request: MemberRequest) -> AnalyticsForm:
+    """Return the filter of the address with what can be chosen."""
+    names = (Dimension.AGENT, Dimension.CATEGORY, Dimension.LABEL, Dimension.POLICY)
+    organization_id = request.member.organization_id
+    choices = choices_of(organization_id, **{one.value: text_in(request.GET, one.value) for one in names})
+    return AnalyticsForm(request.GET, organization_id=organization_id, choices=choices)
+
+
 def asked_in(request: MemberRequest) -> Asked:
     """Understand the address of a page that shows sums of one currency."""
-    form, organization = AnalyticsForm(request.GET), request.member.organization
+    form, organization = form_in(request), request.member.organization
     ledger = ledger_of(organization)
     period = form.dates(zone=organization.time_zone, now=clock_now())
     currency, known = currency_for(organization, ledger, period, wanted=form.wanted_currency(), chosen=form.chosen())
@@ -81,6 +91,9 @@ def frame(
     """Return what every page of analytics shows around its figures; `heeds` are the filters that count on it."""
     form, found = asked.form, list(chips(request, asked))
     heeded = [chip for chip in found if heeds is None or chip.dimension in heeds]
+    fields = [form[one.value] for one in Dimension if heeds is None or one in heeds]
+    more = [one for one in fields if one.name != Dimension.AGENT.value]
+    shown = {*KEPT, *(one.name for one in fields), "cursor"}
     return {
         "form": form,
         "period": asked.period,
@@ -94,11 +107,11 @@ def frame(
         "unheeded": [chip for chip in found if chip not in heeded],
         "clear_url": clear_url(request),
         "kept": [
-            (name, value)
-            for name, values in request.GET.lists()
-            for value in values
-            if name not in (*KEPT, "cursor") and value
+            (name, value) for name, values in request.GET.lists() for value in values if name not in shown and value
         ],
+        "main_fields": [one for one in fields if one not in more],
+        "more_fields": more,
+        "number_of_more": sum(bool(request.GET.get(one.name) or one.errors) for one in more),
     }
 
 

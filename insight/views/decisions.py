@@ -13,11 +13,10 @@ from core.db import one_snapshot
 from core.money import amount_text
 from core.paging import text_in
 from core.tables import csv_answer
-from insight.forms import AnalyticsForm
 from insight.selectors.decisions import Decisions, Declined, currencies_asked_in, decisions, held_chart, outcomes_chart
 from insight.selectors.latency import Waits, latency, latency_chart
 from insight.selectors.ledger import ZERO, Dimension, ledger_of
-from insight.views.asked import Asked, frame
+from insight.views.asked import Asked, form_in, frame
 from insight.views.shown import authorizations_url, with_query
 from people.permissions import MemberRequest, needs
 from people.roles import Right
@@ -44,6 +43,8 @@ def shown_decisions(request: MemberRequest) -> HttpResponse:
     with one_snapshot():
         asked, shown = _decisions(request)
         context = frame(request, asked, "insight:decisions", heeds=(Dimension.AGENT,))
+    if asked.form.errors:
+        return render(request, "insight/decisions.html", context)
     refused = shown.refused
     context |= {
         "shown": shown,
@@ -63,6 +64,7 @@ def shown_decisions(request: MemberRequest) -> HttpResponse:
 def export_decisions(request: MemberRequest) -> StreamingHttpResponse:
     """Send asks, per step of the chart and answer, as CSV."""
     asked, shown = _decisions(request)
+    asked.form.must_make_sense()
     cells = (
         (step.first.isoformat(), step.last.isoformat(), word, str(said.asks), amount_text(said.amount), shown.currency)
         for step in asked.period.steps()
@@ -79,8 +81,10 @@ def review_times(request: MemberRequest) -> HttpResponse:
     with one_snapshot():
         asked = _asked(request)
         shown = latency(asked.ledger, asked.period)
-        context = frame(request, asked, "insight:review_times", heeds=())
-    context |= {"shown": shown, "chart": latency_chart(shown), "currencies": ()}
+        context = frame(request, asked, "insight:review_times", heeds=()) | {"currencies": ()}
+    if asked.form.errors:
+        return render(request, "insight/review_times.html", context)
+    context |= {"shown": shown, "chart": latency_chart(shown)}
     context["export_url"] = f"{reverse('insight:export_review_times')}{with_query(request)}"
     return render(request, "insight/review_times.html", context)
 
@@ -91,6 +95,7 @@ def export_review_times(request: MemberRequest) -> StreamingHttpResponse:
     """Send what the page of review times shows as CSV: everybody by step, then each reviewer over the whole period."""
     with one_snapshot():
         asked = _asked(request)
+        asked.form.must_make_sense()
         shown = latency(asked.ledger, asked.period)
     period = asked.period
     by_step = ((step.first, step.last, "", "everybody", waits) for step, waits in shown.by_step.items())
@@ -113,7 +118,7 @@ def _decisions(request: MemberRequest) -> tuple[Asked, Decisions]:
 
 def _asked(request: MemberRequest) -> Asked:
     """Understand the address; the currencies are those of asks, which may all have been denied."""
-    form, organization = AnalyticsForm(request.GET), request.member.organization
+    form, organization = form_in(request), request.member.organization
     ledger = ledger_of(organization)
     period = form.dates(zone=organization.time_zone, now=clock_now())
     known = currencies_asked_in(ledger, period)

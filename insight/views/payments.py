@@ -29,9 +29,11 @@ def payments(request: MemberRequest) -> HttpResponse:
     """List the payments and refunds that the filters let through, with what they add up to."""
     with one_snapshot():
         asked = asked_in(request)
+        context = frame(request, asked, "insight:payments")
+        if asked.form.errors:
+            return render(request, "insight/payments.html", context)
         page = payments_page(_wanted(asked), cursor=text_in(request.GET, "cursor"))
         sums = sums_by_currency(asked.ledger, asked.period, asked.chosen).get(asked.currency, NOTHING)
-        context = frame(request, asked, "insight:payments")
     context |= {
         "rows": page.rows,
         "next_cursor": page.next_cursor,
@@ -47,6 +49,7 @@ def payments(request: MemberRequest) -> HttpResponse:
 def export_payments(request: MemberRequest) -> StreamingHttpResponse:
     """Send what the list shows as CSV, all pages of it."""
     asked = asked_in(request)
+    asked.form.must_make_sense()
     name = f"payments-{asked.period.first}-{asked.period.last}.csv"
     return csv_answer(name, COLUMNS, map(_cells, payments_pages(_wanted(asked))))
 

@@ -69,3 +69,26 @@ def test_a_period_is_chosen_and_compared(open_for: OpenFor) -> None:
     expect(page.locator("#spend")).to_contain_text("50 %")
     assert "compare=on" in page.url
     assert "period=7" in page.url
+
+
+def test_spend_is_filtered_in_the_row_above_it(open_for: OpenFor) -> None:
+    now = clock_now()
+    world = make_world(POT, now=now - timedelta(days=2))
+    pay(world, "120", "cloud", now - timedelta(days=1))
+    pay(world, "45.50", "books", now - timedelta(days=1))
+    roll(world.organization_id, now=now)
+    window = open_for(world.cast.vera)
+    page = window.page
+
+    window.open("/analytics/")
+    page.locator(".filters-more > summary").click()
+    page.locator("#id_category").select_option("cloud")
+    if not window.has_scripts:
+        page.locator(".analytics-filters").get_by_role("button", name="Show").click()
+    expect(page.locator("#spend .stat-value").first).to_contain_text("120.00")
+    expect(page.get_by_label("Filters in force")).to_contain_text("Category: cloud")
+    page.locator("#id_counterparty").fill("nobody")
+    page.locator(".analytics-filters").get_by_role("button", name="Show").click()
+    expect(page.locator("main")).to_contain_text("No counterparty here has this name, identifier or id.")
+    page.get_by_role("link", name="Begin anew").click()
+    expect(page.locator("#spend .stat-value").first).to_contain_text("165.50")
