@@ -169,6 +169,13 @@ def agent_names(organization_id: UUID, agent_ids: Iterable[UUID]) -> dict[UUID, 
     return dict(agents.values_list("pk", "name"))
 
 
+def agents_to_stop(organization_id: UUID, public_ids: Iterable[str]) -> frozenset[str]:
+    """Return those of these agents that can be frozen: neither frozen already nor retired."""
+    ids = {from_public(Prefix.AGENT, one) for one in public_ids}
+    found = Agent.objects.filter(organization_id=organization_id, pk__in=ids, frozen_at=None, retired_at=None)
+    return frozenset(to_public(Prefix.AGENT, one) for one in found.values_list("pk", flat=True)) if ids else frozenset()
+
+
 def labels_in_use(organization_id: UUID) -> tuple[str, ...]:
     """Return the labels of the agents that are not retired, sorted."""
     sql = """

@@ -10,6 +10,7 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 
+from agents.views.stopping import may_stop
 from approvals.forms import NoteForm, ReasonForm
 from approvals.lifecycle import MOVES, Status
 from approvals.models import Authorization
@@ -55,6 +56,7 @@ def page_of(
         "duplicate_id": public_or_nothing(shown.authorization.possible_duplicate_of),
         "may_suggest": may_suggest(request, shown),
         "second_factor": second_factor(request, shown),
+        "may_stop": may_stop(request, shown.authorization.agent),
         "may_void": request.member.may(Right.MANAGE_AGENTS)
         and Status.VOIDED in MOVES[Status(shown.authorization.status)],
         "may_report": request.member.may(Right.MANAGE_AGENTS),
@@ -87,6 +89,7 @@ def pane_of(request: MemberRequest, shown: Detail | None, *, now: datetime) -> d
         "target": "#request",
         "may_suggest": may_suggest(request, shown),
         "second_factor": second_factor(request, shown),
+        "may_stop": may_stop(request, shown.authorization.agent),
         "reject_form": ReasonForm(auto_id=REJECT_IDS),
         "note_form": NoteForm(auto_id=NOTE_IDS),
     }

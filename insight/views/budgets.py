@@ -13,6 +13,7 @@ from django.utils.http import urlencode
 from django.views.decorators.http import require_safe
 
 from agents.selectors import agent_names
+from agents.views.stopping import stoppable
 from core.canonical import moment_text
 from core.clock import now as clock_now
 from core.db import one_snapshot
@@ -90,6 +91,7 @@ def budgets(request: MemberRequest) -> HttpResponse:
         "books": books_state(now=now),
         "has_any": bool(pots),
         "pots": chosen[:SHOWN],
+        "stoppable": stoppable(request, {pot.one.agent for pot in chosen[:SHOWN] if pot.one.agent}),
         "hidden": max(0, len(chosen) - SHOWN),
         "left_out": left_out,
         "zone": request.member.organization.time_zone,
@@ -129,6 +131,7 @@ def budget(request: MemberRequest, policy_id: str, key: str) -> HttpResponse:
         "who": _who(one, names),
         "ledger": ledger,
         "chart": burn_down_chart(shown),
+        "stoppable": stoppable(request, {spender.agent_id for spender in shown.spenders}),
         "spenders": [_drawn(shown, spender) for spender in shown.spenders],
         "others": [Tab(_label(pot, names), _url(pot), pot == one) for pot in every[:SHOWN]],
         "policy_url": reverse("policies:detail", args=[policy_id]),

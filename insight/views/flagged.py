@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from agents.selectors import agent_names
+from agents.views.stopping import stoppable
 from approvals.selectors.lists import agents_to_choose
 from approvals.services.booking import Flag
 from core.canonical import moment_text
@@ -75,11 +76,13 @@ def flagged(request: MemberRequest) -> HttpResponse:
     counts = flag_counts(organization_id, since=now - COUNTED_FOR, agent_id=agent_id)
     names = agent_names(organization_id, {row.agent_id for row in page.rows})
     payees = counterparty_names(organization_id, {row.counterparty_id for row in page.rows if row.counterparty_id})
+    lines = [_line(row, names[row.agent_id], payees) for row in page.rows]
     shown = [one.value for one in Flag if counts.get(one.value) or one.value == flag]
     context = {
         "form": form,
         "sections": sections(request, "insight:flagged"),
-        "lines": [_line(row, names[row.agent_id], payees) for row in page.rows],
+        "lines": lines,
+        "stoppable": stoppable(request, {one.agent_id for one in lines}),
         "next_cursor": page.next_cursor,
         "tabs": [
             Tab("All", with_query(request, flag=""), not text_in(request.GET, "flag"), None),

@@ -12,6 +12,7 @@ from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST, require_safe
 
+from agents.views.stopping import may_stop
 from core.clock import now as clock_now
 from core.errors import Invalid
 from core.ids import Prefix, from_public
@@ -73,6 +74,7 @@ def agent_integration(request: MemberRequest, public_id: str) -> HttpResponse:
         ],
         "counts": [(verdict.value, number) for verdict in Verdict if (number := shown.count(verdict))],
         "may_state": request.member.may(Right.MANAGE_AGENTS) and shown.agent.retired_at is None,
+        "may_stop": may_stop(request, shown.agent),
         "longest": STATEMENT_LENGTH,
     }
     return render(request, fragment(request, "insight/integration.html"), context)

@@ -5,6 +5,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
+from agents.views.stopping import stoppable
 from core.canonical import moment_text
 from core.db import one_snapshot
 from core.money import amount_text
@@ -36,6 +37,7 @@ def payments(request: MemberRequest) -> HttpResponse:
         sums = sums_by_currency(asked.ledger, asked.period, asked.chosen).get(asked.currency, NOTHING)
     context |= {
         "rows": page.rows,
+        "stoppable": stoppable(request, {one.agent_id for one in page.rows}),
         "next_cursor": page.next_cursor,
         "sums": sums,
         "is_unauthorized": asked.form.is_unauthorized(),

@@ -9,10 +9,10 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.urls import reverse
-from django.utils.http import urlencode
 from django.views.decorators.http import require_safe
 
 from agents.selectors import agent_of
+from agents.views.stopping import may_stop
 from approvals.selectors.activity import Ages
 from audit.selectors import Viewed
 from audit.views import line
@@ -83,9 +83,7 @@ def agent_runtime(request: MemberRequest, public_id: str) -> HttpResponse:
     if request.htmx:
         return answer(request, part)
     agent = agent_of(organization_id, agent_id)
-    can_be_frozen = request.member.may(Right.FREEZE) and agent.frozen_at is None and agent.retired_at is None
-    stop = f"{reverse('agents:freeze', args=[public_id])}?{urlencode({'next': request.path})}"
-    context = {"part": part, "public_id": public_id, "agent": agent, "freeze_url": stop if can_be_frozen else ""}
+    context = {"part": part, "public_id": public_id, "agent": agent, "may_stop": may_stop(request, agent)}
     return render(request, "insight/runtime.html", context)
 
 

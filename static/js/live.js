@@ -1,5 +1,4 @@
-// Parts that renew themselves ([data-live], polled by htmx) rest while nobody sees them; what is loaded into a
-// [data-opens] popover opens it.
+// Parts that renew themselves ([data-live], polled by htmx) rest while nobody sees them.
 const parts = () => document.querySelectorAll("[data-live]");
 
 document.addEventListener("htmx:beforeRequest", (event) => {
@@ -8,9 +7,4 @@ document.addEventListener("htmx:beforeRequest", (event) => {
 
 document.addEventListener("visibilitychange", () => {
   if (!document.hidden) for (const part of parts()) part.dispatchEvent(new Event("wake"));
-});
-
-document.addEventListener("htmx:afterSwap", (event) => {
-  const target = event.detail.target;
-  if (target.matches("[data-opens]") && !target.matches(":popover-open")) target.showPopover();
 });

@@ -1,4 +1,5 @@
 // Menus (<details data-menu>) close on Escape and on a click elsewhere; notes can be dismissed, good news goes by itself;
+// what is loaded into a [data-opens] popover opens it, ready to be typed into;
 // "conto:note" (detail: the words) shows a note, "conto:announce" says its words in the page's live region.
 const NOTE_MILLISECONDS = 7000;
 
@@ -44,4 +45,11 @@ document.addEventListener("conto:note", (event) => {
   if (!note) return;
   note.querySelector("p").textContent = event.detail;
   notes?.append(note);
+});
+
+document.addEventListener("htmx:afterSwap", (event) => {
+  const target = event.detail.target;
+  if (!target.matches("[data-opens]") || target.matches(":popover-open")) return;
+  target.showPopover();
+  (target.querySelector("[autofocus]") ?? target.querySelector("textarea"))?.focus();
 });

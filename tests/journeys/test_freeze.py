@@ -8,6 +8,7 @@ from core.clock import now as clock_now
 from core.ids import Prefix, to_public
 from tests.approvals.world import make_world
 from tests.journeys.conftest import OpenFor
+from tests.journeys.test_inbox import RULES, fill
 
 pytestmark = pytest.mark.journey
 
@@ -37,3 +38,25 @@ def test_a_frozen_agent_is_declined_until_an_admin_thaws_it(open_for: OpenFor) -
 
         expect(admin.page.get_by_text(f"{world.agent.name} is thawed.")).to_be_visible()
         assert app.ask("12", GOOD_PAYEE)["may_pay"]
+
+
+def test_an_agent_is_frozen_from_the_request_that_it_made(open_for: OpenFor, has_scripts: bool) -> None:
+    world = make_world(*RULES, now=clock_now())
+    first, _ = fill(world, 2)
+    window = open_for(world.cast.ada)
+    page = window.page
+    window.open(f"/approvals/{first}/?payee=vendor")
+
+    page.locator("#request").get_by_role("button", name="Freeze Research").click()
+    asked = page.get_by_role("dialog") if has_scripts else page.get_by_role("main")
+    expect(asked).to_contain_text("Freeze Research?")
+    if has_scripts:
+        expect(asked.get_by_label("Reason")).to_be_focused()
+    asked.get_by_label("Reason").fill("It asks for the same thing again and again.")
+    asked.get_by_role("button", name="Freeze", exact=True).click()
+
+    expect(page).to_have_url(f"{window.origin}/approvals/{first}/?payee=vendor")
+    expect(page.get_by_text("Research is frozen.")).to_be_visible()
+    expect(page.get_by_role("button", name="Freeze Research")).to_have_count(0)
+    with App(window.origin, world.secret) as app:
+        assert app.ask("11", GOOD_PAYEE)["decision"]["reasons"] == ["agent_frozen"]
