@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, Final
 
 from django import template
@@ -42,6 +43,8 @@ register = template.Library()
 THEME_COOKIE: Final = "theme"
 THEMES: Final = ("auto", "light", "dark")
 MINUS: Final = "\u2212"
+DRAWN: Final = 500
+"""Icons and badges that a process remembers; by the type of their words too, for some are escaped already."""
 
 
 # --- Money ------------------------------------------------------------------------------------------------------------
@@ -121,8 +124,11 @@ def span(value: timedelta | float | None) -> str:
 @register.simple_tag
 def status_badge(value: str | None, kind: str = "") -> SafeString:
     """A status with its one colour, icon and word; `kind` (`flag`, `key`) tells apart what two catalogues share."""
-    if not value:
-        return mark_safe('<span class="nothing">–</span>')
+    return _badge(value, kind) if value else mark_safe('<span class="nothing">–</span>')
+
+
+@lru_cache(maxsize=DRAWN, typed=True)
+def _badge(value: str, kind: str) -> SafeString:
     status = status_of(value, kind)
     return format_html(
         '<span class="badge tone-{}" data-status="{}">{}{}</span>',
@@ -152,6 +158,7 @@ def public_id(value: str, url: str = "") -> dict[str, str]:
 
 
 @register.simple_tag
+@lru_cache(maxsize=DRAWN, typed=True)
 def icon(name: str, label: str = "", size: str = "") -> SafeString:
     """An icon of the sprite; decoration unless it has a `label`. `size`: empty, `lg` or `xl`."""
     return format_html(

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import IntEnum
-from typing import Final
+from typing import Final, TypeAlias
 from uuid import UUID
 
 from django.db.models import Count, Q
@@ -38,6 +38,8 @@ DISOBEDIENT: Final = frozenset({"declined", "voided", "unapproved"})
 """Flags of a record that was paid although the answer was not, or no longer, yes."""
 UNAUTHORIZED: Final = "unauthorized"
 NOTHING: Final = Unfinished(0, None)
+Rank: TypeAlias = tuple[int, int]
+"""Where an agent stands in the list of those in trouble, the lowest first."""
 
 
 class Kind(IntEnum):
@@ -120,6 +122,10 @@ class _Signs:
     unfinished: Mapping[UUID, Mapping[str, Unfinished]]
     keys: Mapping[UUID, Keys]
 
+    def told_of(self) -> frozenset[UUID]:
+        """Return the agents of whom anything is known; of most there is nothing to tell."""
+        return frozenset().union(self.flags, self.denied, self.unfinished, self.keys)
+
 
 def fleet_page(organization_id: UUID, chosen: AgentFilter, *, cursor: str, now: datetime) -> FleetPage:
     """Return one page of agents, the worst first unless the filter wants another order.
@@ -128,7 +134,8 @@ def fleet_page(organization_id: UUID, chosen: AgentFilter, *, cursor: str, now: 
     """
     signs = _signs(organization_id, now)
     found = agents_like(organization_id, chosen, now=now)
-    ids = [one.id for one in _ordered(found, chosen.sort, signs, now)]
+    ranks = _ranks(found, signs, now)
+    ids = [one.id for one in _ordered(found, chosen.sort, ranks)]
     start, end = _part_of(ids, cursor)
     shown = agent_rows(organization_id, ids[start:end], now=now)
     return FleetPage(
@@ -136,7 +143,7 @@ def fleet_page(organization_id: UUID, chosen: AgentFilter, *, cursor: str, now: 
         next_cursor=to_public(Prefix.AGENT, ids[end - 1]) if end < len(ids) else None,
         previous_cursor=f"{BACK}{to_public(Prefix.AGENT, ids[start])}" if start else None,
         number=len(ids),
-        bad=sum(_rank(one, signs, now)[0] <= Kind.KEY_EXPIRED for one in found),
+        bad=sum(kind <= Kind.KEY_EXPIRED for kind, _ in ranks.values()),
     )
 
 
@@ -166,22 +173,29 @@ def _signs(organization_id: UUID, now: datetime) -> _Signs:
     )
 
 
-def _ordered(found: Sequence[Likeness], sort: str, signs: _Signs, now: datetime) -> list[Likeness]:
+def _ordered(found: Sequence[Likeness], sort: str, ranks: Mapping[UUID, Rank]) -> list[Likeness]:
     by_name = sorted(found, key=lambda one: (one.name.casefold(), one.id))
     if sort == "name":
         return by_name
     if sort == "newest":
         return sorted(found, key=lambda one: one.id, reverse=True)
-    return sorted(by_name, key=lambda one: _rank(one, signs, now))
+    return sorted(by_name, key=lambda one: ranks[one.id])
 
 
-def _rank(one: Likeness, signs: _Signs, now: datetime) -> tuple[int, int]:
+def _ranks(found: Sequence[Likeness], signs: _Signs, now: datetime) -> dict[UUID, Rank]:
+    told_of = signs.told_of()
+    return {
+        one.id: _rank(one, next(_signs_of(one.id, signs, now), None) if one.id in told_of else None, now)
+        for one in found
+    }
+
+
+def _rank(one: Likeness, worst: Trouble | None, now: datetime) -> Rank:
     """Return where an agent stands: by the worst that is wrong with it; a frozen one can do no more harm."""
     if one.frozen_at is not None:
         return Kind.FROZEN, 0
-    first = next(_signs_of(one.id, signs, now), None)
-    if first is not None:
-        return first.kind, -first.number
+    if worst is not None:
+        return worst.kind, -worst.number
     if one.last_seen_at is None:
         return len(Kind) + 2, 0
     return (Kind.SILENT if now - one.last_seen_at >= SILENT_AFTER else len(Kind) + 1), 0
