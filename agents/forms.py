@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 from uuid import UUID
 
 from django import forms
@@ -10,12 +10,13 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest, QueryDict
 
 from agents.models import DESCRIPTION_LENGTH, NAME_LENGTH, RAILS, REFERENCE_LENGTH, Agent
-from agents.selectors import STATES, AgentFilter
+from agents.selectors import KEY_STATES, STATES, AgentFilter
 from agents.services import AgentChange, CredentialChange, NewCredential
 from agents.services.credentials import LONGEST_SECRET
 from core.errors import NotFound
 from core.filters import Filter
 from core.ids import Prefix, from_public, to_public
+from core.lists import NEWEST, OLDEST, ListFilter, Order
 from core.templatetags.statuses import status_of
 from people.models import Member
 
@@ -85,6 +86,27 @@ class AgentFilterForm(Filter):
             owner_id=from_public(Prefix.PERSON, owner) if owner else None,
             sort=typed.get("sort") or "trouble",
         )
+
+
+class KeyFilterForm(ListFilter):
+    """Which runtime keys of an agent the list shows."""
+
+    ORDERS: ClassVar = {"newest": NEWEST, "oldest": OLDEST, "name": Order("By name", "name")}
+
+    status = forms.ChoiceField(
+        required=False, choices=[("", "Any status"), *((one, status_of(one, "key").word) for one in KEY_STATES)]
+    )
+
+
+class CredentialFilterForm(ListFilter):
+    """Which sealed credentials of an agent the list shows."""
+
+    ORDERS: ClassVar = {"newest": NEWEST, "oldest": OLDEST, "name": Order("By name", "name")}
+
+    status = forms.ChoiceField(
+        required=False,
+        choices=[("", "Any status"), *((one, status_of(one, "key").word) for one in ("active", "revoked"))],
+    )
 
 
 class AgentForm(forms.Form):

@@ -11,7 +11,7 @@ from django.db.models import Count, Exists, F, Max, Min, OuterRef, Q, QuerySet
 from agents.models import Agent, AgentKey, SealedCredential
 from core.db import rows
 from core.errors import Invalid, NotFound
-from core.ids import Prefix, from_public, to_public
+from core.ids import Prefix, from_public, ids_in, to_public
 from core.sealing import is_wrapped_by_known_key, keyring
 from people.selectors import unfit_factor_keks
 
@@ -30,6 +30,7 @@ KEK_SAMPLES: Final = 3
 """Credentials tried for each key-encryption key: one damaged row is not a wrong key."""
 
 STATES: Final = ("active", "silent", "never_seen", "frozen", "key_expiring", "key_expired", "retired")
+KEY_STATES: Final = ("active", "expiring", "replaced", "expired", "revoked")
 SORTS: Final = ("newest", "name")
 
 
@@ -195,6 +196,27 @@ def keys_of(organization_id: UUID, agent_id: UUID) -> tuple[AgentKey, ...]:
     return tuple(AgentKey.objects.filter(agent=agent).order_by("-pk")[:LARGEST_LIST])
 
 
+def listed_keys(
+    organization_id: UUID, agent_id: UUID, *, words: str = "", status: str = "", now: datetime
+) -> QuerySet[AgentKey]:
+    """Return an agent's keys with these words in their name, or that id, in one state or any."""
+    found = AgentKey.objects.filter(organization_id=organization_id, agent_id=agent_id)
+    if words:
+        found = found.filter(Q(name__icontains=words) | Q(pk__in=ids_in(Prefix.KEY, [words])))
+    return found.filter(_key_in_state(status, now)) if status else found
+
+
+def _key_in_state(status: str, now: datetime) -> Q:
+    soon, present = now + EXPIRING_WITHIN, Q(revoked_at=None, expires_at__gt=now)
+    return {
+        "active": Q(revoked_at=None) & (Q(expires_at=None) | Q(expires_at__gt=soon, successor=None)),
+        "expiring": present & Q(expires_at__lte=soon, successor=None),
+        "replaced": present & Q(successor__isnull=False),
+        "expired": Q(revoked_at=None, expires_at__lte=now),
+        "revoked": Q(revoked_at__isnull=False),
+    }[status]
+
+
 def key_of(organization_id: UUID, key_id: UUID) -> AgentKey:
     """Return one key with its agent; raises `NotFound`."""
     key = AgentKey.objects.select_related("agent").filter(organization_id=organization_id, pk=key_id).first()
@@ -221,6 +243,18 @@ def credentials_of(organization_id: UUID, agent_id: UUID) -> tuple[SealedCredent
     agent = agent_of(organization_id, agent_id)
     credentials = SealedCredential.objects.filter(agent=agent).defer("sealed", "wrapped_key")
     return tuple(credentials.order_by("-revoked_at", "name", "pk")[:LARGEST_LIST])
+
+
+def listed_credentials(
+    organization_id: UUID, agent_id: UUID, *, words: str = "", status: str = ""
+) -> QuerySet[SealedCredential]:
+    """Return an agent's sealed credentials, without what is sealed, with these words in their name, or that id."""
+    credentials = SealedCredential.objects.filter(organization_id=organization_id, agent_id=agent_id)
+    if words:
+        credentials = credentials.filter(Q(name__icontains=words) | Q(pk__in=ids_in(Prefix.CREDENTIAL, [words])))
+    if status:
+        credentials = credentials.filter(revoked_at__isnull=status == "active")
+    return credentials.defer("sealed", "wrapped_key")
 
 
 def credential_of(organization_id: UUID, credential_id: UUID) -> SealedCredential:

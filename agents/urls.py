@@ -18,6 +18,10 @@ urlpatterns = [
     path("agents/<str:public_id>/freeze/", views.freeze, name="freeze"),
     path("agents/<str:public_id>/thaw/", views.thaw, name="thaw"),
     path("agents/<str:public_id>/retire/", views.retire, name="retire"),
+    path("agents/<str:public_id>/keys/", views.keys, name="keys"),
+    path("agents/<str:public_id>/keys/export/", views.export_keys, name="export_keys"),
     path("agents/<str:public_id>/keys/new/", views.new_key, name="new_key"),
+    path("agents/<str:public_id>/credentials/", views.credentials, name="credentials"),
+    path("agents/<str:public_id>/credentials/export/", views.export_credentials, name="export_credentials"),
     path("agents/<str:public_id>/credentials/new/", views.new_credential, name="new_credential"),
 ]

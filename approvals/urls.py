@@ -15,6 +15,7 @@ urlpatterns = [
     path("approvals/bulk/undo/", views.undo_bulk, name="undo_bulk"),
     path("approvals/reviews/<str:public_id>/undo/", views.undo, name="undo"),
     path("approvals/changes/", views.changes, name="changes"),
+    path("approvals/changes/export/", views.export_changes, name="export_changes"),
     path("approvals/changes/<str:public_id>/", views.change, name="change"),
     path("approvals/changes/<str:public_id>/text/", views.change_text, name="change_text"),
     path("approvals/changes/<str:public_id>/approve/", views.approve_change, name="approve_change"),

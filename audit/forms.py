@@ -11,9 +11,16 @@ from audit.catalogue import Action
 from audit.models import ID_LENGTH
 from audit.selectors import Filters
 from core.filters import Filter
+from core.lists import Order, aware
 from core.paging import LONGEST_FILTER
 
 DATE: Final = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
+
+
+ORDERS: Final = {
+    "newest": Order("Newest first", "at", is_falling=True, read=aware),
+    "oldest": Order("Oldest first", "at", read=aware),
+}
 
 
 def action_choices() -> list[Any]:
@@ -35,6 +42,9 @@ class FilterForm(Filter):
     subject = forms.CharField(label="To what", max_length=ID_LENGTH, required=False)
     since = forms.DateField(label="From", required=False, widget=DATE)
     until = forms.DateField(label="To", required=False, widget=DATE)
+    sort = forms.ChoiceField(
+        label="Order", required=False, choices=[(name, order.words) for name, order in ORDERS.items()]
+    )
 
     def __init__(self, data: Any, *, actors: list[tuple[str, str]]) -> None:
         super().__init__(data)
@@ -60,9 +70,13 @@ class FilterForm(Filter):
             until=_midnight(until + timedelta(days=1) if until and until < date.max else None),
         )
 
+    def order(self) -> Order:
+        """Return by what the events go."""
+        return ORDERS[self.cleaned_data.get("sort") or "newest"]
+
     def in_force(self) -> list[tuple[str, str]]:
         """Return the fields that filter, each with its name and words for what it lets through."""
-        asked = {name: value for name, value in self.cleaned_data.items() if value}
+        asked = {name: value for name, value in self.cleaned_data.items() if value and name != "sort"}
         shown = {name: str(value) for name, value in asked.items()}
         if "action" in asked:
             shown["action"] = _words(asked["action"])

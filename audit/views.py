@@ -27,7 +27,7 @@ from audit.selectors import (
     event_of,
     events_of,
     export_lines,
-    newest,
+    listed,
     seal_state,
     table_rows,
     with_names,
@@ -73,12 +73,12 @@ class Line:
 @require_safe
 @needs(READ)
 def log(request: MemberRequest) -> HttpResponse:
-    """Show everything that happened, newest first."""
+    """Show everything that happened, newest first unless asked otherwise."""
     organization_id = request.member.organization_id
     form = FilterForm(request.GET, actors=actors(organization_id))
     page = Page([], "", "")
     if form.is_valid():
-        page = newest(organization_id, form.filters(), cursor=text_in(request.GET, "cursor"))
+        page = listed(organization_id, form.filters(), form.order(), cursor=text_in(request.GET, "cursor"))
     context = {
         "form": form,
         "lines": lines(organization_id, page.events),
@@ -148,7 +148,8 @@ def event_proof(request: MemberRequest, event_id: str) -> StreamingHttpResponse:
 @needs(READ)
 def table(request: MemberRequest) -> StreamingHttpResponse:
     """Send what is filtered as CSV."""
-    rows = table_rows(request.member.organization_id, asked(request))
+    form = FilterForm(request.GET, actors=[])
+    rows = table_rows(request.member.organization_id, form.filters(), form.order())
     return csv_answer(f"audit-{clock_now():%Y-%m-%d}.csv", TABLE_COLUMNS, rows)
 
 

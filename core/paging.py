@@ -34,13 +34,18 @@ def decode_cursor(cursor: str) -> tuple[datetime, UUID]:
 
 def encode_place(value: str, row_id: UUID) -> str:
     """Return the place behind a row, by what the list is sorted by and the row's id, as opaque text."""
-    return base64.urlsafe_b64encode(f"{value}|{row_id}".encode()).decode()
+    return encode_text(f"{value}|{row_id}")
+
+
+def encode_text(text: str) -> str:
+    """Return text that nobody is to read as part of an address."""
+    return base64.urlsafe_b64encode(text.encode()).decode()
 
 
 def decode_place(cursor: str) -> tuple[str, UUID]:
     """Return what `encode_place` was given; raises `Invalid` (`cursor_invalid`)."""
     try:
-        value, _, row_id = base64.urlsafe_b64decode(cursor.encode()).decode().partition("|")
+        value, _, row_id = base64.urlsafe_b64decode(cursor.encode()).decode().rpartition("|")
         place = value, UUID(row_id)
     except (ValueError, binascii.Error) as error:
         raise wrong_cursor() from error

@@ -22,6 +22,8 @@ from spend.selectors.counterparties import counterparties_called, counterparty_n
 DEFAULT: Final = Preset.DAYS_30
 CUSTOM: Final = "custom"
 POTS: Final = (("", "Pots"), ("sessions", "Sessions"), ("warned", "Past a mark"), ("short", "Will not last"))
+FULLEST: Final = "fullest"
+POT_ORDERS: Final = ((FULLEST, "Fullest first"), ("name", "By policy"), ("soonest", "Runs out first"))
 LONGEST_CURRENCY: Final = 10
 LONGEST_VALUE: Final = 200
 PAYEE: Final = forms.TextInput(attrs={"placeholder": "Name or id", "autocomplete": "off", "spellcheck": "false"})
@@ -63,13 +65,23 @@ class FlaggedForm(Filter):
 
 
 class BudgetsForm(Filter):
-    """Which pots are listed."""
+    """Which pots are listed, and in which order."""
 
-    show = forms.ChoiceField(required=False, choices=POTS)
+    q = forms.CharField(required=False, max_length=LONGEST_VALUE, label="Text")
+    show = forms.ChoiceField(required=False, choices=POTS, widget=forms.HiddenInput)
+    sort = forms.ChoiceField(required=False, choices=POT_ORDERS, label="Order")
 
     def which(self) -> str:
         """Return which kind of pots, as `POTS` names it."""
         return str(self.cleaned_data.get("show") or "")
+
+    def words(self) -> str:
+        """Return what to search for."""
+        return str(self.cleaned_data.get("q") or "").strip()
+
+    def order(self) -> str:
+        """Return by what they go, as `POT_ORDERS` names it."""
+        return str(self.cleaned_data.get("sort") or FULLEST)
 
 
 class AnalyticsForm(Filter):

@@ -2,14 +2,16 @@
 
 from collections.abc import Callable
 from decimal import Decimal
-from typing import Any, Final, TypeVar
+from typing import Any, ClassVar, Final, TypeVar
 
 from django import forms
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 
 from core.errors import ContoError, Invalid
+from core.lists import NEWEST, OLDEST, ListFilter, Order
 from core.money import parse_amount, parse_currency
+from core.templatetags.statuses import status_of
 from people.models import (
     LONGEST_APPROVAL_TTL_SECONDS,
     NAME_LENGTH,
@@ -20,6 +22,7 @@ from people.models import (
     Person,
 )
 from people.roles import ROLE_SENTENCES, SCOPE_SENTENCES, Role, Scope
+from people.selectors import KEY_STATES
 from people.services import AccountSettings, OrganizationSettings
 
 T = TypeVar("T")
@@ -113,6 +116,31 @@ class ReasonForm(forms.Form):
     """Why something is stopped or let go on."""
 
     reason = forms.CharField(max_length=REASON_LENGTH, widget=forms.Textarea(attrs={"rows": 2}))
+
+
+class MemberFilterForm(ListFilter):
+    """Which members the list shows."""
+
+    ORDERS: ClassVar = {"name": Order("By name", "person__name"), "newest": NEWEST, "oldest": OLDEST}
+
+    role = forms.ChoiceField(
+        required=False, choices=[("", "Any role"), *((role.value, role.value.capitalize()) for role in Role)]
+    )
+    factor = forms.ChoiceField(
+        required=False,
+        label="Second factor",
+        choices=[("", "With or without"), ("with", "With second factor"), ("without", "Without second factor")],
+    )
+
+
+class KeyFilterForm(ListFilter):
+    """Which organization keys the list shows."""
+
+    ORDERS: ClassVar = {"newest": NEWEST, "oldest": OLDEST, "name": Order("By name", "name")}
+
+    status = forms.ChoiceField(
+        required=False, choices=[("", "Any status"), *((one, status_of(one, "key").word) for one in KEY_STATES)]
+    )
 
 
 class InvitationForm(forms.Form):

@@ -2,22 +2,23 @@
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
 from allauth.mfa.models import Authenticator
 from django.db import DEFAULT_DB_ALIAS
-from django.db.models import Model
+from django.db.models import Exists, Model, OuterRef, Q, QuerySet
 
 from core.db import prepared_rows
 from core.errors import NotFound
-from core.ids import Prefix, from_public, to_public
+from core.ids import Prefix, from_public, ids_in, to_public
 from core.paging import DEFAULT_PAGE
 from core.sealing import CannotOpen, Place, Sealed, is_wrapped_by_known_key
 from people.models import (
     Agreement,
+    ChangeEnd,
     ChangeKind,
     Invitation,
     Member,
@@ -30,7 +31,11 @@ from people.models import (
 M = TypeVar("M", bound=Model)
 
 LARGEST_LIST: Final = 500
-"""Members, invitations or keys on one page; an organization with more needs paging first."""
+"""Members to choose from, open invitations or changes that wait: more than people can use at once."""
+KEY_STATES: Final = ("active", "expiring", "expired", "revoked")
+EXPIRING_WITHIN: Final = timedelta(days=14)
+"""From so long before its end a key is shown as expiring."""
+WAITING: Final = "waiting"
 MOST_MEMBERSHIPS: Final = 100
 """Organizations that one person can switch between."""
 FACTOR_PLACE: Final = Place("mfa_authenticator", UUID(int=0), "data")
@@ -98,6 +103,19 @@ def members_of(organization_id: UUID) -> tuple[Member, ...]:
     return tuple(members.order_by("person__name", "id")[:LARGEST_LIST])
 
 
+def listed_members(organization_id: UUID, *, words: str = "", role: str = "", factor: str = "") -> QuerySet[Member]:
+    """Return the present members whose name or mail address has these words; `factor` is `with`, `without` or any."""
+    found = Member.objects.filter(organization_id=organization_id, removed_at=None).select_related("person")
+    if words:
+        found = found.filter(Q(person__name__icontains=words) | Q(person__email__icontains=words))
+    if role:
+        found = found.filter(roles__contains=[role])
+    if factor:
+        has_one = Exists(_second_factors().filter(user=OuterRef("person_id")))
+        found = found.filter(has_one if factor == "with" else ~has_one)
+    return found
+
+
 def member_of(organization_id: UUID, member_id: UUID) -> Member:
     """Return one present member; raises `NotFound` for a removed or foreign one."""
     members = Member.objects.filter(organization_id=organization_id, removed_at=None).select_related(
@@ -119,15 +137,18 @@ def membership_in(person: Person, organization: str) -> Member:
 
 def persons_with_second_factor(organization_id: UUID) -> frozenset[UUID]:
     """Return the members who sign in with more than a password."""
-    factors = Authenticator.objects.exclude(type=Authenticator.Type.RECOVERY_CODES)
     members = Member.objects.filter(organization_id=organization_id, removed_at=None)
-    return frozenset(factors.filter(user__in=members.values("person_id")).values_list("user_id", flat=True))
+    return frozenset(_second_factors().filter(user__in=members.values("person_id")).values_list("user_id", flat=True))
+
+
+def _second_factors() -> QuerySet[Authenticator]:
+    found: QuerySet[Authenticator] = Authenticator.objects.exclude(type=Authenticator.Type.RECOVERY_CODES)
+    return found
 
 
 def has_second_factor(person_id: UUID) -> bool:
     """Say whether somebody signs in with more than a password; recovery codes alone are nothing."""
-    factors = Authenticator.objects.exclude(type=Authenticator.Type.RECOVERY_CODES)
-    return bool(factors.filter(user_id=person_id).exists())
+    return bool(_second_factors().filter(user_id=person_id).exists())
 
 
 def has_account(email: str) -> bool:
@@ -150,10 +171,34 @@ def open_invitations(organization_id: UUID, *, now: datetime) -> tuple[Invitatio
     return tuple(invitations.select_related("invited_by").order_by("-created_at")[:LARGEST_LIST])
 
 
-def keys_of(organization_id: UUID) -> tuple[OrganizationKey, ...]:
-    """Return every organization key, those in force first, the newest first."""
-    keys = OrganizationKey.objects.filter(organization_id=organization_id).select_related("created_by")
-    return tuple(keys.order_by("-revoked_at", "-created_at")[:LARGEST_LIST])
+def listed_keys(
+    organization_id: UUID, *, words: str = "", status: str = "", now: datetime
+) -> QuerySet[OrganizationKey]:
+    """Return the organization keys with these words in their name, that scope or that id, in one state or any."""
+    found = OrganizationKey.objects.filter(organization_id=organization_id).select_related("created_by")
+    if words:
+        called = Q(name__icontains=words) | Q(scopes__contains=[words]) | Q(pk__in=ids_in(Prefix.KEY, [words]))
+        found = found.filter(called)
+    return found.filter(_in_state(status, now)) if status else found
+
+
+def key_status(key: OrganizationKey, *, now: datetime) -> str:
+    """Return what the key is at this moment, one of `KEY_STATES`."""
+    if key.revoked_at is not None:
+        return "revoked"
+    if key.expires_at is None or now < key.expires_at - EXPIRING_WITHIN:
+        return "active"
+    return "expiring" if now < key.expires_at else "expired"
+
+
+def _in_state(status: str, now: datetime) -> Q:
+    soon = now + EXPIRING_WITHIN
+    return {
+        "active": Q(revoked_at=None) & (Q(expires_at=None) | Q(expires_at__gt=soon)),
+        "expiring": Q(revoked_at=None, expires_at__gt=now, expires_at__lte=soon),
+        "expired": Q(revoked_at=None, expires_at__lte=now),
+        "revoked": Q(revoked_at__isnull=False),
+    }[status]
 
 
 def invitation_hash(secret: str) -> str:
@@ -205,10 +250,32 @@ def open_change_of(organization_id: UUID, subject_id: str, *, now: datetime) -> 
     return None if found is None else to_public(Prefix.CHANGE, found)
 
 
-def changes_waiting(organization_id: UUID, *, now: datetime) -> tuple[PendingChange, ...]:
+def changes_waiting(
+    organization_id: UUID, *, words: str = "", kind: str = "", now: datetime
+) -> tuple[PendingChange, ...]:
     """Return the changes that wait for a second person, the soonest to expire first."""
-    found = PendingChange.objects.filter(organization_id=organization_id, closed_at=None, expires_at__gt=now)
-    return tuple(found.defer("content").prefetch_related("agreements").order_by("expires_at", "id")[:LARGEST_LIST])
+    found = listed_changes(organization_id, words=words, kind=kind, state=WAITING, now=now)
+    return tuple(found.order_by("expires_at", "id")[:LARGEST_LIST])
+
+
+def listed_changes(
+    organization_id: UUID, *, words: str = "", kind: str = "", state: str = "", now: datetime
+) -> QuerySet[PendingChange]:
+    """Return changes, without their contents, with these words in their title, proposer or what loosens.
+
+    `state` is `WAITING`, one of `ChangeEnd`, or empty for every one that has ended.
+    """
+    found = (
+        PendingChange.objects.filter(organization_id=organization_id).defer("content").prefetch_related("agreements")
+    )
+    if words:
+        said = Q(title__icontains=words) | Q(proposed_by_name__icontains=words) | Q(loosens__icontains=words)
+        found = found.filter(said | Q(pk__in=ids_in(Prefix.CHANGE, [words])))
+    waits = Q(closed_at=None, expires_at__gt=now)
+    # What ran out is closed by the worker a moment later.
+    ran_out = Q(closed_as=ChangeEnd.EXPIRED) | Q(closed_at=None, expires_at__lte=now)
+    in_state = {WAITING: waits, ChangeEnd.EXPIRED.value: ran_out, "": ~waits}
+    return found.filter(Q(kind=kind) if kind else Q(), in_state.get(state, Q(closed_as=state)))
 
 
 def changes_page(

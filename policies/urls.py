@@ -19,6 +19,7 @@ urlpatterns = [
     path("policies/<str:policy_id>/shadow/end/", views.end_shadow, name="end_shadow"),
     path("policies/<str:policy_id>/compare/", views.compare, name="compare"),
     path("policies/<str:policy_id>/versions/", views.versions, name="versions"),
+    path("policies/<str:policy_id>/versions/export/", views.export_versions, name="export_versions"),
     path("policies/<str:policy_id>/versions/<int:number>/", views.version, name="version"),
     path("policies/<str:policy_id>/versions/<int:number>/restore/", views.restore, name="restore"),
     path("policies/<str:policy_id>/draft/", views.draft, name="draft"),

@@ -1,13 +1,14 @@
 """What people type about counterparties and pegs: shape only; the services decide."""
 
 import re
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import pycountry
 from django import forms
 from django.http import HttpRequest, QueryDict
 
 from core.filters import Filter
+from core.lists import ListFilter, Order
 from core.money import CURRENCY_PATTERN
 from core.templatetags.statuses import status_of
 from spend.models import IDENTIFIER_KINDS, IDENTIFIER_LENGTH, NAME_LENGTH, NOTE_LENGTH, REFERENCE_LENGTH, STANDINGS
@@ -35,6 +36,15 @@ class CounterpartyFilterForm(Filter):
         self.must_make_sense()
         typed = self.cleaned_data
         return CounterpartyFilter(search=typed["q"], standing=typed["standing"], sort=typed["sort"] or "newest")
+
+
+class PegFilterForm(ListFilter):
+    """Which pegs the table shows."""
+
+    ORDERS: ClassVar = {
+        "currency": Order("By stablecoin", "currency"),
+        "target": Order("By what it counts with", "pegged_to"),
+    }
 
 
 class CounterpartyForm(forms.Form):

@@ -11,6 +11,7 @@ urlpatterns = [
     path("counterparties/export/", views.export, name="export"),
     path("counterparties/new/", views.new, name="new"),
     path("counterparties/pegs/", views.pegs, name="pegs"),
+    path("counterparties/pegs/export/", views.export_pegs, name="export_pegs"),
     path("counterparties/pegs/set/", views.set_peg, name="set_peg"),
     path("counterparties/pegs/<str:currency>/remove/", views.remove_peg, name="remove_peg"),
     path("counterparties/<str:public_id>/", views.counterparty, name="counterparty"),

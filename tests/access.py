@@ -65,8 +65,10 @@ PAGES: Final = (
     ),
     *(get(one) for one in ("agents/", "agents/export/", AGENT, f"{AGENT}limits/", f"{AGENT}authorizations/")),
     *(get(f"{AGENT}{one}/") for one in ("integration", "runtime")),
+    *(get(f"{AGENT}{one}/{page}") for one in ("keys", "credentials") for page in ("", "export/")),
     *(get(one) for one in ("approvals/", "approvals/waiting/", "approvals/<str:public_id>/")),
     *(get(one) for one in ("approvals/queue/", "approvals/left/", "approvals/changes/", CHANGE, f"{CHANGE}text/")),
+    get("approvals/changes/export/"),
     *(
         get(one)
         for one in (
@@ -78,11 +80,21 @@ PAGES: Final = (
             POLICY,
         )
     ),
-    *(get(one) for one in (f"{POLICY}versions/", f"{POLICY}compare/", f"{POLICY}shadow/")),
+    *(get(one) for one in (f"{POLICY}versions/", f"{POLICY}versions/export/", f"{POLICY}compare/", f"{POLICY}shadow/")),
     *(get(one) for one in (f"{POLICY}versions/<int:number>/", f"{POLICY}draft/", "counterparties/")),
-    *(get(one) for one in ("counterparties/export/", "counterparties/pegs/", PAYEE, f"{PAYEE}activity/")),
+    *(
+        get(one)
+        for one in (
+            "counterparties/export/",
+            "counterparties/pegs/",
+            "counterparties/pegs/export/",
+            PAYEE,
+            f"{PAYEE}activity/",
+        )
+    ),
     *(get(one) for one in ("audit/", "audit/seal/", "audit/export/", "audit/table/", "audit/verifier/")),
     *(get(one) for one in ("settings/", "settings/members/", "settings/keys/")),
+    *(get(f"settings/{one}/export/") for one in ("members", "keys")),
     *(get(one) for one in ("audit/events/<str:event_id>/", "audit/events/<str:event_id>/proof/")),
     # A foreign one has no checkpoint yet; the history of anything is what one's own organization knows of it.
     get("audit/checkpoint/", foreign=404),

@@ -1,8 +1,5 @@
 """The page of one agent; creating, changing, freezing, thawing and retiring it."""
 
-from dataclasses import dataclass
-from uuid import UUID
-
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
@@ -12,8 +9,9 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from django_htmx.http import HttpResponseClientRedirect
 
 from agents import selectors, services
-from agents.forms import KINDS, RAIL_NAMES, AgentForm, RotationForm, sent
-from agents.models import Agent, AgentKey, SealedCredential
+from agents.forms import AgentForm, sent
+from agents.models import Agent
+from agents.views.shown import credential_line, in_force_first, key_line
 from core.clock import now as clock_now
 from core.errors import ContoError
 from core.ids import Prefix, from_public, to_public
@@ -24,36 +22,10 @@ from people.roles import Right
 from people.selectors import members_of
 
 UNPROCESSABLE = 422
+SHOWN = 10
+"""Keys, and sealed credentials, on the page of an agent; the others have pages of their own."""
 LIST = "insight:fleet"
 """The page of all agents, which a higher app has: it knows how they run."""
-
-
-@dataclass(frozen=True, slots=True)
-class KeyLine:
-    """One runtime key of the page."""
-
-    key: AgentKey
-    public_id: str
-    status: str
-    successor: str
-    rotation: RotationForm | None
-
-    @property
-    def is_in_force(self) -> bool:
-        """Whether calls with it are still answered."""
-        return self.status not in ("revoked", "expired")
-
-
-@dataclass(frozen=True, slots=True)
-class CredentialLine:
-    """One sealed credential of the page."""
-
-    credential: SealedCredential
-    public_id: str
-    kind: str
-    status: str
-    counterparties: tuple[str, ...]
-    rails: tuple[str, ...]
 
 
 @require_safe
@@ -63,13 +35,16 @@ def detail(request: MemberRequest, public_id: str) -> HttpResponse:
     agent_id, now = from_public(Prefix.AGENT, public_id), clock_now()
     organization_id = request.member.organization_id
     agent = selectors.agent_of(organization_id, agent_id)
-    keys = selectors.keys_of(organization_id, agent_id)
+    keys, credentials = (
+        selectors.keys_of(organization_id, agent_id),
+        selectors.credentials_of(organization_id, agent_id),
+    )
     context = {
         "agent": agent,
         "public_id": public_id,
         "row": selectors.agent_row(agent, now=now),
-        "key_lines": [_key_line(key, selectors.key_status(key, now=now)) for key in keys],
-        "credential_lines": [_credential_line(one) for one in selectors.credentials_of(organization_id, agent_id)],
+        "key_lines": in_force_first([key_line(key, now=now) for key in keys])[:SHOWN],
+        "credential_lines": in_force_first([credential_line(one) for one in credentials])[:SHOWN],
         "reason_form": ReasonForm(),
         "may_manage": request.member.may(Right.MANAGE_AGENTS) and agent.retired_at is None,
         "may_revoke": request.member.may(Right.MANAGE_AGENTS),
@@ -215,27 +190,3 @@ def _refused(request: MemberRequest, form: AgentForm, error: ContoError, public_
         error.field = "labels"
     add_fault(form, error)
     return _form_page(request, form, public_id, status=error.status)
-
-
-def _key_line(key: AgentKey, status: str) -> KeyLine:
-    public_id = to_public(Prefix.KEY, key.pk)
-    successor: UUID | None = key.successor_id
-    is_rotatable = successor is None and status not in ("revoked", "expired")
-    return KeyLine(
-        key,
-        public_id,
-        status,
-        "" if successor is None else to_public(Prefix.KEY, successor),
-        RotationForm(auto_id=f"{public_id}-%s") if is_rotatable else None,
-    )
-
-
-def _credential_line(credential: SealedCredential) -> CredentialLine:
-    return CredentialLine(
-        credential,
-        to_public(Prefix.CREDENTIAL, credential.pk),
-        dict(KINDS).get(credential.kind, credential.kind),
-        "active" if credential.revoked_at is None else "revoked",
-        tuple(to_public(Prefix.COUNTERPARTY, one) for one in credential.counterparties),
-        tuple(RAIL_NAMES.get(rail, rail) for rail in credential.rails),
-    )

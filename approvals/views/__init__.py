@@ -10,7 +10,8 @@ from approvals.views.backtests import change as backtest_change
 from approvals.views.backtests import start as start_backtest
 from approvals.views.backtests import summary as backtest_summary
 from approvals.views.bulk import bulk, undo_bulk
-from approvals.views.changes import approve_change, change, change_text, changes, reject_change
+from approvals.views.change_list import changes, export_changes
+from approvals.views.changes import approve_change, change, change_text, reject_change
 from approvals.views.inbox import inbox, left, queue_now, request, waiting_count
 from approvals.views.merge import merge
 from approvals.views.report import report
@@ -35,6 +36,7 @@ __all__ = [
     "change_text",
     "changes",
     "export",
+    "export_changes",
     "forget_filter",
     "inbox",
     "left",

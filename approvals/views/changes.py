@@ -1,4 +1,4 @@
-"""Changes that wait for a second person: the list, one of them with all that it would do, yes and no."""
+"""A change that waits for a second person: all that it would do, yes and no."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,11 +19,10 @@ from approvals.services import changes as services
 from core.clock import now as clock_now
 from core.errors import Conflict, Invalid, NotAllowed
 from core.ids import Prefix, from_public
-from core.paging import DEFAULT_PAGE
 from people.models import ChangeEnd, ChangeKind, PendingChange
 from people.permissions import MemberRequest, actor_of, needs
 from people.roles import Right
-from people.selectors import agreements_to, changes_page, changes_waiting
+from people.selectors import agreements_to
 from policies.engine.changes import Effect, RuleChange
 from policies.views.shown import names_for, told
 from policies.views.versions import Difference, in_differences
@@ -64,18 +63,6 @@ class Loosened:
 
     of_rules: Mapping[int, tuple[str, ...]]
     others: tuple[str, ...]
-
-
-@require_GET
-@needs(Right.READ)
-def changes(request: MemberRequest) -> HttpResponse:
-    """Show what waits for a second person, and what became of the last ones."""
-    organization_id, now = request.member.organization_id, clock_now()
-    waiting = changes_waiting(organization_id, now=now)
-    waiting_ids = {one.pk for one in waiting}
-    ended = [one for one in changes_page(organization_id, limit=DEFAULT_PAGE) if one.pk not in waiting_ids]
-    context = {"waiting": lines_of(request, waiting, now=now), "ended": lines_of(request, ended, now=now)}
-    return render(request, "approvals/changes.html", context)
 
 
 @require_GET

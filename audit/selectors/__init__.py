@@ -1,6 +1,6 @@
 """Reads of the history: pages of events, the state of the seal, full checks and exports."""
 
-from audit.selectors.events import Filters, Page, Viewed, actors, event_of, events_of, newest, stream
+from audit.selectors.events import Filters, Page, Viewed, actors, event_of, events_of, listed, newest, stream
 from audit.selectors.export import export_lines
 from audit.selectors.naming import with_names
 from audit.selectors.state import SealState, seal_state
@@ -19,6 +19,7 @@ __all__ = [
     "event_of",
     "events_of",
     "export_lines",
+    "listed",
     "logs",
     "newest",
     "seal_state",

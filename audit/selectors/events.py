@@ -16,6 +16,7 @@ from audit.seal import event_form
 from core.actor import ActorKind
 from core.errors import NotFound
 from core.ids import Prefix, shortened, to_public
+from core.lists import Order, page_of
 from core.paging import DEFAULT_PAGE, decode_cursor, encode_cursor
 
 NAMED_BY: Final = ("name", "display_name", "email", "external_ref")
@@ -124,6 +125,12 @@ def newest(organization_id: UUID, filters: Filters, *, cursor: str = "", limit: 
         next_cursor=encode_cursor(events[-1].at, events[-1].id) if has_older and events else "",
         previous_cursor=NEWER + encode_cursor(events[0].at, events[0].id) if has_newer and events else "",
     )
+
+
+def listed(organization_id: UUID, filters: Filters, order: Order, *, cursor: str = "") -> Page:
+    """Return one page of the log as people read it, in either order; raises `Invalid` on a cursor that is none."""
+    found = page_of(filtered(organization_id, filters), order, cursor=cursor)
+    return Page([viewed(event) for event in found.rows], found.next_cursor, found.previous_cursor)
 
 
 def filtered(organization_id: UUID, filters: Filters) -> QuerySet[Event]:

@@ -1,6 +1,6 @@
 """The single payments and refunds behind a figure: the same filters, the newest first, paged by cursor."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -10,7 +10,8 @@ from uuid import UUID
 from agents.selectors import agent_names
 from core.db import rows
 from core.ids import Prefix, to_public
-from core.paging import DEFAULT_PAGE, LARGEST_PAGE, decode_cursor, encode_cursor
+from core.lists import Page, page_from, since
+from core.paging import DEFAULT_PAGE, LARGEST_PAGE, encode_cursor
 from insight.selectors.ledger import POLICIES, Chosen, conditions_of
 from insight.selectors.periods import Period
 from spend.selectors.counterparties import counterparty_names
@@ -24,10 +25,10 @@ from (
 ) s
 where s.organization_id = %(organization)s and s.recorded_at >= %(since)s and s.recorded_at < %(until)s
   and {chosen}
-order by s.recorded_at desc, s.id desc limit %(limit)s
+order by s.recorded_at {way}, s.id {way} limit %(limit)s
 """
 UNAUTHORIZED: Final = "s.kind = 'payment' and s.flags <> '{}' and s.flags @> array['unauthorized']::varchar[]"
-BEHIND: Final = "(s.recorded_at, s.id) < (%(behind_at)s, %(behind_id)s::uuid)"
+BEHIND: Final = "(s.recorded_at, s.id) {side} (%(behind_at)s, %(behind_id)s::uuid)"
 Line = tuple[
     UUID, UUID, UUID | None, str, Decimal, str, UUID | None, str | None, str | None, str | None, str | None, list[str],
     datetime,
@@ -64,32 +65,24 @@ class Payment:
     recorded_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class PaymentPage:
-    """Some payments, newest first, and the cursor of those behind them (empty at the end)."""
-
-    rows: tuple[Payment, ...]
-    next_cursor: str
-
-
-def payments_page(wanted: Wanted, *, cursor: str = "", limit: int = DEFAULT_PAGE) -> PaymentPage:
-    """Return the newest payments behind `cursor`; raises `Invalid` (`cursor_invalid`)."""
+def payments_page(wanted: Wanted, *, cursor: str = "", limit: int = DEFAULT_PAGE) -> Page[Payment]:
+    """Return the newest payments behind `cursor`, or those before it; raises `Invalid` (`cursor_invalid`)."""
     conditions, values = conditions_of(wanted.chosen)
-    behind_at, behind_id = decode_cursor(cursor) if cursor else (None, None)
+    begin = since(cursor)
     conditions += [UNAUTHORIZED] if wanted.is_unauthorized else []
-    conditions += [BEHIND] if cursor else []
+    conditions += [BEHIND.format(side=begin.side)] if cursor else []
     params = {
         "organization": wanted.organization_id,
         "since": wanted.period.since,
         "until": wanted.period.until,
-        "behind_at": behind_at,
-        "behind_id": behind_id,
+        "behind_at": begin.moment,
+        "behind_id": begin.row_id,
         "limit": limit + 1,
     }
-    found = cast(list[Line], rows(PAYMENTS.format(chosen=" and ".join(conditions), policies=POLICIES), params | values))
-    shown = found[:limit]
-    more = encode_cursor(shown[-1][-1], shown[-1][0]) if len(found) > limit else ""
-    return PaymentPage(_named(wanted.organization_id, shown), more)
+    sql = PAYMENTS.format(chosen=" and ".join(conditions), policies=POLICIES, way=begin.way)
+    found = cast(list[Line], rows(sql, params | values))
+    page = page_from(found, lambda line: encode_cursor(line[-1], line[0]), cursor=cursor, limit=limit)
+    return Page(_named(wanted.organization_id, page.rows), page.next_cursor, page.previous_cursor)
 
 
 def payments_pages(wanted: Wanted) -> Iterator[Payment]:
@@ -101,7 +94,7 @@ def payments_pages(wanted: Wanted) -> Iterator[Payment]:
         cursor, is_more = page.next_cursor, bool(page.next_cursor)
 
 
-def _named(organization_id: UUID, lines: list[Line]) -> tuple[Payment, ...]:
+def _named(organization_id: UUID, lines: Sequence[Line]) -> tuple[Payment, ...]:
     agents = agent_names(organization_id, {agent for _, agent, *_ in lines})
     payees = counterparty_names(organization_id, {line[6] for line in lines if line[6]})
     return tuple(_payment(line, agents, payees) for line in lines)

@@ -1,9 +1,10 @@
 """Budgets: every pot in force, and each with its burn-down, its forecast and who draws from it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
+from math import inf
 from typing import Final
 
 from django.http import HttpResponse, StreamingHttpResponse
@@ -15,14 +16,16 @@ from django.views.decorators.http import require_safe
 from agents.selectors import agent_names
 from agents.views.stopping import stoppable
 from core.canonical import moment_text
+from core.chips import chips_of
 from core.clock import now as clock_now
 from core.db import one_snapshot
 from core.errors import NotFound
 from core.ids import Prefix, from_public
+from core.lists import part_of
 from core.money import amount_text
 from core.paging import text_in
 from core.tables import csv_answer
-from insight.forms import POTS, BudgetsForm
+from insight.forms import FULLEST, POTS, BudgetsForm
 from insight.selectors.anomalies import books_state
 from insight.selectors.budgets import Budget, budgets_of, listed_budgets
 from insight.selectors.burning import Burning, Spender, burn_down_chart, burning, burning_of
@@ -32,8 +35,8 @@ from insight.views.shown import with_query
 from people.permissions import MemberRequest, needs
 from people.roles import Right
 
-SHOWN: Final = 100
-"""Pots on one page; all of them are in the CSV of the tab."""
+MOST_TABS: Final = 100
+"""Other pots that the page of one leads to."""
 FULL: Final = 100
 COLUMNS: Final = (
     "policy", "rule", "mode", "period", "agent id", "agent", "session", "currency", "amount", "recorded", "held",
@@ -70,6 +73,19 @@ class Drawn:
     url: str
 
 
+def _runs_out(pot: Pot) -> float:
+    """Return when it is empty, for those that last after all others."""
+    at = pot.shown.forecast and pot.shown.forecast.runs_out_at
+    return at.timestamp() if at else inf
+
+
+ORDERS: Final[Mapping[str, Callable[[Pot], tuple[object, ...]]]] = {
+    FULLEST: lambda pot: (-pot.one.share, pot.one.policy_name, pot.one.rule_key, pot.url),
+    "name": lambda pot: (pot.one.policy_name, pot.one.rule_key, pot.who, pot.url),
+    "soonest": lambda pot: (_runs_out(pot), -pot.one.share, pot.url),
+}
+
+
 @require_safe
 @needs(Right.READ)
 def budgets(request: MemberRequest) -> HttpResponse:
@@ -78,9 +94,9 @@ def budgets(request: MemberRequest) -> HttpResponse:
     show = form.which() if form.is_valid() else None
     with one_snapshot():
         pots, left_out = _pots(request, now=now)
-    kinds = _kinds(pots)
+    kinds = _kinds(_found(pots, form))
     # What cannot be understood shows nothing: everything would pass for what was asked for.
-    chosen = [] if show is None else kinds[show]
+    page = part_of([] if show is None else kinds[show], _name, cursor=text_in(request.GET, "cursor"))
     context = {
         "tabs": [
             {"label": word, "url": with_query(request, show=one), "is_current": one == show, "count": len(kinds[one])}
@@ -90,12 +106,15 @@ def budgets(request: MemberRequest) -> HttpResponse:
         "show": show,
         "books": books_state(now=now),
         "has_any": bool(pots),
-        "pots": chosen[:SHOWN],
-        "stoppable": stoppable(request, {pot.one.agent for pot in chosen[:SHOWN] if pot.one.agent}),
-        "hidden": max(0, len(chosen) - SHOWN),
+        "pots": page.rows,
+        "next_cursor": page.next_cursor,
+        "previous_cursor": page.previous_cursor,
+        "total": 0 if show is None else len(kinds[show]),
+        "chips": chips_of(request.GET, [("q", form.words())] if form.is_valid() else []),
+        "stoppable": stoppable(request, {pot.one.agent for pot in page.rows if pot.one.agent}),
         "left_out": left_out,
         "zone": request.member.organization.time_zone,
-        "export_url": f"{reverse('insight:export_budgets')}?{urlencode({'show': show or ''})}",
+        "export_url": f"{reverse('insight:export_budgets')}?{urlencode(_kept(request) | {'show': show or ''})}",
     }
     return render(request, "insight/budgets.html", context)
 
@@ -108,7 +127,8 @@ def export_budgets(request: MemberRequest) -> StreamingHttpResponse:
     form.must_make_sense()
     with one_snapshot():
         pots, left_out = _pots(request, now=now)
-    chosen = _kinds(pots)[form.which()] if "show" in request.GET else pots
+    found = _found(pots, form)
+    chosen = _kinds(found)[form.which()] if "show" in request.GET else found
     lines = chain(map(_cells, chosen), ((sentence,) for sentence in left_out))
     return csv_answer(f"budgets-{now:%Y-%m-%d}.csv", COLUMNS, lines)
 
@@ -133,11 +153,28 @@ def budget(request: MemberRequest, policy_id: str, key: str) -> HttpResponse:
         "chart": burn_down_chart(shown),
         "stoppable": stoppable(request, {spender.agent_id for spender in shown.spenders}),
         "spenders": [_drawn(shown, spender) for spender in shown.spenders],
-        "others": [Tab(_label(pot, names), _url(pot), pot == one) for pot in every[:SHOWN]],
+        "others": [Tab(_label(pot, names), _url(pot), pot == one) for pot in every[:MOST_TABS]],
         "policy_url": reverse("policies:detail", args=[policy_id]),
         "payments_url": _payments_url(shown, one.agent or ""),
     }
     return render(request, "insight/budget.html", context)
+
+
+def _found(pots: Sequence[Pot], form: BudgetsForm) -> list[Pot]:
+    """Return those with the words of the filter in what names them, in its order; nothing of what makes no sense."""
+    if not form.is_valid():
+        return []
+    words = form.words().lower()
+    found = [pot for pot in pots if words in f"{pot.one.policy_name} {pot.one.rule_key} {pot.who}".lower()]
+    return sorted(found, key=ORDERS[form.order()])
+
+
+def _kept(request: MemberRequest) -> dict[str, str]:
+    return {name: request.GET[name] for name in ("q", "sort") if request.GET.get(name)}
+
+
+def _name(pot: Pot) -> str:
+    return pot.url
 
 
 def _kinds(pots: Sequence[Pot]) -> dict[str, Sequence[Pot]]:
@@ -150,14 +187,14 @@ def _kinds(pots: Sequence[Pot]) -> dict[str, Sequence[Pot]]:
 
 
 def _pots(request: MemberRequest, *, now: datetime) -> tuple[list[Pot], tuple[str, ...]]:
-    """Return the pots in force, the fullest first, and in sentences what is left out."""
+    """Return the pots in force, and in sentences what is left out."""
     organization = request.member.organization
     listed = listed_budgets(organization, now=now)
     found = listed.budgets
     names = _agent_names(request, found)
     burnt = burning(ledger_of(organization), found, now=now)
     pots = [Pot(one, _who(one.budget, names), _url(one.budget), one.left_by_day()) for one in burnt]
-    return sorted(pots, key=lambda pot: (-pot.one.share, pot.one.policy_name, pot.one.rule_key)), listed.left_out
+    return pots, listed.left_out
 
 
 def _wanted(request: MemberRequest, every: list[Budget]) -> Budget:

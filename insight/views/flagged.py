@@ -19,6 +19,7 @@ from core.canonical import moment_text
 from core.chips import chips_of
 from core.clock import now as clock_now
 from core.ids import Prefix, to_public
+from core.lists import Page
 from core.money import amount_text
 from core.paging import text_in
 from core.tables import csv_answer
@@ -28,14 +29,14 @@ from insight.views.asked import sections
 from insight.views.shown import with_query
 from people.permissions import MemberRequest, needs
 from people.roles import Right
-from spend.selectors.analytics import FlaggedPage, FlaggedRecord, flag_counts, flagged_page, flagged_pages
+from spend.selectors.analytics import FlaggedRecord, flag_counts, flagged_page, flagged_pages
 from spend.selectors.counterparties import counterparty_names
 
 COLUMNS: Final = (
     "id", "reported", "kind", "amount", "currency", "payee", "agent id", "agent", "flags", "reference", "authorization",
 )  # fmt: skip
 COUNTED_FOR: Final = timedelta(days=30)
-NOTHING: Final = FlaggedPage((), "")
+NOTHING: Final[Page[FlaggedRecord]] = Page()
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,7 @@ def flagged(request: MemberRequest) -> HttpResponse:
         "lines": lines,
         "stoppable": stoppable(request, {one.agent_id for one in lines}),
         "next_cursor": page.next_cursor,
+        "previous_cursor": page.previous_cursor,
         "tabs": [
             Tab("All", with_query(request, flag=""), not text_in(request.GET, "flag"), None),
             *(

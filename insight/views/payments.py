@@ -39,6 +39,7 @@ def payments(request: MemberRequest) -> HttpResponse:
         "rows": page.rows,
         "stoppable": stoppable(request, {one.agent_id for one in page.rows}),
         "next_cursor": page.next_cursor,
+        "previous_cursor": page.previous_cursor,
         "sums": sums,
         "is_unauthorized": asked.form.is_unauthorized(),
         "export_url": f"{reverse('insight:export_payments')}{with_query(request)}",

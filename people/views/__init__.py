@@ -3,14 +3,16 @@
 from people.views.account import account, switch
 from people.views.factors import changing_second_factors
 from people.views.invitations import invitation
-from people.views.keys import issue_key, keys, revoke_key
-from people.views.members import change_roles, invite, members, remove_member, withdraw_invitation
+from people.views.keys import export_keys, issue_key, keys, revoke_key
+from people.views.members import change_roles, export_members, invite, members, remove_member, withdraw_invitation
 from people.views.organization import freeze, settings, thaw
 
 __all__ = [
     "account",
     "change_roles",
     "changing_second_factors",
+    "export_keys",
+    "export_members",
     "freeze",
     "invitation",
     "invite",

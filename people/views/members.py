@@ -1,26 +1,33 @@
 """Members: who they are, what they may do, who is invited."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from django.contrib import messages
-from django.http import HttpResponse
+from django.db.models import QuerySet
+from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
+from core.canonical import moment_text
 from core.clock import now as clock_now
 from core.errors import Conflict, ContoError, NotAllowed
 from core.ids import Prefix, from_public, to_public
+from core.lists import around, asked_page, every
+from core.tables import csv_answer
 from people import selectors, services
-from people.forms import InvitationForm, RolesForm, add_fault
+from people.forms import InvitationForm, MemberFilterForm, RolesForm, add_fault
 from people.models import Member
 from people.permissions import MemberRequest, actor_of, needs
 from people.roles import ROLE_SENTENCES, TABLE, Right, Role
 from people.views.tabs import settings_tabs
 
 UNPROCESSABLE: Final = 422
+COLUMNS: Final = ("id", "name", "mail address", "roles", "second factor", "member since")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +53,27 @@ class RightLine:
 def members(request: MemberRequest) -> HttpResponse:
     """List members, open invitations and what each role may do."""
     return _page(request, InvitationForm())
+
+
+@require_safe
+@needs(Right.READ)
+def export_members(request: MemberRequest) -> StreamingHttpResponse:
+    """Send the members of the list as CSV: all that the filter lets through."""
+    form = MemberFilterForm(request.GET)
+    form.must_make_sense()
+    with_second_factor = selectors.persons_with_second_factor(request.member.organization_id)
+    lines = (
+        (
+            to_public(Prefix.MEMBER, member.id),
+            member.person.name,
+            member.person.email,
+            " ".join(member.roles),
+            "yes" if member.person_id in with_second_factor else "no",
+            moment_text(member.created_at),
+        )
+        for member in every(_found(request, form), form.order())
+    )
+    return csv_answer(f"members-{clock_now():%Y-%m-%d}.csv", COLUMNS, lines)
 
 
 @require_POST
@@ -128,10 +156,11 @@ def remove_member(request: MemberRequest, public_id: str) -> HttpResponse:
 def _page(
     request: MemberRequest, form: InvitationForm, *, link: str = "", invited: str = "", status: int = 200
 ) -> HttpResponse:
-    organization_id = request.member.organization_id
-    invitations = selectors.open_invitations(organization_id, now=clock_now())
+    invitations = selectors.open_invitations(request.member.organization_id, now=clock_now())
+    shown = MemberFilterForm(request.GET)
+    page = asked_page(request.GET, shown, partial(_found, request, shown))
     context = {
-        "lines": _lines(request.member),
+        "lines": _lines(request.member, page.rows),
         "invitations": [(one, to_public(Prefix.INVITATION, one.id)) for one in invitations],
         "roles": [(role.value.capitalize(), ROLE_SENTENCES[role]) for role in Role],
         "rights": [RightLine(row.sentence, tuple((role.value, role in row.roles) for role in Role)) for row in TABLE],
@@ -140,11 +169,20 @@ def _page(
         "invited": invited,
         "may_change": request.member.may(Right.MANAGE_MEMBERS),
         "tabs": settings_tabs(request, "people:members"),
+        **around(
+            request.GET, shown, page, list_url=reverse("people:members"), export_url=reverse("people:export_members")
+        ),
     }
     return render(request, "people/members.html", context, status=status)
 
 
-def _lines(viewer: Member) -> list[Line]:
+def _found(request: MemberRequest, form: MemberFilterForm) -> QuerySet[Member]:
+    return selectors.listed_members(
+        request.member.organization_id, words=form.words(), role=form.chosen("role"), factor=form.chosen("factor")
+    )
+
+
+def _lines(viewer: Member, members: Iterable[Member]) -> list[Line]:
     with_second_factor = selectors.persons_with_second_factor(viewer.organization_id)
     return [
         Line(
@@ -153,7 +191,7 @@ def _lines(viewer: Member) -> list[Line]:
             has_second_factor=member.person_id in with_second_factor,
             form=RolesForm.of(member) if viewer.may(right_over(member)) else None,
         )
-        for member in selectors.members_of(viewer.organization_id)
+        for member in members
     ]
 
 

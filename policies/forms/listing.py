@@ -1,26 +1,33 @@
-"""The filter of the list of policies."""
+"""The filters of the list of policies, and of the versions of one."""
 
-from typing import Final
+from typing import ClassVar, Final
 
 from django import forms
 
-from core.filters import Filter
-from core.paging import LONGEST_FILTER
+from core.lists import NEWEST, OLDEST, ListFilter, Order
 
+LATEST: Final = Order("Newest first", "number", is_falling=True, read=int)
 CURRENT: Final = "current"
 SHOWS: Final = ((CURRENT, "Current"), ("retired", "Retired"), ("all", "All"))
 
 
-class PolicyFilterForm(Filter):
+class PolicyFilterForm(ListFilter):
     """Which policies the list shows."""
 
-    q = forms.CharField(required=False, max_length=LONGEST_FILTER, label="Search")
-    show = forms.ChoiceField(required=False, choices=SHOWS)
+    ORDERS: ClassVar = {"name": Order("By name", "name"), "newest": NEWEST, "oldest": OLDEST}
 
-    def words(self) -> str:
-        """Return what to search for; what cannot be printed is in no name."""
-        return "".join(filter(str.isprintable, self.cleaned_data.get("q", ""))).strip()
+    show = forms.ChoiceField(required=False, choices=SHOWS)
 
     def which(self) -> str:
         """Return which are shown."""
-        return self.cleaned_data.get("show") or CURRENT
+        return self.chosen("show") or CURRENT
+
+    def in_force(self) -> list[tuple[str, str]]:
+        """Return what filters; that retired ones are left out goes without saying."""
+        return [one for one in super().in_force() if one[0] != "show" or self.which() != CURRENT]
+
+
+class VersionFilterForm(ListFilter):
+    """Which versions of a policy the list shows."""
+
+    ORDERS: ClassVar = {"newest": LATEST, "oldest": Order("Oldest first", "number", read=int)}

@@ -1,12 +1,12 @@
 """Questions about the published versions of one policy."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
+from django.db.models import Q, QuerySet
+
 from core.errors import NotFound
-from core.paging import DEFAULT_PAGE
 from policies.engine.document import parse
 from policies.engine.rules import Rule
 from policies.models import Policy, PolicyVersion
@@ -20,21 +20,10 @@ def versions_of(policy: Policy) -> tuple[PolicyVersion, ...]:
     return tuple(PolicyVersion.objects.filter(policy=policy).order_by("-number")[:LARGEST_LIST])
 
 
-@dataclass(frozen=True, slots=True)
-class VersionsPage:
-    """Some versions without their documents, the newest first; `older` begins the next page, if there is one."""
-
-    versions: tuple[PolicyVersion, ...]
-    older: int | None
-
-
-def versions_page(policy: Policy, *, before: int | None = None, limit: int = DEFAULT_PAGE) -> VersionsPage:
-    """Return the versions numbered below `before`."""
-    found = PolicyVersion.objects.filter(policy=policy).defer("document").order_by("-number")
-    if before is not None:
-        found = found.filter(number__lt=before)
-    some = tuple(found[: limit + 1])
-    return VersionsPage(some[:limit], some[limit - 1].number if len(some) > limit else None)
+def listed_versions(policy: Policy, *, words: str = "") -> QuerySet[PolicyVersion]:
+    """Return the versions, without their documents, with these words in their note or in who published them."""
+    found = PolicyVersion.objects.filter(policy=policy).defer("document")
+    return found.filter(Q(note__icontains=words) | Q(published_by_name__icontains=words)) if words else found
 
 
 def version_numbers(policy: Policy) -> tuple[int, ...]:

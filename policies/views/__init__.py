@@ -11,7 +11,7 @@ from policies.views.pages import (
     retire,
 )
 from policies.views.promoting import promote_shadow
-from policies.views.versions import compare, restore, version, versions
+from policies.views.versions import compare, export_versions, restore, version, versions
 
 __all__ = [
     "add_rule",
@@ -27,6 +27,7 @@ __all__ = [
     "duplicate_rule",
     "end_shadow",
     "export",
+    "export_versions",
     "policies",
     "promote_shadow",
     "publish",

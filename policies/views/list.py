@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 from typing import Any, Final, cast
 
 from django.conf import settings
+from django.db.models import QuerySet
 from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -13,10 +14,9 @@ from django.utils.module_loading import import_string
 from django.views.decorators.http import require_safe
 
 from core.canonical import moment_text
-from core.chips import without
 from core.clock import now as clock_now
 from core.ids import Prefix, to_public
-from core.paging import text_in
+from core.lists import around, asked_page, pages_of
 from core.tables import csv_answer
 from core.templatetags.statuses import status_of
 from people.models import Organization
@@ -28,7 +28,7 @@ from policies.engine.written import file_to_plain
 from policies.forms.listing import CURRENT, PolicyFilterForm
 from policies.forms.starters import STARTERS
 from policies.models import Policy
-from policies.selectors.lists import PolicyPage, listed_policies, pages_of_policies
+from policies.selectors.lists import listed_policies
 from policies.services.code import exported_file
 from policies.views import shown
 from policies.views.pages import rights
@@ -46,19 +46,13 @@ Uses = Callable[[Organization, Sequence[str], datetime], Mapping[str, int]]
 @needs(Right.READ)
 def policies(request: MemberRequest) -> HttpResponse:
     """Show every policy: what it is about, whom it binds, how it is in force."""
-    page, form = PolicyPage(), PolicyFilterForm(request.GET)
-    # What cannot be understood shows nothing: everything would pass for what was asked for.
-    if form.is_valid():
-        cursor = text_in(request.GET, "cursor")
-        page = listed_policies(request.member.organization_id, words=form.words(), show=form.which(), cursor=cursor)
+    form = PolicyFilterForm(request.GET)
+    page = asked_page(request.GET, form, partial(_found, request, form))
     context = {
         "lines": list(_lines(request.member.organization, page.rows)),
-        "next_cursor": page.next_cursor,
-        "previous_cursor": page.previous_cursor,
-        "form": form,
         "is_filtered": bool(form.words()) or form.which() != CURRENT,
         "starters": STARTERS[1:],
-        "export_url": f"{reverse('policies:export')}?{without(request.GET)}",
+        **around(request.GET, form, page, list_url=reverse("policies:list"), export_url=reverse("policies:export")),
     }
     return render(request, "policies/list.html", context | rights(request))
 
@@ -69,7 +63,7 @@ def export(request: MemberRequest) -> StreamingHttpResponse:
     """Send the policies of the list as CSV: all that the filter lets through."""
     form = PolicyFilterForm(request.GET)
     form.must_make_sense()
-    pages = pages_of_policies(request.member.organization_id, words=form.words(), show=form.which())
+    pages = pages_of(_found(request, form), form.order())
     lines = (_cells(line) for rows in pages for line in _lines(request.member.organization, rows))
     return csv_answer(f"policies-{clock_now():%Y-%m-%d}.csv", COLUMNS, lines)
 
@@ -82,6 +76,10 @@ def as_code(request: MemberRequest) -> HttpResponse:
     return HttpResponse(
         text, content_type="application/yaml", headers={"Content-Disposition": 'attachment; filename="policies.yaml"'}
     )
+
+
+def _found(request: MemberRequest, form: PolicyFilterForm) -> QuerySet[Policy]:
+    return listed_policies(request.member.organization_id, words=form.words(), show=form.which())
 
 
 @cache

@@ -11,6 +11,7 @@ from core.canonical import digest
 from core.clock import now as clock_now
 from core.errors import ContoError
 from core.ids import Prefix, to_public
+from core.lists import page_of
 from people.permissions import MemberRequest, actor_of, needs, tell_waiting
 from people.roles import Right
 from people.selectors import open_change_of
@@ -18,9 +19,10 @@ from people.services import Awaiting
 from policies import selectors, services
 from policies.engine.wording import listed
 from policies.forms import AssignmentForm, NewPolicyForm, PolicyForm
+from policies.forms.listing import LATEST
 from policies.forms.starters import STARTERS, starter
 from policies.models import Policy, PolicyVersion
-from policies.selectors.versions import versions_page
+from policies.selectors.versions import listed_versions
 from policies.services.drafts import draft_rules
 from policies.services.publishing import shadow_digest
 from policies.views import shown
@@ -178,8 +180,8 @@ def detail_context(request: MemberRequest, policy: Policy) -> dict[str, Any]:
         "change": open_change_of(policy.organization_id, to_public(Prefix.POLICY, policy.pk), now=clock_now()),
         "changeable": [rule["key"] for rule in draft_rules(policy)],
         "targets": shown.target_chips(selectors.targets_of((policy,))[policy.pk]),
-        "versions": (page := versions_page(policy, limit=VERSIONS_ON_POLICY)).versions,
-        "has_more_versions": page.older is not None,
+        "versions": (page := page_of(listed_versions(policy), LATEST, limit=VERSIONS_ON_POLICY)).rows,
+        "has_more_versions": bool(page.next_cursor),
         **named(policy),
         **rights(request),
     }

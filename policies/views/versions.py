@@ -7,24 +7,31 @@ from difflib import SequenceMatcher
 from typing import Any, Final
 
 from django.contrib import messages
-from django.http import HttpResponse
+from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
+from core.canonical import moment_text
 from core.clock import now as clock_now
 from core.errors import NotFound
+from core.lists import around, asked_page, every
+from core.tables import csv_answer
+from core.templatetags.statuses import status_of
 from people.permissions import MemberRequest, actor_of, needs
 from people.roles import Right
 from policies import selectors, services
 from policies.engine.changes import Loosening, RuleChange, loosenings, rule_changes
 from policies.engine.rules import Rule, RuleType
 from policies.forms import RULE_FORMS
+from policies.forms.listing import VersionFilterForm
 from policies.models import Policy, PolicyVersion
-from policies.selectors.versions import latest_version, version_numbers, version_of, versions_page
+from policies.selectors.versions import latest_version, listed_versions, version_numbers, version_of
 from policies.services.calendars import rule_without_dates
 from policies.views import shown
 from policies.views.pages import named, rights
 
+COLUMNS: Final = ("version", "mode", "published by id", "published by", "published", "note", "digest")
 DRAFT: Final = "draft"
 """Stands in the address of a comparison for what is not published yet."""
 LINES_AROUND: Final = 3
@@ -41,9 +48,38 @@ RESOLVED: Final = frozenset({"dates", "until"})
 def versions(request: MemberRequest, policy_id: str) -> HttpResponse:
     """List every version, the newest first; two of them can be compared."""
     policy = selectors.policy_of(request.member.organization_id, policy_id)
-    page = versions_page(policy, before=number_in(request.GET.get("before", "")))
-    context = {"versions": page.versions, "older": page.older, **named(policy), **rights(request)}
+    form = VersionFilterForm(request.GET)
+    page = asked_page(request.GET, form, lambda: listed_versions(policy, words=form.words()))
+    list_url, export_url = (reverse(f"policies:{one}", args=[policy_id]) for one in ("versions", "export_versions"))
+    context = {
+        "versions": page.rows,
+        **around(request.GET, form, page, list_url=list_url, export_url=export_url),
+        **named(policy),
+        **rights(request),
+    }
     return render(request, "policies/all_versions.html", context)
+
+
+@require_safe
+@needs(Right.READ)
+def export_versions(request: MemberRequest, policy_id: str) -> StreamingHttpResponse:
+    """Send the versions of the list as CSV, without their documents: all that the filter lets through."""
+    policy = selectors.policy_of(request.member.organization_id, policy_id)
+    form = VersionFilterForm(request.GET)
+    form.must_make_sense()
+    lines = (
+        (
+            str(one.number),
+            status_of(mode_of(policy, one), "mode").word,
+            one.published_by_id,
+            one.published_by_name,
+            moment_text(one.published_at),
+            one.note,
+            one.digest,
+        )
+        for one in every(listed_versions(policy, words=form.words()), form.order())
+    )
+    return csv_answer(f"versions-{policy_id}-{clock_now():%Y-%m-%d}.csv", COLUMNS, lines)
 
 
 @require_safe

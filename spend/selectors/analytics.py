@@ -9,7 +9,8 @@ from uuid import UUID
 
 from core.db import rows
 from core.ids import Prefix, to_public
-from core.paging import DEFAULT_PAGE, LARGEST_PAGE, decode_cursor, encode_cursor
+from core.lists import Page, page_from, since
+from core.paging import DEFAULT_PAGE, LARGEST_PAGE, encode_cursor
 
 FLAGS: Final = """
 select flag, count(*) from spend_spendrecord r cross join unnest(r.flags) flag
@@ -22,11 +23,11 @@ FLAGGED: Final = """
 select r.id, r.agent_id, r.authorization_id, r.kind, r.amount, r.currency, r.counterparty_id, r.payee->>'name',
     r.reference, r.flags, r.recorded_at
 from spend_spendrecord r
-where r.organization_id = %(organization)s and r.flags <> '{}'
+where r.organization_id = %(organization)s and r.flags <> '{{}}'
   and (%(flag)s::text is null or r.flags @> array[%(flag)s]::varchar[])
   and (%(agent)s::uuid is null or r.agent_id = %(agent)s::uuid)
-  and (%(behind_at)s::timestamptz is null or (r.recorded_at, r.id) < (%(behind_at)s, %(behind_id)s::uuid))
-order by r.recorded_at desc, r.id desc limit %(limit)s
+  and (%(behind_at)s::timestamptz is null or (r.recorded_at, r.id) {side} (%(behind_at)s, %(behind_id)s::uuid))
+order by r.recorded_at {way}, r.id {way} limit %(limit)s
 """
 
 OPEN: Final = """
@@ -64,14 +65,6 @@ class FlaggedRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class FlaggedPage:
-    """Some flagged records, newest first, and the cursor of those behind them (empty at the end)."""
-
-    rows: tuple[FlaggedRecord, ...]
-    next_cursor: str
-
-
-@dataclass(frozen=True, slots=True)
 class OpenHolds:
     """What an agent has set aside in one currency, over how many holds, the oldest since when."""
 
@@ -105,16 +98,16 @@ def flagged_page(
     agent_id: UUID | None = None,
     cursor: str = "",
     limit: int = DEFAULT_PAGE,
-) -> FlaggedPage:
-    """Return the newest flagged records behind `cursor`; raises `Invalid` (`cursor_invalid`)."""
+) -> Page[FlaggedRecord]:
+    """Return the newest flagged records behind `cursor`, or those before it; raises `Invalid` (`cursor_invalid`)."""
     limit = max(1, min(limit, LARGEST_PAGE))
-    behind_at, behind_id = decode_cursor(cursor) if cursor else (None, None)
+    begin = since(cursor)
     params = {
         "organization": organization_id,
         "flag": flag,
         "agent": agent_id,
-        "behind_at": behind_at,
-        "behind_id": behind_id,
+        "behind_at": begin.moment,
+        "behind_id": begin.row_id,
         "limit": limit + 1,
     }
     found = [
@@ -125,16 +118,15 @@ def flagged_page(
                     UUID, UUID, UUID | None, str, Decimal, str, UUID | None, str | None, str | None, list[str], datetime
                 ]
             ],
-            rows(FLAGGED, params),
+            rows(FLAGGED.format(way=begin.way, side=begin.side), params),
         )
     ]
-    more = encode_cursor(found[limit - 1].recorded_at, found[limit - 1].id) if len(found) > limit else ""
-    return FlaggedPage(tuple(found[:limit]), more)
+    return page_from(found, lambda one: encode_cursor(one.recorded_at, one.id), cursor=cursor, limit=limit)
 
 
 def flagged_pages(
     organization_id: UUID, *, flag: str | None = None, agent_id: UUID | None = None
-) -> Iterator[FlaggedPage]:
+) -> Iterator[Page[FlaggedRecord]]:
     """Yield all flagged records, newest first, a page in memory at a time."""
     cursor, is_more = "", True
     while is_more:

@@ -247,6 +247,12 @@ def pegs_of(organization_id: UUID) -> dict[str, str]:
     return dict(found.values_list("currency", "pegged_to"))
 
 
+def listed_pegs(organization_id: UUID, *, words: str = "") -> QuerySet[Peg]:
+    """Return the pegs with these words in either currency."""
+    found = Peg.objects.filter(organization_id=organization_id)
+    return found.filter(Q(currency__icontains=words) | Q(pegged_to__icontains=words)) if words else found
+
+
 def _one(found: QuerySet[Counterparty]) -> CounterpartyView:
     counterparty = _with_identifiers(found).first()
     if counterparty is None:

@@ -9,7 +9,7 @@ from spend.views.counterparties import (
     set_standing,
 )
 from spend.views.list import counterparties, export
-from spend.views.pegs import pegs, remove_peg, set_peg
+from spend.views.pegs import export_pegs, pegs, remove_peg, set_peg
 
 __all__ = [
     "add_identifier",
@@ -17,6 +17,7 @@ __all__ = [
     "counterparty",
     "edit",
     "export",
+    "export_pegs",
     "new",
     "pegs",
     "remove_identifier",

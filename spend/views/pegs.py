@@ -1,21 +1,27 @@
 """Pegged currencies: which stablecoin counts with which currency."""
 
 from typing import Final
+from uuid import UUID
 
-from django.http import HttpResponse
+from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from core.clock import now as clock_now
 from core.errors import ContoError
+from core.lists import Page, around, page_of
+from core.tables import csv_answer
 from people.permissions import MemberRequest, actor_of, needs, tell_stored
 from people.roles import Right
-from spend.forms import PegForm
-from spend.selectors.counterparties import pegs_of
+from spend.forms import PegFilterForm, PegForm
+from spend.models import Peg
+from spend.selectors.counterparties import listed_pegs
 from spend.services import pegs as peg_services
 from spend.views.tabs import tabs
 
 UNPROCESSABLE: Final = 422
+COLUMNS: Final = ("stablecoin", "counts with")
 
 
 @require_safe
@@ -23,6 +29,16 @@ UNPROCESSABLE: Final = 422
 def pegs(request: MemberRequest) -> HttpResponse:
     """Show the table."""
     return _page(request, PegForm())
+
+
+@require_safe
+@needs(Right.READ)
+def export_pegs(request: MemberRequest) -> StreamingHttpResponse:
+    """Send the pegs of the table as CSV: all that the filter lets through."""
+    form = PegFilterForm(request.GET)
+    form.must_make_sense()
+    lines = ((one.currency, one.pegged_to) for one in _found(request.member.organization_id, form).rows)
+    return csv_answer(f"pegs-{clock_now():%Y-%m-%d}.csv", COLUMNS, lines)
 
 
 @require_POST
@@ -60,10 +76,20 @@ def remove_peg(request: MemberRequest, currency: str) -> HttpResponse:
 
 
 def _page(request: MemberRequest, form: PegForm, *, status: int = 200) -> HttpResponse:
+    organization_id, shown = request.member.organization_id, PegFilterForm(request.GET)
+    page = _found(organization_id, shown)
     context = {
-        "pegs": pegs_of(request.member.organization_id),
+        "pegs": page.rows,
         "form": form,
         "may_manage": request.member.may(Right.MANAGE_COUNTERPARTIES),
         "tabs": tabs("spend:pegs"),
+        **around(request.GET, shown, page, list_url=reverse("spend:pegs"), export_url=reverse("spend:export_pegs")),
     }
     return render(request, "spend/pegs.html", context, status=status)
+
+
+def _found(organization_id: UUID, form: PegFilterForm) -> Page[Peg]:
+    """Return all of them, for one page holds as many as an organization may have; nothing of what makes no sense."""
+    if not form.is_valid():
+        return Page()
+    return page_of(listed_pegs(organization_id, words=form.words()), form.order(), limit=peg_services.MOST_PEGS)

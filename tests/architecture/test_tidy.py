@@ -22,8 +22,8 @@ LONGEST_FILE: Final = 400
 LONGEST_TEMPLATE: Final = 150
 
 CORE: Final = {
-    "actor", "broker", "canonical", "chips", "clock", "db", "errors", "filters", "http", "ids", "keys", "money",
-    "paging", "prepared", "sealing", "span", "tables", "templatetags", "urls", "views",
+    "actor", "broker", "canonical", "chips", "clock", "db", "errors", "filters", "http", "ids", "keys", "lists",
+    "money", "paging", "prepared", "sealing", "span", "tables", "templatetags", "urls", "views",
 }  # fmt: skip
 HOUSE: Final = {
     "ahead", "api_errors", "api_render", "apps", "asgi", "celery", "checks", "embedded", "env", "limits", "logs",

@@ -10,6 +10,7 @@ from django.test import Client
 from approvals.services.booking import Report
 from approvals.services.record import record_spend
 from core.ids import Prefix, to_public
+from core.paging import DEFAULT_PAGE
 from insight.models import PotDay
 from insight.selectors.budgets import Budget, budgets_of
 from insight.selectors.burning import burn_down_chart, burning_of, forecast
@@ -235,6 +236,26 @@ def test_a_tab_leaves_as_csv_as_it_is_shown() -> None:
     assert rules("warned") == ["pot"]
     assert page(world, "/budgets/export/?show=nonsense").status_code == 422
     assert len(page(world, "/budgets/export/").getvalue().decode().splitlines()) == 4
+
+
+def test_many_pots_stand_on_pages_found_by_words_and_in_the_order_asked_for() -> None:
+    world = make_world({**RUN, "amount": {"USD": "100"}})
+    for number in range(DEFAULT_PAGE + 2):
+        ask(world, str(1 + number), session=f"run_{number:03}")
+    first = page(world, "/budgets/?show=sessions&sort=name")
+    behind = page(world, f"/budgets/?show=sessions&sort=name&cursor={first.context['next_cursor']}")
+    found = page(world, "/budgets/?show=sessions&q=RUN_007")
+
+    assert [len(one.context["pots"]) for one in (first, behind, found)] == [DEFAULT_PAGE, 2, 1]
+    names = [pot.who for one in (first, behind) for pot in one.context["pots"]]
+    assert names == sorted(names)
+    fullest = page(world, "/budgets/?show=sessions").context["pots"][0]
+    assert fullest.who == f"Session run_{DEFAULT_PAGE + 1:03}"
+    lines = page(world, found.context["export_url"]).getvalue().decode().splitlines()[1:]
+    assert ["run_007" in line for line in lines] == [True]
+    assert "No pot matches" in page(world, "/budgets/?show=sessions&q=nowhere").content.decode()
+    assert "cannot be understood" in page(world, "/budgets/?sort=size").content.decode()
+    assert page(world, "/budgets/?cursor=nonsense").status_code == 422
 
 
 def test_what_is_left_out_is_said_on_the_page_and_in_the_last_line(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,14 +14,17 @@ from core.ids import Prefix, to_public
 from insight.selectors.latency import latency
 from insight.selectors.ledger import Chosen, Dimension, ledger_of
 from insight.selectors.newcomers import newcomers
+from insight.selectors.payments import Wanted, payments_page
 from insight.selectors.periods import last_days
 from insight.selectors.spending import chart_of, spending
 from insight.services import roll
 from people.models import Organization
 from spend.payee import PayeeClaim
+from spend.selectors.analytics import flagged_page
 from tests.approvals.world import OPENAI, World, add_agent, ask, click_no, make_world, put_policy, say_no, stored
 from tests.factories import NOW
 from tests.insight.test_analytics import GITHUB, LIMIT, MONTH, PEOPLE, organization, page, pay, report
+from tests.paged import walked
 
 pytestmark = pytest.mark.django_db
 
@@ -180,3 +183,20 @@ def test_a_reason_leads_to_the_asks_behind_it(world: World) -> None:
 
     found = [page(world.cast.vera, link.replace("&amp;", "&")).content.decode() for link in links]
     assert [("2,000.00" in one, "400.00" in one) for one in found] == [(True, False), (False, True)]
+
+
+def test_payments_and_flagged_records_are_paged_forth_and_back(world: World) -> None:
+    for number in range(7):
+        pay(world, str(10 + number), now=NOW - timedelta(minutes=number // 2))
+        report(world, Report(Decimal(1 + number), "USD"), None)
+    period = last_days(30, zone="UTC", now=NOW)
+    wanted = Wanted(organization_id=world.organization_id, period=period, chosen=Chosen(currency="USD"))
+
+    paid = walked(lambda cursor: payments_page(wanted, cursor=cursor, limit=3))
+    flagged = walked(lambda cursor: flagged_page(world.organization_id, cursor=cursor, limit=3))
+
+    assert len({one.id for one in paid}) == len(paid) == 14
+    assert len({one.id for one in flagged}) == len(flagged) == 7
+    moments = [one.recorded_at for one in paid]
+    assert moments == sorted(moments, reverse=True)
+    assert page(world.cast.vera, "/analytics/payments/?cursor=back.nonsense").status_code == 422

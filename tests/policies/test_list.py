@@ -7,13 +7,17 @@ from uuid import UUID
 import pytest
 from django.test import Client
 
+from core.lists import page_of
 from core.paging import encode_place
+from policies.forms.listing import PolicyFilterForm
 from policies.models import Policy
 from policies.selectors.lists import listed_policies
 from tests.factories import Cast, actor_for, make_cast
 from tests.policies.samples import make_policy
 
 pytestmark = pytest.mark.django_db
+
+BY_NAME = PolicyFilterForm.ORDERS["name"]
 
 
 @pytest.fixture
@@ -27,14 +31,14 @@ def people() -> Cast:
 def test_pages_lead_forth_and_back_and_the_export_has_all_of_them(
     people: Cast, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("policies.selectors.lists.LARGEST_PAGE", 3)
-    organization_id = people.organization.pk
-    forth = [listed_policies(organization_id, limit=3)]
+    monkeypatch.setattr("core.lists.LARGEST_PAGE", 3)
+    found = listed_policies(people.organization.pk)
+    forth = [page_of(found, BY_NAME, limit=3)]
     while forth[-1].next_cursor:
-        forth.append(listed_policies(organization_id, cursor=forth[-1].next_cursor, limit=3))
+        forth.append(page_of(found, BY_NAME, cursor=forth[-1].next_cursor, limit=3))
     back = [forth[-1]]
     while back[-1].previous_cursor:
-        back.append(listed_policies(organization_id, cursor=back[-1].previous_cursor, limit=3))
+        back.append(page_of(found, BY_NAME, cursor=back[-1].previous_cursor, limit=3))
     client.force_login(people.vera.person)
     exported = b"".join(client.get("/policies/export/")).decode()
 
@@ -49,7 +53,7 @@ def test_pages_lead_forth_and_back_and_the_export_has_all_of_them(
 
 def test_the_page_leads_on_and_says_what_it_does_not_understand(people: Cast, client: Client) -> None:
     client.force_login(people.vera.person)
-    first = listed_policies(people.organization.pk, limit=3)
+    first = page_of(listed_policies(people.organization.pk), BY_NAME, limit=3)
 
     html = client.get(f"/policies/?cursor={first.next_cursor}").content.decode()
     assert "Zoo" in html
