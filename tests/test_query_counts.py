@@ -18,6 +18,8 @@ from django.db import connection, transaction
 from django.test import Client
 from pytest_django import DjangoDbBlocker
 
+from approvals.models import Authorization
+from approvals.selectors.evidence import evidence_of_each
 from core.clock import now as clock_now
 from core.db import rows
 from core.ids import Prefix, to_public
@@ -41,6 +43,8 @@ BODY: Final = orjson.dumps(
     {"amount": "1.00", "currency": "USD", "counterparty": {"domain": "api.openai.com"}, "session": "run_1"}
 )
 CLIENT: Final = Client()
+SEVERAL: Final = 5
+"""Payments that are looked at and answered at once."""
 
 
 @pytest.fixture(scope="module")
@@ -93,10 +97,25 @@ def make_call(world: Furnished, call: Call) -> Any:
 
 def counts(world: Furnished) -> dict[str, dict[str, int]]:
     """What each address costs now."""
+    pages = {f"{one.method} /{one.address}": counted(partial(open_page, world, one)) for one in PAGES}
     return {
-        "pages": {f"{one.method} /{one.address}": counted(partial(open_page, world, one)) for one in PAGES},
+        "pages": pages | bulk(world),
         "api": {f"{one.method} /{one.address}": counted(partial(make_call, world, one)) for one in CALLS},
     }
+
+
+def bulk(world: Furnished) -> dict[str, int]:
+    """What several payments at once cost: to look at them, and to answer them."""
+    with undone():
+        ids = [ask(world.world, f"{101 + one}", now=clock_now()).answer.id for one in range(SEVERAL)]
+        chosen = [to_public(Prefix.AUTHORIZATION, one) for one in ids]
+        path, sent = "/approvals/bulk/", {"chosen": chosen, "verdict": "approve"}
+        evidence = evidence_of_each(list(Authorization.objects.filter(id__in=ids)), now=clock_now())
+        shown = {f"evidence-{to_public(Prefix.AUTHORIZATION, one)}": evidence[one].digest for one in ids}
+        looked = counted(lambda: CLIENT.post(path, sent))
+        answered = counted(lambda: CLIENT.post(path, {**sent, **shown, "answer": "yes"}))
+        transaction.set_rollback(True)
+    return {f"POST {path}, {SEVERAL} shown": looked, f"POST {path}, {SEVERAL} answered": answered}
 
 
 def test_each_address_costs_what_was_reviewed(world: Furnished) -> None:

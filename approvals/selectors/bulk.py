@@ -8,9 +8,16 @@ from decimal import Decimal
 from typing import Final, cast
 from uuid import UUID
 
-from approvals.selectors.inbox import Detail, detail
+from approvals.lifecycle import NEVER_GIVEN
+from approvals.models import Authorization, Review
+from approvals.selectors.evidence import Evidence, evidence_of_each, is_still_waiting
+from approvals.selectors.inbox import ShownCheck, is_to_be_confirmed, needs_of, refusal_to, shown_checks
+from approvals.selectors.reviewers import yeses_among
 from core.db import rows
+from core.errors import NotFound
+from core.ids import Prefix, to_public
 from people.models import Member
+from policies.engine.reasons import sentence
 from policies.engine.types import Check, Said
 
 MOST_AT_ONCE: Final = 50
@@ -30,6 +37,45 @@ class Total:
     currency: str
     amount: Decimal
     number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One of several that were chosen, with what a yes to it is bound to.
+
+    `outcome`, `reasons`, `checks`, `digest` and the `standing` of its payee are those of now, empty where it does not
+    wait any more. `refusal` says why this viewer cannot answer, empty where they can.
+    """
+
+    authorization: Authorization
+    public_id: str
+    outcome: str
+    reasons: tuple[str, ...]
+    checks: tuple[ShownCheck, ...]
+    digest: str
+    standing: str
+    refusal: str
+    is_to_be_confirmed: bool
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether people can still answer."""
+        return bool(self.digest)
+
+    @property
+    def why(self) -> str:
+        """Why it waits, or would be declined: what the strictest rule says, with its figures."""
+        return self.checks[0].sentence if self.checks else next(iter(self.reasons), "")
+
+    @property
+    def judging(self) -> tuple[ShownCheck, ...]:
+        """The checks of rules that judge this payment."""
+        return tuple(one for one in self.checks if one.check.outcome is not Said.NOT_APPLICABLE)
+
+    @property
+    def asking(self) -> int:
+        """How many rules ask for people."""
+        return sum(one.check.outcome is Said.REVIEW for one in self.checks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +103,8 @@ class Effect:
 class Preview:
     """What would be answered, what would not and why, and the effect of the whole."""
 
-    answerable: Sequence[Detail]
-    others: Sequence[Detail]
+    answerable: Sequence[Candidate]
+    others: Sequence[Candidate]
     totals: Sequence[Total]
     effects: Sequence[Effect]
 
@@ -68,14 +114,17 @@ class Preview:
         return sum(one.is_to_be_confirmed for one in self.answerable)
 
     @property
-    def denied(self) -> Sequence[Detail]:
+    def denied(self) -> Sequence[Candidate]:
         """Those that the policies of now would decline, whatever people say."""
         return [one for one in self.answerable if one.outcome == "deny"]
 
 
 def preview(member: Member, authorization_ids: Sequence[UUID], *, now: datetime) -> Preview:
-    """Return what answering these at once would do; raises `NotFound` where one is not the member's to see."""
-    shown = [detail(member.organization_id, one, member=member, now=now) for one in authorization_ids]
+    """Return what answering these at once would do; raises `NotFound` where one is not the member's to see.
+
+    Read in sets: what one more payment costs is the look at its own situation.
+    """
+    shown = _candidates(member, authorization_ids, now)
     answerable = [one for one in shown if one.is_waiting and not one.refusal]
     sums: dict[str, list[Decimal]] = defaultdict(list)
     for one in answerable:
@@ -88,7 +137,42 @@ def preview(member: Member, authorization_ids: Sequence[UUID], *, now: datetime)
     )
 
 
-def _effects(organization_id: UUID, answerable: Sequence[Detail]) -> list[Effect]:
+def _candidates(member: Member, ids: Sequence[UUID], now: datetime) -> list[Candidate]:
+    chosen = Authorization.objects.filter(id__in=ids, organization_id=member.organization_id)
+    related = chosen.select_related("agent", "counterparty", "organization", "approval_request")
+    found = {one.id: one for one in related}
+    if len(found) < len(set(ids)):
+        raise NotFound()
+    waiting = [one for one in found.values() if is_still_waiting(one, now)]
+    evidence = evidence_of_each(waiting, now=now)
+    reviews: dict[UUID, list[Review]] = {one.id: [] for one in waiting}
+    given = Review.objects.filter(request__authorization__in=reviews).exclude(closed_as__in=NEVER_GIVEN)
+    for one in given.select_related("person", "request").order_by("at", "id"):
+        reviews[one.request.authorization_id].append(one)
+    yeses = yeses_among(member.organization_id, reviews, {one.id: one.agent.owner_id for one in waiting})
+    refusals = {
+        one.id: refusal_to(one, reviews[one.id], needs_of(one.approval_request, yeses[one.id]), member, now)
+        for one in waiting
+    }
+    return [_candidate(found[one], evidence.get(one), refusals.get(one, "")) for one in ids]
+
+
+def _candidate(authorization: Authorization, evidence: Evidence | None, refusal: str) -> Candidate:
+    shown = shown_checks(evidence.decision.checks) if evidence else ()
+    return Candidate(
+        authorization=authorization,
+        public_id=to_public(Prefix.AUTHORIZATION, authorization.id),
+        outcome=evidence.decision.outcome.value if evidence else "",
+        reasons=tuple(sentence(code) for code in evidence.decision.reasons) if evidence else (),
+        checks=tuple(one for one in shown if one.check.mode.value == "enforced"),
+        digest=evidence.digest if evidence else "",
+        standing=evidence.standing if evidence else "",
+        refusal=refusal,
+        is_to_be_confirmed=evidence is not None and is_to_be_confirmed(authorization),
+    )
+
+
+def _effects(organization_id: UUID, answerable: Sequence[Candidate]) -> list[Effect]:
     groups: dict[tuple[str, str, str, str], list[tuple[UUID, Check]]] = defaultdict(list)
     for one in answerable:
         for shown in one.checks:

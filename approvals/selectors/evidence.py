@@ -1,12 +1,12 @@
 """What a reviewer is shown before a yes, and its digest, which travels with the yes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 from approvals.models import Authorization
-from approvals.selectors.overdue import without_overdue
+from approvals.selectors.overdue import overdue_of, without_overdue
 from approvals.selectors.situation import (
     Situation,
     ask_of_authorization,
@@ -23,10 +23,11 @@ from policies.engine.types import Check, Decision
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """The decision as it would be made now, with the digest of amount, payee, outcome and room."""
+    """The decision as it would be made now, with the digest of amount, payee, standing, outcome and room."""
 
     decision: Decision
     digest: str
+    standing: str
 
 
 def evidence_of(authorization: Authorization, situation: Situation, decision: Decision) -> Evidence:
@@ -43,7 +44,7 @@ def evidence_of(authorization: Authorization, situation: Situation, decision: De
         "reasons": decision.reasons,
         "checks": [_room(check) for check in decision.checks],
     }
-    return Evidence(decision, digest(plain(shown)))
+    return Evidence(decision, digest(plain(shown)), payment.standing.value)
 
 
 def _room(check: Check) -> Mapping[str, object]:
@@ -75,8 +76,23 @@ def present_evidence(authorization_id: UUID, *, organization_id: UUID, now: date
     authorization = Authorization.objects.filter(id=authorization_id, organization_id=organization_id).first()
     if authorization is None:
         raise NotFound()
-    asker = read_asker(authorization.agent_id)
-    ask = ask_of_authorization(authorization)
-    seen = look(asker, ask, asked_at=authorization.asked_at, now=now, own=authorization.id)
-    situation = without_overdue(with_missing_summed(seen, own=authorization.id), now=now, own=authorization.id)
-    return evidence_of(authorization, situation, decide(situation.question, situation.facts))
+    return evidence_of_each([authorization], now=now)[authorization.id]
+
+
+def evidence_of_each(authorizations: Sequence[Authorization], *, now: datetime) -> Mapping[UUID, Evidence]:
+    """Return the evidence of several authorizations of one organization, by id.
+
+    What they share is read once: agents, and what is overdue. Each payment's own situation is a look of its own.
+    """
+    if not authorizations:
+        return {}
+    (organization_id,) = {one.organization_id for one in authorizations}
+    askers = {agent_id: read_asker(agent_id) for agent_id in {one.agent_id for one in authorizations}}
+    holds = overdue_of(organization_id, now=now)
+    found = {}
+    for one in authorizations:
+        seen = look(askers[one.agent_id], ask_of_authorization(one), asked_at=one.asked_at, now=now, own=one.id)
+        summed = with_missing_summed(seen, own=one.id)
+        situation = without_overdue(summed, now=now, own=one.id, holds=holds)
+        found[one.id] = evidence_of(one, situation, decide(situation.question, situation.facts))
+    return found

@@ -12,7 +12,7 @@ from django.db.models import Count, Q, QuerySet
 from approvals.lifecycle import NEVER_GIVEN, ReviewEnd, Status
 from approvals.models import ApprovalRequest, Authorization, Review
 from approvals.routing import Reviewer, asks_for_confirmation, is_asked, missing_approvals, requirements_from
-from approvals.selectors.evidence import present_evidence
+from approvals.selectors.evidence import evidence_of_each, is_still_waiting
 from approvals.selectors.reviewers import yeses_given
 from core.errors import NotFound
 from core.ids import Prefix, to_public
@@ -180,14 +180,10 @@ def detail(organization_id: UUID, authorization_id: UUID, *, member: Member, now
     )
     if authorization is None:
         raise NotFound()
-    is_waiting = (
-        authorization.status == Status.PENDING_REVIEW
-        and authorization.expires_at is not None
-        and now < authorization.expires_at
-    )
-    evidence = present_evidence(authorization_id, organization_id=organization_id, now=now) if is_waiting else None
+    is_waiting = is_still_waiting(authorization, now)
+    evidence = evidence_of_each([authorization], now=now)[authorization.id] if is_waiting else None
     stored = authorization.redecision or authorization.decision
-    shown = _shown(evidence.decision.checks) if evidence else shown_stored(stored)
+    shown = shown_checks(evidence.decision.checks) if evidence else shown_stored(stored)
     request = getattr(authorization, "approval_request", None)
     reviews = _given(request)
     needs = _needs(request)
@@ -208,7 +204,7 @@ def detail(organization_id: UUID, authorization_id: UUID, *, member: Member, now
         request=request,
         reviews=reviews,
         needs=needs,
-        refusal=_refusal(authorization, reviews, needs, member, now) if is_waiting else "",
+        refusal=refusal_to(authorization, reviews, needs, member, now) if is_waiting else "",
         is_to_be_confirmed=is_waiting and is_to_be_confirmed(authorization),
         paid=paid_to(organization_id, counterparty) if counterparty else (),
         family=family,
@@ -227,13 +223,14 @@ def is_to_be_confirmed(authorization: Authorization) -> bool:
     )
 
 
-def _shown(checks: Sequence[Check]) -> tuple[ShownCheck, ...]:
+def shown_checks(checks: Sequence[Check]) -> tuple[ShownCheck, ...]:
+    """Return checks with their sentences, the strictest first."""
     return tuple(ShownCheck(check, check_sentence(check)) for check in sorted(checks, key=_weight))
 
 
 def shown_stored(decision: Mapping[str, Any]) -> tuple[ShownCheck, ...]:
     """Return the checks of a stored decision, the strictest first."""
-    return _shown([check_from_plain(one) for one in decision["checks"]])
+    return shown_checks([check_from_plain(one) for one in decision["checks"]])
 
 
 def _weight(check: Check) -> int:
@@ -243,7 +240,11 @@ def _weight(check: Check) -> int:
 def _needs(request: ApprovalRequest | None) -> tuple[Need, ...]:
     if request is None:
         return ()
-    yeses = yeses_given(request)
+    return needs_of(request, yeses_given(request))
+
+
+def needs_of(request: ApprovalRequest, yeses: Sequence[Reviewer]) -> tuple[Need, ...]:
+    """Return what each rule still asks of people, these yeses counted."""
     requirements = requirements_from(request.requirements)
     return tuple(Need(requirement, missing_approvals(requirement, yeses)) for requirement in requirements)
 
@@ -256,9 +257,10 @@ def _given(request: ApprovalRequest | None) -> list[Review]:
     return list(given.select_related("person").order_by("at", "id"))
 
 
-def _refusal(
+def refusal_to(
     authorization: Authorization, reviews: Sequence[Review], needs: Sequence[Need], member: Member, now: datetime
 ) -> str:
+    """Return why this member cannot answer what waits, in a sentence; empty where they can."""
     if Right.REVIEW not in rights_of(member.roles):
         return "Your roles do not let you review payments."
     if authorization.agent.owner_id == member.person_id:

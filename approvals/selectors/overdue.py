@@ -56,14 +56,23 @@ def overdue_in(counter_ids: Sequence[int], *, now: datetime, limit: int, after: 
     return _found(DUE_IN_COUNTERS, {"now": now, "limit": limit, "counters": list(counter_ids)}, after)
 
 
-def without_overdue(situation: Situation, *, now: datetime, own: UUID | None = None) -> Situation:
+def overdue_of(organization_id: UUID, *, now: datetime) -> list[UUID]:
+    """Return every authorization of an organization whose time is over and that the clock has not come to."""
+    found = prepared_rows(DUE_OF_ORGANIZATION, {"organization": organization_id, "now": now})
+    return [cast(UUID, one) for (one,) in found]
+
+
+def without_overdue(
+    situation: Situation, *, now: datetime, own: UUID | None = None, holds: Sequence[UUID] | None = None
+) -> Situation:
     """Return the situation as it will be when the clock has come: what overdue holds take counts as room.
 
-    For whoever decides without a trace and cannot expire them first, as an ask does. `own` as in `look`.
+    For whoever decides without a trace and cannot expire them first, as an ask does. `own` as in `look`; `holds` are
+    those that `overdue_of` found, where it was asked already.
     """
     asker, payment = situation.asker, situation.payment
-    found = prepared_rows(DUE_OF_ORGANIZATION, {"organization": asker.organization_id, "now": now})
-    holds = [cast(UUID, one) for (one,) in found]
+    if holds is None:
+        holds = overdue_of(asker.organization_id, now=now)
     if not holds:
         return situation
     tallies = dict(situation.facts.tallies)

@@ -1,11 +1,14 @@
 """Whose answers to an open question count, and which a person may still take back."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from math import ceil
 from typing import Final
+from uuid import UUID
+
+from django.db.models import QuerySet
 
 from approvals.lifecycle import SECOND_FACTOR_COUNTS, ReviewEnd
 from approvals.models import ApprovalRequest, Authorization, Review
@@ -60,19 +63,43 @@ def yeses_given(request: ApprovalRequest) -> Sequence[Reviewer]:
     return _yeses(request, (ReviewEnd.COUNTED, ON_ITS_WAY))
 
 
+def yeses_among(
+    organization_id: UUID, reviews: Mapping[UUID, Sequence[Review]], owners: Mapping[UUID, UUID | None]
+) -> Mapping[UUID, Sequence[Reviewer]]:
+    """Return what `yeses_given` does for several requests of one organization, by the key of their reviews.
+
+    `owners` are the owners of the agents that asked, by the same key.
+    """
+    saying = {key: {one.person_id for one in given if _is_yes(one)} for key, given in reviews.items()}
+    people = set().union(*saying.values())
+    members = list(_members(organization_id, people)) if people else []
+    return {
+        key: [_reviewer(one) for one in members if one.person_id in saying[key] and _counts(one, owners[key])]
+        for key in reviews
+    }
+
+
+def _is_yes(review: Review) -> bool:
+    return review.verdict == "approve" and review.closed_as in (ReviewEnd.COUNTED, ON_ITS_WAY)
+
+
 def _yeses(request: ApprovalRequest, ends: Sequence[str]) -> Sequence[Reviewer]:
     people = request.reviews.filter(verdict="approve", closed_as__in=ends).values_list("person_id", flat=True)
-    members = Member.objects.filter(
-        organization_id=request.organization_id,
-        person_id__in=people,
-        removed_at__isnull=True,
-    )
+    members = _members(request.organization_id, people)
     owner_id = request.authorization.agent.owner_id
-    return [
-        Reviewer(to_public(Prefix.PERSON, member.person_id), frozenset(member.roles))
-        for member in members
-        if member.person_id != owner_id and Right.REVIEW in rights_of(member.roles)
-    ]
+    return [_reviewer(member) for member in members if _counts(member, owner_id)]
+
+
+def _members(organization_id: UUID, people: Iterable[UUID]) -> QuerySet[Member]:
+    return Member.objects.filter(organization_id=organization_id, person_id__in=people, removed_at__isnull=True)
+
+
+def _counts(member: Member, owner_id: UUID | None) -> bool:
+    return member.person_id != owner_id and Right.REVIEW in rights_of(member.roles)
+
+
+def _reviewer(member: Member) -> Reviewer:
+    return Reviewer(to_public(Prefix.PERSON, member.person_id), frozenset(member.roles))
 
 
 def on_their_way(member: Member, *, now: datetime) -> list[OnItsWay]:

@@ -1,6 +1,7 @@
 """Several requests answered at once: shown before, one transaction each, a result for each."""
 
 import re
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -9,22 +10,24 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from agents.models import Agent
 from approvals.lifecycle import UNDO_TIME
 from approvals.models import Authorization, Review
 from approvals.selectors.books import faults
 from approvals.selectors.bulk import MOST_AT_ONCE, preview
+from approvals.selectors.inbox import detail
 from approvals.services.finalise import finalise_reviews
 from core.ids import Prefix, to_public
 from people.models import Member, Organization
-from tests.approvals.world import World, ask, click_no, make_world, put_policy, republish, stored
+from tests.approvals.world import World, ask, click_no, click_yes, make_world, put_policy, republish, say_yes, stored
 from tests.factories import NOW
 
 pytestmark = pytest.mark.django_db
 
 REVIEW: dict[str, Any] = {"key": "people", "type": "APPROVAL_THRESHOLD", "above": {"USD": "50", "EUR": "50"}}
 DAILY: dict[str, Any] = {"key": "daily", "type": "SPEND_LIMIT", "daily": {"USD": "500", "EUR": "500"}}
-EACH_SHOWN, EACH_ANSWERED, EACH_UNDONE = 13, 34, 11
-"""Statements that one more payment costs: its evidence, its own transaction with what came of it, its way back."""
+EACH_SHOWN, EACH_ANSWERED, EACH_UNDONE = 1, 22, 11
+"""Statements that one more payment costs: a look at its situation, its transaction with another look, its way back."""
 POT: dict[str, Any] = {"key": "pot", "type": "BUDGET_ALLOCATION", "amount": {"USD": "140"}, "period": "month"}
 
 
@@ -93,6 +96,33 @@ def test_each_payment_costs_a_preview_and_an_answer_the_same_however_many_there_
 
     for found, each in ((previews, EACH_SHOWN), (answers, EACH_ANSWERED), (undone, EACH_UNDONE)):
         assert (found[3] - found[2], found[6] - found[3]) == (each, 3 * each), (previews, answers, undone)
+
+
+@pytest.mark.parametrize("viewer", ["rui", "ada", "vera", "olu"])
+def test_each_of_several_is_shown_as_it_is_alone(viewer: str) -> None:
+    named = REVIEW | {"key": "named", "above": {"USD": "85"}, "review": {"roles": ["owner"]}}
+    two = REVIEW | {"key": "two", "above": {"USD": "75"}, "review": {"approvals": 2}}
+    world = make_world(REVIEW, two, named, DAILY | {"daily": {"USD": "500"}})
+    ones = pending(world, "60", "61", "62", "70", "80", "90") + pending(world, "63", now=NOW - timedelta(days=2))
+    agent = Agent.objects.get(id=world.agent.id)
+    agent.owner = world.cast.olu.person
+    agent.save()
+    click_no(ones[0], world.cast.ada)
+    click_yes(ones[1], world.cast.rui)
+    say_yes(ones[2], world.cast.rui)
+    click_yes(ones[4], world.cast.ada)
+    member: Member = getattr(world.cast, viewer)
+
+    seen = preview(member, [one.id for one in ones], now=NOW)
+    together = {one.authorization.id: one for one in (*seen.answerable, *seen.others)}
+
+    for one in ones:
+        alone = detail(world.organization_id, one.id, member=member, now=NOW)
+        shown = together[one.id]
+        told = (shown.digest, shown.refusal, shown.is_waiting, shown.is_to_be_confirmed)
+        assert told == (alone.digest, alone.refusal, alone.is_waiting, alone.is_to_be_confirmed)
+        if alone.is_waiting:
+            assert (shown.outcome, shown.reasons, shown.checks) == (alone.outcome, alone.reasons, alone.checks)
 
 
 def test_totals_are_per_currency_and_limits_are_shown_without_and_with_them() -> None:
