@@ -24,7 +24,7 @@ class Agent(models.Model):
     """Software that may ask to spend: the binding of one managed actor of the app."""
 
     id = models.UUIDField(primary_key=True)
-    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="agents")
+    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="agents", db_index=False)
     name = models.CharField(max_length=NAME_LENGTH)
     description = models.CharField(max_length=DESCRIPTION_LENGTH, blank=True)
     external_ref = models.CharField(max_length=REFERENCE_LENGTH, null=True)

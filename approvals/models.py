@@ -32,15 +32,17 @@ class Authorization(models.Model):
     """
 
     id = models.UUIDField(primary_key=True)
-    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
-    agent = models.ForeignKey(Agent, on_delete=models.PROTECT, related_name="+")
-    key = models.ForeignKey(AgentKey, on_delete=models.PROTECT, null=True, related_name="+")
+    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+", db_index=False)
+    agent = models.ForeignKey(Agent, on_delete=models.PROTECT, related_name="+", db_index=False)
+    key = models.ForeignKey(AgentKey, on_delete=models.PROTECT, null=True, related_name="+", db_index=False)
     idempotency_key = models.CharField(max_length=KEY_LENGTH, null=True)
     body_digest = models.CharField(max_length=DIGEST_LENGTH)
     amount = models.DecimalField(max_digits=20, decimal_places=6)
     currency = models.CharField(max_length=10)
     counting_currency = models.CharField(max_length=10)
-    counterparty = models.ForeignKey(Counterparty, on_delete=models.PROTECT, null=True, related_name="+")
+    counterparty = models.ForeignKey(
+        Counterparty, on_delete=models.PROTECT, null=True, related_name="+", db_index=False
+    )
     payee = models.JSONField()
     payee_digest = models.CharField(max_length=DIGEST_LENGTH)
     category = models.CharField(max_length=TEXT_LENGTH, null=True)
@@ -194,7 +196,7 @@ class Review(models.Model):
     """
 
     id = models.UUIDField(primary_key=True)
-    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
+    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+", db_index=False)
     request = models.ForeignKey(ApprovalRequest, on_delete=models.PROTECT, related_name="reviews")
     person = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="+")
     verdict = models.CharField(max_length=10)
@@ -264,7 +266,7 @@ class SavedFilter(models.Model):
     """A filter of the list of authorizations that one member keeps under a name of their own."""
 
     id = models.UUIDField(primary_key=True)
-    member = models.ForeignKey(Member, on_delete=models.PROTECT, related_name="+")
+    member = models.ForeignKey(Member, on_delete=models.PROTECT, related_name="+", db_index=False)
     name = models.CharField(max_length=FILTER_NAME_LENGTH)
     query = models.CharField(max_length=FILTER_LENGTH)
     saved_at = models.DateTimeField()
@@ -287,8 +289,8 @@ class Backtest(models.Model):
     """
 
     id = models.UUIDField(primary_key=True)
-    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
-    policy = models.ForeignKey(Policy, on_delete=models.PROTECT, related_name="+")
+    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+", db_index=False)
+    policy = models.ForeignKey(Policy, on_delete=models.PROTECT, related_name="+", db_index=False)
     document = models.JSONField()
     digest = models.CharField(max_length=DIGEST_LENGTH)
     targets = models.JSONField()
@@ -340,7 +342,7 @@ class Backtest(models.Model):
 class BacktestChange(models.Model):
     """One payment that a backtest answers otherwise than history did, with its checks; some are kept of each kind."""
 
-    backtest = models.ForeignKey(Backtest, on_delete=models.PROTECT, related_name="changes")
+    backtest = models.ForeignKey(Backtest, on_delete=models.PROTECT, related_name="changes", db_index=False)
     number = models.PositiveIntegerField()
     authorization = models.ForeignKey(Authorization, on_delete=models.PROTECT, related_name="+", db_index=False)
     before = models.CharField(max_length=10)

@@ -97,7 +97,7 @@ class Member(models.Model):
     """A person's membership in an organization; carries roles (names from `people.roles.Role`)."""
 
     id = models.UUIDField(primary_key=True)
-    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="members")
+    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="members", db_index=False)
     person = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="memberships")
     roles = ArrayField(models.CharField(max_length=20))
     created_at = models.DateTimeField()
@@ -213,7 +213,7 @@ class PendingChange(models.Model):
     """
 
     id = models.UUIDField(primary_key=True)
-    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="changes")
+    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="changes", db_index=False)
     kind = models.CharField(max_length=20)
     subject_id = models.CharField(max_length=60)
     title = models.CharField(max_length=300)

@@ -24,7 +24,7 @@ class Policy(models.Model):
     """
 
     id = models.UUIDField(primary_key=True)
-    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="policies")
+    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="policies", db_index=False)
     name = models.CharField(max_length=NAME_LENGTH)
     description = models.CharField(max_length=NOTE_LENGTH, blank=True)
     external_ref = models.CharField(max_length=REFERENCE_LENGTH, null=True)
@@ -51,7 +51,7 @@ class PolicyVersion(models.Model):
 
     id = models.UUIDField(primary_key=True)
     organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
-    policy = models.ForeignKey(Policy, on_delete=models.PROTECT, related_name="versions")
+    policy = models.ForeignKey(Policy, on_delete=models.PROTECT, related_name="versions", db_index=False)
     number = models.PositiveIntegerField()
     document = models.JSONField()
     digest = models.CharField(max_length=DIGEST_LENGTH)
@@ -75,7 +75,7 @@ class Assignment(models.Model):
 
     id = models.UUIDField(primary_key=True)
     organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
-    policy = models.ForeignKey(Policy, on_delete=models.PROTECT, related_name="assignments")
+    policy = models.ForeignKey(Policy, on_delete=models.PROTECT, related_name="assignments", db_index=False)
     label = models.CharField(max_length=LABEL_LENGTH, null=True)
     agent = models.ForeignKey(Agent, on_delete=models.PROTECT, null=True, related_name="+")
     created_at = models.DateTimeField()

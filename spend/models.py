@@ -31,7 +31,9 @@ class Counterparty(models.Model):
     """
 
     id = models.UUIDField(primary_key=True)
-    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="counterparties")
+    organization = models.ForeignKey(
+        Organization, on_delete=models.PROTECT, related_name="counterparties", db_index=False
+    )
     name = models.CharField(max_length=NAME_LENGTH)
     standing = models.CharField(max_length=10, default="unknown")
     country = models.CharField(max_length=2, blank=True)
@@ -77,7 +79,7 @@ class Counterparty(models.Model):
 class Identifier(models.Model):
     """One strong identifier of a counterparty, normalised; resolves to one counterparty per organization."""
 
-    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
+    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+", db_index=False)
     counterparty = models.ForeignKey(Counterparty, on_delete=models.PROTECT, related_name="identifiers")
     kind = models.CharField(max_length=10)
     value = models.CharField(max_length=IDENTIFIER_LENGTH)
@@ -98,7 +100,7 @@ class Identifier(models.Model):
 class Peg(models.Model):
     """A stablecoin counts with the currency it is pegged to, 1:1."""
 
-    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="pegs")
+    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="pegs", db_index=False)
     currency = models.CharField(max_length=10)
     pegged_to = models.CharField(max_length=10)
 
@@ -121,8 +123,8 @@ class Hold(models.Model):
     """
 
     id = models.UUIDField(primary_key=True)
-    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
-    agent = models.ForeignKey(Agent, on_delete=models.PROTECT, related_name="+")
+    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+", db_index=False)
+    agent = models.ForeignKey(Agent, on_delete=models.PROTECT, related_name="+", db_index=False)
     authorization_id = models.UUIDField(null=True, unique=True)
     counterparty = models.ForeignKey(Counterparty, on_delete=models.PROTECT, null=True, related_name="+")
     currency = models.CharField(max_length=10)
@@ -179,8 +181,8 @@ class SpendRecord(models.Model):
     """The app's report of what it really paid (`payment`) or got back (`refund`); immutable."""
 
     id = models.UUIDField(primary_key=True)
-    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
-    agent = models.ForeignKey(Agent, on_delete=models.PROTECT, related_name="+")
+    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+", db_index=False)
+    agent = models.ForeignKey(Agent, on_delete=models.PROTECT, related_name="+", db_index=False)
     hold = models.ForeignKey(Hold, on_delete=models.PROTECT, related_name="records")
     authorization_id = models.UUIDField(null=True)
     kind = models.CharField(max_length=10)
@@ -229,7 +231,7 @@ class Counter(models.Model):
     """
 
     key = models.CharField(max_length=DIGEST_LENGTH, unique=True)
-    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
+    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+", db_index=False)
     measure = models.CharField(max_length=10)
     subject = models.CharField(max_length=20)
     currency = models.CharField(max_length=10)
@@ -280,7 +282,7 @@ class Posting(models.Model):
     """What one hold put into one counter; later moves of the hold follow it."""
 
     pk = models.CompositePrimaryKey("hold_id", "counter_id")
-    hold = models.ForeignKey(Hold, on_delete=models.PROTECT, related_name="postings")
+    hold = models.ForeignKey(Hold, on_delete=models.PROTECT, related_name="postings", db_index=False)
     counter = models.ForeignKey(Counter, on_delete=models.PROTECT, related_name="postings", db_index=False)
     amount = models.DecimalField(max_digits=30, decimal_places=6)
     bucket = models.BigIntegerField(null=True)

@@ -63,11 +63,11 @@ class Migration(migrations.Migration):
                 ("decided_in_us", models.PositiveIntegerField(default=0)),
                 (
                     "agent",
-                    models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="+", to="agents.agent"),
+                    models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name="+", to="agents.agent"),
                 ),
                 (
                     "counterparty",
-                    models.ForeignKey(
+                    models.ForeignKey(db_index=False, 
                         null=True,
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="+",
@@ -76,13 +76,13 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "key",
-                    models.ForeignKey(
+                    models.ForeignKey(db_index=False, 
                         null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to="agents.agentkey"
                     ),
                 ),
                 (
                     "organization",
-                    models.ForeignKey(
+                    models.ForeignKey(db_index=False, 
                         on_delete=django.db.models.deletion.PROTECT, related_name="+", to="people.organization"
                     ),
                 ),
@@ -142,13 +142,13 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "organization",
-                    models.ForeignKey(
+                    models.ForeignKey(db_index=False, 
                         on_delete=django.db.models.deletion.PROTECT, related_name="+", to="people.organization"
                     ),
                 ),
                 (
                     "policy",
-                    models.ForeignKey(
+                    models.ForeignKey(db_index=False, 
                         on_delete=django.db.models.deletion.PROTECT, related_name="+", to="policies.policy"
                     ),
                 ),
@@ -173,7 +173,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "backtest",
-                    models.ForeignKey(
+                    models.ForeignKey(db_index=False, 
                         on_delete=django.db.models.deletion.PROTECT, related_name="changes", to="approvals.backtest"
                     ),
                 ),
@@ -192,7 +192,7 @@ class Migration(migrations.Migration):
                 ("closed_as", models.CharField(blank=True, max_length=10)),
                 (
                     "organization",
-                    models.ForeignKey(
+                    models.ForeignKey(db_index=False, 
                         on_delete=django.db.models.deletion.PROTECT, related_name="+", to="people.organization"
                     ),
                 ),
@@ -221,7 +221,7 @@ class Migration(migrations.Migration):
                 ("saved_at", models.DateTimeField()),
                 (
                     "member",
-                    models.ForeignKey(
+                    models.ForeignKey(db_index=False, 
                         on_delete=django.db.models.deletion.PROTECT, related_name="+", to="people.member"
                     ),
                 ),

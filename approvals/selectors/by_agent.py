@@ -22,9 +22,9 @@ select agent_id, count(*) from approvals_authorization
 where agent_id = any(%(agents)s) and asked_at >= %(since)s group by agent_id
 """
 
-UNFINISHED: Final = """
+UNSETTLED: Final = """
 select agent_id, status, count(*), min(asked_at) from approvals_authorization
-where organization_id = %(organization)s and status = any(array['pending_review', 'approved', 'in_doubt'])
+where organization_id = %(organization)s and status in ('pending_review', 'in_doubt')
   and (expires_at is null or expires_at > %(now)s)
 group by agent_id, status
 """
@@ -53,10 +53,13 @@ def asked_by_agent(agent_ids: Sequence[UUID], *, since: datetime) -> Mapping[UUI
     return dict(cast(list[tuple[UUID, int]], rows(ASKED, {"agents": list(agent_ids), "since": since})))
 
 
-def unfinished_by_agent(organization_id: UUID, *, now: datetime) -> Mapping[UUID, Mapping[str, Unfinished]]:
-    """Return what is not over by the clock, by agent and status: what waits, is approved, is in doubt."""
+def unsettled_by_agent(organization_id: UUID, *, now: datetime) -> Mapping[UUID, Mapping[str, Unfinished]]:
+    """Return what somebody has to see to before the clock ends it, by agent and status: what waits, what is in doubt.
+
+    What is approved is not read: its number grows with all that apps have asked for and not yet recorded.
+    """
     found: defaultdict[UUID, dict[str, Unfinished]] = defaultdict(dict)
-    lines = rows(UNFINISHED, {"organization": organization_id, "now": now})
+    lines = rows(UNSETTLED, {"organization": organization_id, "now": now})
     for agent_id, status, number, oldest in cast(list[tuple[UUID, str, int, datetime]], lines):
         found[agent_id][status] = Unfinished(number, oldest)
     return found

@@ -21,7 +21,7 @@ from agents.selectors import (
     ending_keys,
 )
 from approvals.selectors.activity import Unfinished
-from approvals.selectors.by_agent import Denied, asked_by_agent, denied_by_agent, unfinished_by_agent
+from approvals.selectors.by_agent import Denied, asked_by_agent, denied_by_agent, unsettled_by_agent
 from core.errors import NotFound
 from core.ids import Prefix, from_public, to_public
 from spend.selectors.by_agent import Held, Spent, flags_by_agent, held_by_agent, spent_by_hour
@@ -168,7 +168,7 @@ def _signs(organization_id: UUID, now: datetime) -> _Signs:
         flags=flags_by_agent(organization_id, since=since),
         denied=denied,
         asked=asked_by_agent(tuple(denied), since=since),
-        unfinished=unfinished_by_agent(organization_id, now=now),
+        unfinished=unsettled_by_agent(organization_id, now=now),
         keys=ending_keys(organization_id, now=now),
     )
 

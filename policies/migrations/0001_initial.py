@@ -26,7 +26,7 @@ class Migration(migrations.Migration):
                 ('draft_notes', models.JSONField(default=list)),
                 ('retired_at', models.DateTimeField(null=True)),
                 ('created_at', models.DateTimeField()),
-                ('organization', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='policies', to='people.organization')),
+                ('organization', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='policies', to='people.organization')),
             ],
         ),
         migrations.CreateModel(
@@ -41,7 +41,7 @@ class Migration(migrations.Migration):
                 ('published_by_id', models.CharField(max_length=60)),
                 ('published_by_name', models.CharField(max_length=200)),
                 ('organization', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='people.organization')),
-                ('policy', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='versions', to='policies.policy')),
+                ('policy', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='versions', to='policies.policy')),
             ],
         ),
         migrations.AddField(
@@ -62,7 +62,7 @@ class Migration(migrations.Migration):
                 ('created_at', models.DateTimeField()),
                 ('agent', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='agents.agent')),
                 ('organization', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='people.organization')),
-                ('policy', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='assignments', to='policies.policy')),
+                ('policy', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='assignments', to='policies.policy')),
             ],
             options={
                 'constraints': [models.CheckConstraint(condition=models.Q(('label__isnull', True), ('agent__isnull', True), _connector='OR'), name='assignment_has_at_most_one_target'), models.UniqueConstraint(fields=('policy', 'label', 'agent'), name='assignment_is_one_per_target', nulls_distinct=False)],

@@ -47,7 +47,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "organization",
-                    models.ForeignKey(
+                    models.ForeignKey(db_index=False, 
                         on_delete=django.db.models.deletion.PROTECT, related_name="+", to="people.organization"
                     ),
                 ),
@@ -76,7 +76,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "organization",
-                    models.ForeignKey(
+                    models.ForeignKey(db_index=False, 
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="counterparties",
                         to="people.organization",
@@ -121,7 +121,7 @@ class Migration(migrations.Migration):
                 ("asked_at", models.DateTimeField()),
                 (
                     "agent",
-                    models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="+", to="agents.agent"),
+                    models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name="+", to="agents.agent"),
                 ),
                 (
                     "counterparty",
@@ -134,7 +134,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "organization",
-                    models.ForeignKey(
+                    models.ForeignKey(db_index=False, 
                         on_delete=django.db.models.deletion.PROTECT, related_name="+", to="people.organization"
                     ),
                 ),
@@ -154,7 +154,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "organization",
-                    models.ForeignKey(
+                    models.ForeignKey(db_index=False, 
                         on_delete=django.db.models.deletion.PROTECT, related_name="+", to="people.organization"
                     ),
                 ),
@@ -168,7 +168,7 @@ class Migration(migrations.Migration):
                 ("pegged_to", models.CharField(max_length=10)),
                 (
                     "organization",
-                    models.ForeignKey(
+                    models.ForeignKey(db_index=False, 
                         on_delete=django.db.models.deletion.PROTECT, related_name="pegs", to="people.organization"
                     ),
                 ),
@@ -196,7 +196,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "hold",
-                    models.ForeignKey(
+                    models.ForeignKey(db_index=False, 
                         on_delete=django.db.models.deletion.PROTECT, related_name="postings", to="spend.hold"
                     ),
                 ),
@@ -228,7 +228,7 @@ class Migration(migrations.Migration):
                 ("reported_by", models.CharField(max_length=60)),
                 (
                     "agent",
-                    models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="+", to="agents.agent"),
+                    models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name="+", to="agents.agent"),
                 ),
                 (
                     "counterparty",
@@ -247,7 +247,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "organization",
-                    models.ForeignKey(
+                    models.ForeignKey(db_index=False, 
                         on_delete=django.db.models.deletion.PROTECT, related_name="+", to="people.organization"
                     ),
                 ),

@@ -6,6 +6,7 @@ from typing import Final
 
 import pytest
 from django.apps import apps
+from django.db import connection
 
 from tests.architecture.test_tidy import APPS, ROOT, ours, texts
 
@@ -26,3 +27,22 @@ def is_named_in_a_test(name: str) -> bool:
 @pytest.mark.parametrize("name", constraints())
 def test_a_constraint_is_named_in_a_test(name: str) -> None:
     assert is_named_in_a_test(name)
+
+
+CONTAINED: Final = r"""
+select small.indexrelid::regclass::text, big.indexrelid::regclass::text
+  from pg_index small join pg_index big on big.indrelid = small.indrelid and big.indexrelid <> small.indexrelid
+  join pg_class own on own.oid = small.indrelid
+ where own.relname = any(%s) and small.indpred is null and big.indpred is null and not small.indisunique
+   and small.indexprs is null and big.indexprs is null and big.indkey::text || ' ' like small.indkey::text || ' %%'
+   and small.indexrelid::regclass::text !~ '_like$'
+"""
+
+
+@pytest.mark.django_db
+def test_no_index_is_the_beginning_of_another_one() -> None:
+    """Each costs every ask a write and answers nothing that the longer one does not; `db_index=False` leaves it out."""
+    tables = [model._meta.db_table for app in APPS for model in apps.get_app_config(app).get_models()]
+    with connection.cursor() as cursor:
+        cursor.execute(CONTAINED, [tables])
+        assert cursor.fetchall() == []
