@@ -193,6 +193,7 @@ class ChangeKind(models.TextChoices):
     COUNTERPARTY = "counterparty"
     PEGS = "peg"
     AGENT = "agent"
+    MEMBER = "member"
     SETTINGS = "organization"
 
 

@@ -14,6 +14,7 @@ KINDS: Final = {
     ChangeKind.COUNTERPARTY: "A counterparty",
     ChangeKind.PEGS: "Pegged currencies",
     ChangeKind.AGENT: "An agent",
+    ChangeKind.MEMBER: "A member",
     ChangeKind.SETTINGS: "The settings",
 }
 STATES: Final = {

@@ -196,7 +196,7 @@ def compared(change: PendingChange, *, now: datetime) -> Compared:
             return Compared(before, content["pegs"])
         case ChangeKind.AGENT:
             return Compared({name: _value(before[name]) for name in content["change"]}, content["change"])
-        case ChangeKind.SETTINGS:
+        case ChangeKind.MEMBER | ChangeKind.SETTINGS:
             return Compared(before, content)
 
 

@@ -16,6 +16,7 @@ from core.errors import Conflict, Invalid, NotAllowed, NotFound
 from core.ids import Prefix, from_public
 from people.models import REASON_LENGTH, ChangeEnd, ChangeKind, Member, PendingChange
 from people.services import RIGHTS, agree_to, close, may_still, tell_change, those_who_agree
+from people.services.members import apply_roles
 from people.services.organizations import apply_settings
 from policies.services import apply_to_policy, loosens_as_shown, policy_to_change
 from policies.services.code import OUTDATED, Compared, bring_file, compare_again, compare_ahead, does_as_proposed
@@ -204,5 +205,9 @@ def _apply(change: PendingChange, *, actor: Actor, now: datetime) -> None:
         case ChangeKind.AGENT:
             agent = from_public(Prefix.AGENT, change.subject_id)
             apply_to_agent(organization_id, agent, content, actor=actor, now=now)
+        case ChangeKind.MEMBER:
+            member, proposer = from_public(Prefix.MEMBER, change.subject_id), change.proposed_by_person_id
+            assert proposer is not None, "only a member proposes members"
+            apply_roles(organization_id, member, content["roles"], by=proposer, actor=actor, now=now)
         case ChangeKind.SETTINGS:
             apply_settings(organization_id, content, actor=actor, now=now)

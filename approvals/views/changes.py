@@ -40,6 +40,7 @@ SUBJECTS: Final = {
     ChangeKind.COUNTERPARTY: ("spend:counterparty", True),
     ChangeKind.PEGS: ("spend:pegs", False),
     ChangeKind.AGENT: ("agents:detail", True),
+    ChangeKind.MEMBER: ("people:members", False),
     ChangeKind.SETTINGS: ("people:settings", False),
 }
 """The page of what a change is about, and whether its address names it."""

@@ -29,6 +29,7 @@ RIGHTS: Final[Mapping[ChangeKind, Right]] = {
     ChangeKind.COUNTERPARTY: Right.MANAGE_COUNTERPARTIES,
     ChangeKind.PEGS: Right.MANAGE_COUNTERPARTIES,
     ChangeKind.AGENT: Right.MANAGE_AGENTS,
+    ChangeKind.MEMBER: Right.MANAGE_MEMBERS,
     ChangeKind.SETTINGS: Right.MANAGE_SETTINGS,
 }
 """What somebody needs who makes such a change, and who agrees to it."""

@@ -14,9 +14,19 @@ from core.db import use_case
 from core.errors import Conflict, NotAllowed, NotFound
 from core.ids import Prefix, new_id, to_public
 from people.models import Invitation, Member, Person
+from people.roles import Role
 from people.selectors import invitation_hash
 from people.services.epoch import lock_organization, stop_and_lock_organization
-from people.services.members import append_member_event, demand_right_over, enroll, known_roles, member_facts
+from people.services.four_eyes import needs_second_person
+from people.services.members import (
+    agrees_to_more,
+    append_member_event,
+    demand_right_over,
+    enroll,
+    known_roles,
+    member_facts,
+    propose_roles,
+)
 from people.services.persons import NewPerson, create_person, tell_created
 
 INVITATION_LIFE: Final = timedelta(days=7)
@@ -81,6 +91,8 @@ def withdraw_invitation(*, organization_id: UUID, invitation_id: UUID, actor: Ac
 def accept_invitation(*, secret: str, person: Person, actor: Actor, now: datetime) -> Member:
     """Make a signed-in person a member.
 
+    Where four eyes are wanted, roles that let them agree to changes wait for a second person beside the inviter.
+
     Raises `NotFound` for a link that no longer counts and `Conflict` (`already_member`).
     """
     return _accept(_open_invitation(secret, now=now), person, actor=actor, now=now)
@@ -133,10 +145,21 @@ def _accept(invitation: Invitation, person: Person, *, actor: Actor, now: dateti
         raise NotFound() from error
     invitation.accepted_at = now
     invitation.save(update_fields=["accepted_at"])
-    member = enroll(organization_id=invitation.organization_id, person=person, roles=invitation.roles, now=now)
+    organization_id, roles = invitation.organization_id, set(invitation.roles)
+    is_to_wait = agrees_to_more((), roles) and needs_second_person(organization_id)
+    at_once = {one for one in roles if not agrees_to_more((), (one,))} or {Role.VIEWER.value}
+    member = enroll(organization_id=organization_id, person=person, roles=at_once if is_to_wait else roles, now=now)
     facts = member_facts(member) | {"invitation": to_public(Prefix.INVITATION, invitation.id)}
     append_member_event(Action.MEMBER_JOINED, member, after=facts, actor=actor, now=now)
+    if is_to_wait:
+        propose_roles(member, invitation.roles, actor=_inviter(invitation), now=now)
     return member
+
+
+def _inviter(invitation: Invitation) -> Actor:
+    """Return who invited: the roles are what they propose, and not the wish of whoever has the link."""
+    person = invitation.invited_by
+    return Actor(ActorKind.PERSON, to_public(Prefix.PERSON, person.pk), str(person), invitation.organization_id)
 
 
 def _withdraw(invitation: Invitation, *, actor: Actor, now: datetime) -> None:

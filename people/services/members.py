@@ -1,6 +1,10 @@
-"""Members: added, given other roles, removed; the last owner stays."""
+"""Members: added, given other roles, removed; the last owner stays.
 
-from collections.abc import Collection
+Whoever could name those who agree could name themselves under another address: where four eyes are wanted, a role that
+lets somebody agree waits for a second person, however it comes.
+"""
+
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -10,10 +14,11 @@ from core.actor import Actor
 from core.db import must_be_in_transaction, use_case
 from core.errors import Conflict, Invalid, NotAllowed, NotFound
 from core.ids import Prefix, new_id, to_public
-from people.models import Member, Person
-from people.roles import Right, Role
+from people.models import ChangeKind, Member, Person
+from people.roles import Right, Role, rights_of
 from people.services.agreements import withdraw_agreements
 from people.services.epoch import raise_epoch, stop_and_lock_organization
+from people.services.four_eyes import RIGHTS, Awaiting, Proposal, needs_second_person, propose, void_change_of
 from people.services.persons import NewPerson, create_person, tell_created
 
 
@@ -45,8 +50,10 @@ def add_new_member(
 @use_case
 def change_roles(
     *, organization_id: UUID, member_id: UUID, roles: Collection[str], by: Member, actor: Actor, now: datetime
-) -> Member:
+) -> Member | Awaiting:
     """Give a member other roles; `by` is who does it, whose rights are read again behind the lock.
+
+    Where four eyes are wanted, a right to agree to changes that comes with them waits for a second person.
 
     Raises `NotAllowed` (`owners_only`, `right_missing`) and `Conflict` (`last_owner`).
     """
@@ -56,17 +63,39 @@ def change_roles(
     demand_right_over(by, organization_id=organization_id, touched={*member.roles, *wanted})
     if wanted == member.roles:
         return member
-    if Role.OWNER not in wanted:
-        _keep_an_owner(member)
-    before = member_facts(member)
-    member.roles = wanted
-    member.save(update_fields=["roles"])
-    raise_epoch(organization_id)
-    withdraw_agreements(member, actor=actor, now=now)
-    append_member_event(
-        Action.MEMBER_ROLES_CHANGED, member, before=before, after=member_facts(member), actor=actor, now=now
+    if agrees_to_more(member.roles, wanted) and needs_second_person(organization_id):
+        return propose_roles(member, wanted, actor=actor, now=now)
+    return _give(member, wanted, actor=actor, now=now)
+
+
+def apply_roles(
+    organization_id: UUID, member_id: UUID, roles: Collection[str], *, by: UUID, actor: Actor, now: datetime
+) -> None:
+    """Give the roles that a second person agreed to, and the person `by` proposed; a step. Raises as `change_roles`."""
+    stop_and_lock_organization(organization_id)
+    member, wanted = _present(organization_id, member_id), known_roles(roles)
+    proposer = Member.objects.get(organization_id=organization_id, person_id=by)
+    demand_right_over(proposer, organization_id=organization_id, touched={*member.roles, *wanted})
+    _give(member, wanted, actor=actor, now=now)
+
+
+def propose_roles(member: Member, roles: Sequence[str], *, actor: Actor, now: datetime) -> Awaiting:
+    """Let roles wait for a second person; a step behind `stop_and_lock_organization`."""
+    who = f"{member.person.name} ({member.person.email})"
+    proposal = Proposal(
+        kind=ChangeKind.MEMBER,
+        subject_id=to_public(Prefix.MEMBER, member.pk),
+        title=f"Make {member.person.name} {', '.join(roles)}",
+        content={"roles": list(roles)},
+        loosens=[f"{who} may agree, as {', '.join(roles)}, to what others propose."],
+        before={"roles": list(member.roles)},
     )
-    return member
+    return propose(member.organization_id, proposal, actor=actor, now=now)
+
+
+def agrees_to_more(before: Collection[str], after: Collection[str]) -> bool:
+    """Say whether other roles let somebody agree to changes that they could not agree to."""
+    return bool((rights_of(after) - rights_of(before)) & set(RIGHTS.values()))
 
 
 @use_case
@@ -84,6 +113,7 @@ def remove_member(*, organization_id: UUID, member_id: UUID, by: Member, actor: 
     member.save(update_fields=["removed_at"])
     raise_epoch(organization_id)
     withdraw_agreements(member, actor=actor, now=now)
+    void_change_of(organization_id, to_public(Prefix.MEMBER, member.pk), actor=actor, now=now)
     append_member_event(Action.MEMBER_REMOVED, member, before=before, actor=actor, now=now)
 
 
@@ -133,6 +163,21 @@ def _present(organization_id: UUID, member_id: UUID) -> Member:
     member = members.select_related("person").first()
     if member is None:
         raise NotFound()
+    return member
+
+
+def _give(member: Member, roles: list[str], *, actor: Actor, now: datetime) -> Member:
+    if Role.OWNER not in roles:
+        _keep_an_owner(member)
+    before = member_facts(member)
+    member.roles = roles
+    member.save(update_fields=["roles"])
+    raise_epoch(member.organization_id)
+    withdraw_agreements(member, actor=actor, now=now)
+    void_change_of(member.organization_id, to_public(Prefix.MEMBER, member.pk), actor=actor, now=now)
+    append_member_event(
+        Action.MEMBER_ROLES_CHANGED, member, before=before, after=member_facts(member), actor=actor, now=now
+    )
     return member
 
 

@@ -22,7 +22,7 @@ from core.tables import csv_answer
 from people import selectors, services
 from people.forms import InvitationForm, MemberFilterForm, RolesForm, add_fault
 from people.models import Member
-from people.permissions import MemberRequest, actor_of, needs
+from people.permissions import MemberRequest, actor_of, needs, tell_waiting
 from people.roles import ROLE_SENTENCES, TABLE, Right, Role
 from people.views.tabs import settings_tabs
 
@@ -119,7 +119,7 @@ def withdraw_invitation(request: MemberRequest, public_id: str) -> HttpResponse:
 def change_roles(request: MemberRequest, public_id: str) -> HttpResponse:
     """Give a member other roles."""
     try:
-        member = services.change_roles(
+        changed = services.change_roles(
             organization_id=request.member.organization_id,
             member_id=from_public(Prefix.MEMBER, public_id),
             roles=request.POST.getlist("roles"),
@@ -130,7 +130,10 @@ def change_roles(request: MemberRequest, public_id: str) -> HttpResponse:
     except (Conflict, NotAllowed) as error:
         messages.error(request, error.detail)
     else:
-        messages.success(request, f"{member.person} is now {', '.join(member.roles)}.")
+        if isinstance(changed, services.Awaiting):
+            tell_waiting(request)
+        else:
+            messages.success(request, f"{changed.person} is now {', '.join(changed.roles)}.")
     return redirect("people:members")
 
 

@@ -180,7 +180,7 @@ def test_an_agreement_goes_with_the_role_and_does_not_come_back_with_it(people: 
     assert agree(people, change_id, by=people.olu) is None
     change_roles(member_id=people.olu.pk, roles=["viewer"], **owner_of(people))
     assert Agreement.objects.get().withdrawn_at == NOW
-    change_roles(member_id=people.olu.pk, roles=["operator"], **owner_of(people))
+    agree(people, waits(change_roles(member_id=people.olu.pk, roles=["operator"], **owner_of(people))))
     assert agree(people, change_id) is None
     assert limit_of(policy) == "500.00"
     assert agree(people, change_id, by=people.olu) is ChangeEnd.APPROVED

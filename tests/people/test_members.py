@@ -1,13 +1,14 @@
 """Members: added, given other roles, removed; owners are the owners' matter and the last one stays."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from audit.models import Event
 from core.errors import Conflict, Invalid, NotAllowed, NotFound
 from people.models import Member, Organization
-from people.services import add_member, change_roles, remove_member
+from people.services import add_member, at_once, change_roles, remove_member
 from tests.factories import NOW, Cast, actor_for, make_cast, make_member, make_person
 from tests.people.history import told
 
@@ -24,9 +25,8 @@ def roles_of(member: Member) -> list[str]:
 
 
 def give(cast: Cast, by: Member, member: Member, *roles: str) -> Member:
-    return change_roles(
-        organization_id=cast.organization.id, member_id=member.id, roles=roles, by=by, actor=actor_for(by), now=NOW
-    )
+    of: dict[str, Any] = {"organization_id": cast.organization.id, "member_id": member.id, "now": NOW}
+    return at_once(change_roles(roles=roles, by=by, actor=actor_for(by), **of))
 
 
 def remove(cast: Cast, by: Member, member: Member) -> None:
