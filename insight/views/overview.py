@@ -11,9 +11,10 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from approvals.selectors.lists import Chosen, authorizations_page
+from audit.selectors import SealState
 from core.clock import now as clock_now
 from core.templatetags.statuses import status_of
-from insight.selectors.anomalies import Anomalies, BooksState, anomalies_of, health_of
+from insight.selectors.anomalies import Anomalies, BooksState, Health, anomalies_of, health_of
 from insight.selectors.fleet import Fleet
 from insight.selectors.overview import Beginning, Needs, UsedLimit, beginning_of, most_used_limits, needs_of
 from insight.selectors.periods import last_days
@@ -70,7 +71,7 @@ def overview(request: MemberRequest) -> HttpResponse:
     recent = authorizations_page(Chosen(organization_id=organization.pk), now=now, limit=DECISIONS_SHOWN).rows
     odd, health = anomalies_of(organization.pk, now=now), health_of(organization.pk, overdue=needed.overdue, now=now)
     context = {
-        "matters": matters_of(needed, odd, health.books, request.member, now=now),
+        "matters": matters_of(needed, odd, health, request.member, now=now),
         "health": health,
         "fleet": needed.fleet,
         "expiring_first": authorization_rows(needed.expiring_first),
@@ -84,16 +85,19 @@ def overview(request: MemberRequest) -> HttpResponse:
     return render(request, "insight/overview.html", context)
 
 
-def matters_of(needed: Needs, odd: Anomalies, books: BooksState, member: Member, *, now: datetime) -> list[Matter]:
+def matters_of(needed: Needs, odd: Anomalies, health: Health, member: Member, *, now: datetime) -> list[Matter]:
     """Return what needs somebody, the most urgent first; a reviewer is led to what waits for them.
 
-    Where the books are wrong no limit can be trusted, so that stands before everything else.
+    Where the seal of the log is broken nothing of the past can be trusted, where the books are wrong no limit: these
+    stand before everything else.
     """
+    books = health.books
     flags = {flag: number for flag, number in needed.flags.items() if flag != UNAUTHORIZED}
     flagged = ", ".join(f"{number} {status_of(flag, 'flag').word.lower()}" for flag, number in flags.items())
     is_reviewer, doubt = member.may(Right.REVIEW), needed.in_doubt
     is_long = doubt.oldest is not None and doubt.oldest < now - LONG_IN_DOUBT
     matters = [
+        _seal_matter(health.seal),
         Matter(
             "scale",
             "negative",
@@ -148,6 +152,18 @@ def matters_of(needed: Needs, odd: Anomalies, books: BooksState, member: Member,
         *_fleet_matters(needed.fleet),
     ]
     return [matter for matter in matters if matter.number]
+
+
+def _seal_matter(seal: SealState) -> Matter:
+    number = max(1, seal.faults) if seal.status == "broken" else 0
+    return Matter(
+        "fingerprint",
+        "negative",
+        number,
+        _many(number, "fault") + " in the audit log: its seal is broken",
+        "What is told is not what was sealed. Keep a copy of everything; manage.py verify_audit names each place.",
+        reverse("audit:log"),
+    )
 
 
 def _denial_matters(odd: Anomalies) -> list[Matter]:

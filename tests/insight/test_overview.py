@@ -12,6 +12,7 @@ from agents.services import create_agent, freeze_agent, issue_key
 from approvals.services.booking import Report
 from approvals.services.record import record_unauthorized
 from approvals.services.void import mark_in_doubt
+from audit.models import Checkpoint
 from audit.services.sealing import seal
 from core.ids import Prefix, to_public
 from insight.models import BooksCheck
@@ -279,6 +280,21 @@ def test_faults_of_the_books_need_somebody_before_everything_else() -> None:
     assert "1,204 faults in the books" in shown
     assert "manage.py check_books names each difference" in shown
     assert shown.index("in the books") < shown.index("waiting for")
+
+
+def test_a_broken_seal_of_the_log_needs_somebody_before_everything_else() -> None:
+    world = make_world(DAILY, PEOPLE)
+    ask(world, "60")
+    note_books_check(by="olu", questions=9, faults=3, now=NOW)
+    seal(world.organization_id, now=NOW)
+    assert "audit log" not in needs(world)
+    Checkpoint.objects.create(
+        organization_id=world.organization_id, size=9_999, root=bytes(32), frontier=b"", text="", at=NOW
+    )
+
+    shown = needs(world)
+
+    assert shown.index("1 fault in the audit log: its seal is broken") < shown.index("3 faults in the books")
 
 
 def test_what_a_check_under_way_has_found_needs_somebody_at_once() -> None:
