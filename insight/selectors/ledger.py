@@ -55,8 +55,8 @@ left join spend_counterparty merged on merged.id = s.counterparty_id and merged.
 """
 """The daily rows name whom a record named; what was paid to somebody who was merged is shown under who is left."""
 LABELS: Final = """
-join agents_agent labelled on labelled.id = s.agent_id
-left join lateral unnest(labelled.labels) as label on true
+left join (select id, unnest(labels) as label from agents_agent where organization_id = %(organization)s) labelled
+    on labelled.id = s.agent_id
 """
 """The labels an agent has now, whenever it spent; an agent with two of them stands in two groups."""
 
