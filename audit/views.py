@@ -11,7 +11,9 @@ from uuid import UUID
 
 from django.http import FileResponse, Http404, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
+from django.template.loader import render_to_string
 from django.urls import NoReverseMatch, reverse
+from django.utils.safestring import SafeString
 from django.views.decorators.http import require_safe
 
 from audit import verifier as verifier_file
@@ -36,7 +38,7 @@ from audit.services.sealing import configured_key
 from core.canonical import canonical_json
 from core.chips import chips_of, without
 from core.clock import now as clock_now
-from core.http import MemberRequest, needs
+from core.http import MemberRequest, needs, tagged, unless_shown
 from core.ids import Prefix, from_public, to_public
 from core.paging import text_in
 from core.tables import csv_answer
@@ -87,14 +89,14 @@ def log(request: MemberRequest) -> HttpResponse:
         "proof_url": f"{reverse('audit:export')}?{without(request.GET)}",
         "table_url": f"{reverse('audit:table')}?{without(request.GET)}",
     }
-    return render(request, "audit/log.html", context | seal_context(request))
+    return render(request, "audit/log.html", context | {"seal_part": seal_part(request)[1]})
 
 
 @require_safe
 @needs(READ)
 def seal(request: MemberRequest) -> HttpResponse:
-    """Show how far the log is sealed: the part of the log page that renews itself."""
-    return render(request, "audit/seal.html", seal_context(request))
+    """Show how far the log is sealed: the part of the log page that renews itself; 204 where nothing has changed."""
+    return unless_shown(request, *seal_part(request))
 
 
 @require_safe
@@ -189,6 +191,11 @@ def asked(request: MemberRequest) -> Filters:
 
 
 # --- What the pages show ----------------------------------------------------------------------------------------------
+
+
+def seal_part(request: MemberRequest) -> tuple[str, SafeString]:
+    """Return the `ETag` of the part that says how far the log is sealed, and the part."""
+    return tagged(render_to_string("audit/seal.html", seal_context(request), request))
 
 
 def seal_context(request: MemberRequest) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Sequence
 from functools import wraps
+from hashlib import blake2b
+from http import HTTPStatus
 from typing import Concatenate, Final, ParamSpec, Protocol, TypeVar, cast
 from urllib.parse import urlsplit, urlunsplit
 from uuid import UUID
@@ -9,9 +11,10 @@ from uuid import UUID
 from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponseBase, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import render
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.safestring import SafeString, mark_safe
 from django_htmx.http import HttpResponseClientRedirect
 from django_htmx.middleware import HtmxDetails
 from structlog.contextvars import get_contextvars
@@ -28,6 +31,9 @@ SAFE_METHODS: Final = ("GET", "HEAD")
 SESSION_IS_OVER: Final = "ended"
 """The query's name by which the sign-in page is told so."""
 LONGEST_ADDRESS: Final = 64
+ETAG_BYTES: Final = 12
+TAG_PLACE: Final = "etag-of-this-part"
+"""Stands in the templates where a part that renews itself names itself to its next poll (`hx-headers`)."""
 
 
 class PersonLike(Protocol):
@@ -173,6 +179,22 @@ class PageErrors:
                     request, page, {"error": exception, "page_url": page_of(request)}, status=exception.status
                 )
         return None
+
+
+def tagged(text: SafeString) -> tuple[str, SafeString]:
+    """Return the `ETag` of a part of a page that renews itself, and the part with its name in place of `TAG_PLACE`."""
+    digest = blake2b(text.encode(), digest_size=ETAG_BYTES).hexdigest()
+    return f'"{digest}"', mark_safe(text.replace(TAG_PLACE, digest))  # noqa: S308 - escaped before
+
+
+def unless_shown(request: HttpRequest, tag: str, html: str) -> HttpResponse:
+    """Send a part to htmx, or 204 where it shows that very text already; swapping nothing keeps what was typed."""
+    response = HttpResponse(status=HTTPStatus.NO_CONTENT)
+    if request.headers.get("If-None-Match") != tag:
+        response = HttpResponse(html)
+    response["ETag"] = tag
+    response["Cache-Control"] = "no-store"
+    return response
 
 
 def person_actor(request: HttpRequest, person: PersonLike, organization_id: UUID | None = None) -> Actor:

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.template.loader import render_to_string
 from django.urls import reverse
 from django.views.decorators.http import require_GET
 from django_htmx.http import push_url, trigger_client_event
@@ -29,6 +30,7 @@ from approvals.selectors.queue import (
 from approvals.views.changes import lines_of
 from approvals.views.shown import PANE, detail_of, is_for_pane, kept_in, pane_of
 from core.clock import now as clock_now
+from core.http import tagged, unless_shown
 from core.ids import Prefix, from_public, to_public
 from core.paging import text_in
 from people.permissions import MemberRequest, needs
@@ -100,10 +102,11 @@ def left(request: MemberRequest) -> HttpResponse:
 @require_GET
 @needs(Right.READ)
 def waiting_count(request: MemberRequest) -> HttpResponse:
-    """Say how many requests wait, and changes that the viewer can agree to; nothing where none does."""
+    """Say how many requests wait, and changes that the viewer can agree to; 204 where the page that asks shows it."""
     now = clock_now()
     number = waiting(request.member.organization_id, now=now).count() + number_to_agree(request.member, now=now)
-    return HttpResponse(str(number) if number else "")
+    context = {"url": request.path, "number": number, "is_known": True}
+    return unless_shown(request, *tagged(render_to_string("components/place_count.html", context)))
 
 
 def _onward(request: MemberRequest, wanted: Wanted | None, now: datetime) -> HttpResponse:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, Final
 
 from django import template
@@ -35,6 +35,7 @@ from core.templatetags.shapes import (
     differences,
     segments,
     spark_points,
+    spark_words,
 )
 from core.templatetags.statuses import Status, status_of
 
@@ -217,14 +218,20 @@ def figure(amount: Decimal | int | None, currency: str = "") -> SafeString:
 
 
 @register.inclusion_tag("components/sparkline.html")
-def sparkline(values: Sequence[Decimal | int | float], label: str = "") -> dict[str, Any]:
-    """A small line without axes, for a table cell or a tile."""
+def sparkline(
+    values: Sequence[Decimal | int | float], label: str = "", step: str = "day", currency: str = ""
+) -> dict[str, Any]:
+    """A small line without axes, for a table cell or a tile; who cannot see it is told its highest and last value."""
     points = spark_points(values)
     return {
         "points": " ".join(points),
         "area": " ".join([*points, f"{SPARK_WIDTH},{SPARK_HEIGHT}", f"0,{SPARK_HEIGHT}"]),
-        "label": label,
+        "label": f"{label}: {spark_words(values, step, partial(_spoken, currency=currency))}",
     }
+
+
+def _spoken(value: Decimal | float, currency: str) -> str:
+    return f"{grouped(Decimal(value))} {currency}" if currency else f"{value:,}"
 
 
 @register.inclusion_tag("components/chart.html")

@@ -1,6 +1,6 @@
 """The pure parts of what components draw: segments of a meter, lines of a diff, points of a sparkline."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
@@ -88,6 +88,21 @@ def spark_points(values: Sequence[Decimal | int | float]) -> list[str]:
         f"{SPARK_WIDTH * index / (len(values) - 1):.1f},{SPARK_MARGIN + height * (1 - rise(value, low, high)):.1f}"
         for index, value in enumerate(values)
     ]
+
+
+def spark_words(values: Sequence[Decimal | int | float], step: str, say: Callable[[Decimal | int | float], str]) -> str:
+    """What a line through `values` shows, in words: its highest value, how many steps ago, and its last."""
+    if not values:
+        return "nothing yet"
+    last, highest = values[-1], max(values)
+    if highest == min(values):
+        return f"{say(last)} throughout"
+    ago = values[::-1].index(highest)
+    return (
+        f"highest {say(highest)} {ago} {step}{'s' if ago > 1 else ''} ago, now {say(last)}"
+        if ago
+        else (f"highest now, {say(last)}")
+    )
 
 
 def rise(value: Decimal | float, low: float, high: float) -> float:

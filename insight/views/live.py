@@ -8,23 +8,22 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from hashlib import blake2b
-from http import HTTPStatus
 from typing import Final
 
 from django.http import HttpResponse
 from django.utils import timezone
+from django.utils.safestring import SafeString
 
+from core.http import tagged, unless_shown
 from insight.views.kept import Part, is_my_turn, keep, newest_part, share
 from people.permissions import MemberRequest
 
 MINUTE: Final = "%Y%m%d%H%M"
-ETAG_BYTES: Final = 12
-TAG_PLACE: Final = "etag-of-this-part"
-"""Stands in the templates where the part names itself to the next poll (`hx-headers`)."""
+NAME_BYTES: Final = 12
 
 
 def part_of(
-    request: MemberRequest, name: str, *, state: Callable[[], str], render: Callable[[], str], now: datetime
+    request: MemberRequest, name: str, *, state: Callable[[], str], render: Callable[[], SafeString], now: datetime
 ) -> Part:
     """Return a part of the page, rendered anew where its state has changed or its minute is over.
 
@@ -43,22 +42,17 @@ def part_of(
 
 
 def answer(request: MemberRequest, part: Part) -> HttpResponse:
-    """Send a part to htmx, or 204 where it shows that very text already; swapping nothing keeps what was typed."""
-    response = HttpResponse(status=HTTPStatus.NO_CONTENT)
-    if request.headers.get("If-None-Match") != part.tag:
-        response = HttpResponse(part.html)
-    response["ETag"] = part.tag
-    response["Cache-Control"] = "no-store"
-    return response
+    """Send a part to htmx, or 204 where it shows that very text already."""
+    return unless_shown(request, part.tag, part.html)
 
 
-def _rendered(state: str, now: datetime, text: str) -> Part:
-    digest = blake2b(text.encode(), digest_size=ETAG_BYTES).hexdigest()
-    return Part(state, now, f'"{digest}"', text.replace(TAG_PLACE, digest))
+def _rendered(state: str, now: datetime, text: SafeString) -> Part:
+    tag, html = tagged(text)
+    return Part(state, now, tag, html)
 
 
 def _key(request: MemberRequest, name: str) -> str:
     """Return the name of a rendering: whose rows, in which zone and with which rights, and what exactly is shown."""
     member = request.member
     seen = (member.organization_id, timezone.get_current_timezone_name(), sorted(member.roles), name)
-    return f"part-{blake2b(repr(seen).encode(), digest_size=ETAG_BYTES).hexdigest()}"
+    return f"part-{blake2b(repr(seen).encode(), digest_size=NAME_BYTES).hexdigest()}"

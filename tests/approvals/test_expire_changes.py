@@ -101,7 +101,22 @@ def test_as_many_that_cannot_be_closed_as_a_sweep_reads_keep_no_other_waiting(
 
 def counted(client: Client, member: Member) -> str:
     client.force_login(member.person)
-    return client.get("/approvals/waiting/").content.decode()
+    return client.get("/approvals/waiting/").content.decode().rpartition("</span>")[0].rpartition(">")[2]
+
+
+def test_a_page_that_shows_the_count_gets_no_answer_until_it_is_another(people: Cast, client: Client) -> None:
+    client.force_login(people.ada.person)
+    first = client.get("/approvals/waiting/")
+    shown = {"If-None-Match": first["ETag"]}
+    assert first["ETag"].strip('"') in first.content.decode()
+    same = client.get("/approvals/waiting/", headers=shown)
+    assert (same.status_code, same.content) == (204, b"")
+
+    waits(send(people, policy_in_force(people), "900"))
+    rows("update people_pendingchange set expires_at = now() + interval '1 day'")
+
+    assert client.get("/approvals/waiting/", headers=shown).status_code == 200
+    assert counted(client, people.ada) == "1"
 
 
 def test_the_navigation_counts_requests_and_changes_that_the_viewer_may_agree_to(people: Cast, client: Client) -> None:

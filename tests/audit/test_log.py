@@ -5,6 +5,7 @@ import re
 from datetime import timedelta
 from html import unescape
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -217,6 +218,22 @@ def test_what_was_written_by_others_is_escaped(people: Cast) -> None:
         page = part(signed_in(people.vera), address)
         assert not re.search(r"<script>alert|<img src=x|<i>|<u>|<s>", page)
         assert "&lt;script&gt;" in page
+
+
+def test_a_page_that_shows_the_seal_gets_no_answer_until_it_changes(people: Cast, time_machine: Any) -> None:
+    time_machine.move_to(NOW, tick=False)
+    client = signed_in(people.vera)
+    page = client.get("/audit/").content.decode()
+    shown = page.partition('id="seal"')[2].partition('{"If-None-Match": "\\"')[2].partition("\\")[0]
+    assert len(shown) > 1
+
+    same = client.get("/audit/seal/", headers={"If-None-Match": f'"{shown}"'})
+    assert (same.status_code, same.content) == (204, b"")
+    freeze(people.organization.pk)
+    changed = client.get("/audit/seal/", headers={"If-None-Match": f'"{shown}"'})
+    assert "1 event, the oldest" in re.sub(r"<[^>]+>", "", changed.content.decode())
+    assert client.get("/audit/seal/", headers={"If-None-Match": changed["ETag"]}).status_code == 204
+    assert changed["ETag"].strip('"') in changed.content.decode()
 
 
 def test_the_state_of_the_seal(people: Cast) -> None:

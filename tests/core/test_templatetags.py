@@ -187,6 +187,26 @@ def test_a_sparkline_needs_two_values() -> None:
     assert spark_points([0, 10]) == ["0.0,22.0", "96.0,2.0"]
 
 
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ([], "Spend: nothing yet"),
+        ([0, 0], "Spend: 0.00 USD throughout"),
+        ([5, 1200, 2, 0], "Spend: highest 1,200.00 USD 2 hours ago, now 0.00 USD"),
+        ([5, 1200, 1200, 3], "Spend: highest 1,200.00 USD 1 hour ago, now 3.00 USD"),
+        ([5, 7], "Spend: highest now, 7.00 USD"),
+        ([0, 12, 1] * 500, "Spend: highest 12.00 USD 1 hour ago, now 1.00 USD"),
+    ],
+)
+def test_a_sparkline_tells_its_highest_and_its_last_value(values: list[int], said: str) -> None:
+    assert f'aria-label="{said}"' in render('{% sparkline values "Spend" "hour" "USD" %}', values=values)
+
+
+def test_a_sparkline_of_counts_tells_plain_numbers() -> None:
+    html = render('{% sparkline values "Decisions" "minute" %}', values=(1200, 4))
+    assert 'aria-label="Decisions: highest 1,200 1 minute ago, now 4"' in html
+
+
 def test_differences_go_field_by_field() -> None:
     before = {"limits": {"daily": "500.00", "monthly": "4000.00"}, "reviewers": ["Rui"], "is_on": True}
     after = {"limits": {"daily": "750.00", "monthly": "4000.00"}, "is_on": False, "note": ""}
