@@ -14,7 +14,8 @@ FOLDER: Final = "CONTO_PHOTOS"
 
 DAYS: Final = 30
 PAGES: Final = (
-    "test_every_page.py", "test_states.py", "test_policy_pages.py", "test_bulk.py::test_steps_of_several_answers",
+    "test_every_page.py", "test_states.py", "test_rare_states.py", "test_policy_pages.py",
+    "test_bulk.py::test_steps_of_several_answers",
     "test_operator.py", "test_policies.py",
 )  # fmt: skip
 """The tests that look at pages and states; each takes photos of them."""
