@@ -74,6 +74,9 @@ class PlanOut(serializers.Serializer[Any]):
 
     digest = serializers.CharField(help_text="Names this file and what is stored now; apply takes it.")
     has_changes = serializers.BooleanField()
+    has_drifted = serializers.BooleanField(
+        help_text="Whether what is stored differs from the file: by what would change, or by `unwritten`."
+    )
     has_errors = serializers.BooleanField(help_text="Whether lint found what apply refuses.")
     needs_second_person = serializers.BooleanField(
         help_text="Whether applying waits as a whole: something loosens, and the organization wants four eyes."
@@ -81,6 +84,9 @@ class PlanOut(serializers.Serializer[Any]):
     policies = PlannedOut(many=True)
     others = serializers.ListField(
         child=serializers.CharField(), help_text="Current policies that the file does not name and that stay."
+    )
+    unwritten = serializers.ListField(
+        child=serializers.CharField(), help_text="Those of `others` that are in force: drift that apply keeps."
     )
     findings = FindingOut(many=True, help_text="What lint says of all policies together, as they would be.")
 

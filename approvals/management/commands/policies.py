@@ -32,6 +32,8 @@ USAGE: Final = 2
 """With what argparse ends on a command that it cannot read: here that code says something else already."""
 WAITS: Final = 3
 """The exit code of an apply that waits for two persons; nothing of the file counts until then."""
+UNWRITTEN: Final = "drift: in force, and not in the file; apply keeps it, --retire-others retires it"
+UNNAMED: Final = "not in the file and not in force, stays as it is"
 SIGNS: Final = {Step.CREATE: "+", Step.CHANGE: "~", Step.RETIRE: "-", Step.NOTHING: " "}
 HELP: Final = """\
 export writes the policies that are in force and their assignments. plan says what a file would change, and whether
@@ -99,7 +101,7 @@ class Command(BaseCommand):
         if action == "plan":
             if plan.errors:
                 raise CommandError(f"{len(plan.errors)} of the findings are errors: this would not be applied.")
-            sys.exit(DIFFERS if plan.has_changes else 0)
+            sys.exit(DIFFERS if plan.has_drifted else 0)
         applied = apply_file(
             organization_id=organization_id,
             file=file,
@@ -163,7 +165,7 @@ def in_words(plan: Plan, tested: Sequence[dict[str, Any]] = ()) -> str:
         lines += [f"      {words}" for words in one.changes]
         lines += [f"    ! loosens: {words}" for words in one.loosens if words not in one.changes]
         lines += [f"    {told(finding)}" for finding in one.findings]
-    lines += [f"  {label}: not in the file, stays as it is" for label in plan.others]
+    lines += [f"? {label}: {UNWRITTEN if label in plan.unwritten else UNNAMED}" for label in plan.others]
     lines += [f"  {told(finding)}" for finding in plan.findings]
     lines += [words for one in tested for words in tested_in_words(one)]
     counts = {step: sum(one.step is step for one in plan.policies) for step in SIGNS}

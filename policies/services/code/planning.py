@@ -67,6 +67,8 @@ class Planned:
 class Plan:
     """What a file would change; `others` are current policies that it does not name and that stay as they are.
 
+    `unwritten` are those of them that are in force: what is stored has drifted from the file by them.
+
     `findings` are what lint says of all policies together, as they would be; `waits` where a second person must agree.
     """
 
@@ -75,16 +77,19 @@ class Plan:
     others: tuple[str, ...]
     findings: tuple[Finding, ...] = ()
     waits: bool = False
+    unwritten: tuple[str, ...] = ()
 
     def facts(self) -> dict[str, object]:
         """Return the plan as the API shows it."""
         return {
             "digest": self.digest,
             "has_changes": self.has_changes,
+            "has_drifted": self.has_drifted,
             "has_errors": bool(self.errors),
             "needs_second_person": self.waits,
             "policies": [one.facts() for one in self.policies],
             "others": list(self.others),
+            "unwritten": list(self.unwritten),
             "findings": [finding_facts(one) for one in self.findings],
         }
 
@@ -92,6 +97,11 @@ class Plan:
     def has_changes(self) -> bool:
         """Whether applying would change anything."""
         return any(one.step is not Step.NOTHING for one in self.policies)
+
+    @property
+    def has_drifted(self) -> bool:
+        """Whether what is stored is not what the file says: it would change, or a policy is in force that it lacks."""
+        return self.has_changes or bool(self.unwritten)
 
     @property
     def loosens(self) -> tuple[str, ...]:
@@ -167,10 +177,16 @@ def compare_with(found: Found, file: PolicyFile, *, retires_others: bool, now: d
         digest=digest([file_to_plain(file), retires_others, list(of_stored.values())]),
         policies=tuple(planned),
         others=() if retires_others else tuple(label_of(one) for one in others),
+        unwritten=() if retires_others else tuple(label_of(one) for one in others if _is_exported(one)),
         findings=ahead.of_all,
         waits=present.organization.needs_four_eyes and any(one.loosens for one in planned),
     )
     return Compared(file, plan, wanted, to_retire, _effect(plan, wanted, to_retire, of_stored, now), found)
+
+
+def _is_exported(policy: Policy) -> bool:
+    """Say whether a file of what is in force has it: a draft alone decides nothing, and stands in none."""
+    return policy.enforced is not None or policy.shadow is not None
 
 
 def label_of(policy: Policy) -> str:
