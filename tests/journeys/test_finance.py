@@ -1,8 +1,11 @@
 """A finance person asks who spent what, finds the single payment, and sees how long a budget lasts."""
 
+import csv
 from datetime import datetime, timedelta
 from decimal import Decimal
+from io import StringIO
 from typing import Any
+from urllib.parse import urljoin
 
 import pytest
 from playwright.sync_api import expect
@@ -12,7 +15,7 @@ from approvals.services.record import record_spend
 from core.clock import now as clock_now
 from insight.services import roll
 from spend.payee import PayeeClaim
-from tests.approvals.world import World, ask, make_world
+from tests.approvals.world import World, add_agent, ask, make_world
 from tests.journeys.conftest import OpenFor
 
 pytestmark = pytest.mark.journey
@@ -20,8 +23,12 @@ pytestmark = pytest.mark.journey
 POT = {"key": "pot", "type": "BUDGET_ALLOCATION", "amount": {"USD": "1000"}, "period": "year", "warn_at": [10]}
 
 
-def pay(world: World, amount: str, category: str, now: datetime) -> None:
-    asked = ask(world, amount, category=category, payee=PayeeClaim("GitHub", ("domain:github.com",)), now=now).answer.id
+GITHUB = PayeeClaim("GitHub", ("domain:github.com",))
+OPENAI = PayeeClaim("OpenAI", ("domain:api.openai.com",))
+
+
+def pay(world: World, amount: str, category: str, now: datetime, payee: PayeeClaim = GITHUB) -> None:
+    asked = ask(world, amount, category=category, payee=payee, now=now).answer.id
     reach: dict[str, Any] = {"organization_id": world.organization_id, "agent_id": world.agent.id}
     record_spend(asked, Report(Decimal(amount), "USD"), actor=world.actor, now=now, **reach)
 
@@ -92,3 +99,36 @@ def test_spend_is_filtered_in_the_row_above_it(open_for: OpenFor) -> None:
     expect(page.locator("main")).to_contain_text("No counterparty here has this name, identifier or id.")
     page.get_by_role("link", name="Begin anew").click()
     expect(page.locator("#spend .stat-value").first).to_contain_text("165.50")
+
+
+def test_spend_of_a_period_leads_by_agent_and_counterparty_to_the_payment_and_to_its_file(open_for: OpenFor) -> None:
+    now = clock_now()
+    world = make_world(POT, now=now - timedelta(days=60))
+    other = add_agent(world.cast, "Buyer", now=now - timedelta(days=60))
+    pay(world, "11", "ai", now - timedelta(days=50), OPENAI)
+    pay(world, "30.25", "ai", now - timedelta(days=2), OPENAI)
+    pay(world, "7", "cloud", now - timedelta(days=2))
+    pay(other, "90", "ai", now - timedelta(days=2), OPENAI)
+    window = open_for(world.cast.vera)
+    page = window.page
+
+    window.open("/analytics/?period=7")
+    expect(page.locator("#spend")).to_contain_text("127.25")
+    page.locator("#groups").get_by_role("link", name="Only Research").click()
+    expect(page.locator("#spend")).to_contain_text("37.25")
+    page.get_by_label("Group spend by").get_by_role("link", name="Counterparty").click()
+    page.locator("#groups").get_by_role("link", name="OpenAI", exact=True).click()
+
+    expect(page.get_by_role("heading", level=1)).to_have_text("Payments")
+    rows = page.locator("main table tbody tr")
+    expect(rows).to_have_count(1)
+    expect(rows.first).to_contain_text("30.25")
+    sent = window.context.request.get(
+        urljoin(page.url, page.get_by_role("link", name="CSV").get_attribute("href") or "")
+    )
+    lines = list(csv.DictReader(StringIO(sent.text())))
+    assert [(line["agent"], line["payee"], line["amount"]) for line in lines] == [("Research", "OpenAI", "30.25")]
+
+    rows.first.get_by_role("link").first.click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Recorded")
+    expect(page.locator("main")).to_contain_text(lines[0]["authorization"][-6:])

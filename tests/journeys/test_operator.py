@@ -48,6 +48,35 @@ def test_the_worst_agent_stands_first_and_is_stopped_with_its_trouble_as_the_rea
     assert (agent.frozen_at is not None, agent.frozen_reason) == (True, "Paid 2 times without asking")
 
 
+def test_an_agent_that_begins_to_misbehave_is_seen_and_stopped_without_leaving_the_page(
+    open_for: OpenFor, has_scripts: bool
+) -> None:
+    cast = a_fleet(well=3, now=clock_now())
+    Agent.objects.exclude(name__startswith="Worker").update(retired_at=clock_now())
+    world = add_agent(cast, "Runs wild", now=clock_now())
+    operator = open_for(cast.olu)
+    page = operator.page
+    row = page.locator(f"#{to_public(Prefix.AGENT, world.agent.id)}")
+
+    operator.open("/agents/")
+    expect(row).not_to_contain_text("denied")
+    for _ in range(4):
+        ask(world, "90001", now=clock_now())
+    if not has_scripts:
+        page.get_by_role("link", name="Refresh").click()
+    expect(row).to_contain_text("asks denied")
+    expect(page.locator("tbody > tr").first).to_contain_text("Runs wild")
+    expect(page.locator(".states-verdict")).to_contain_text("need")
+
+    row.get_by_role("button", name="Freeze").click()
+    page.get_by_role("button", name="Freeze", exact=True).last.click()
+
+    expect(page.get_by_text("Runs wild is frozen.")).to_be_visible()
+    expect(row).to_contain_text("Frozen")
+    expect(page).to_have_url(f"{operator.origin}/agents/")
+    assert ask(world, "1", now=clock_now()).answer.status == "declined"
+
+
 @WITH_SCRIPTS
 def test_what_happens_shows_without_a_reload(open_for: OpenFor, has_scripts: bool) -> None:
     cast = a_fleet(well=1, now=clock_now())
