@@ -19,7 +19,7 @@ from core.actor import Actor
 from core.db import use_case
 from core.errors import Conflict, Invalid
 from core.ids import Prefix, new_id, to_public
-from people.models import ChangeKind
+from people.models import ChangeKind, Member
 from people.services import Awaiting, Proposal, needs_second_person, propose, raise_epoch, void_change_of
 
 DECIDING_FIELDS: Final = frozenset({"labels", "owner"})
@@ -77,7 +77,8 @@ def change_agent(
     """Change the fields of `change`; where they hold what the agent has already, nothing is written.
 
     Where four eyes are wanted, to take a label away waits for a second person, for policies may go with it, and so does
-    a label that brings a policy to an agent that none judges yet: it may spend nothing now.
+    a label that brings a policy to an agent that none judges yet: it may spend nothing now. So does another owner, for
+    nobody reviews what their own agent asks for, and the one who owned it could from then on.
 
     Takes the agent's gate. Raises `NotFound`, `Invalid`, `Conflict` (`agent_retired`).
     """
@@ -109,10 +110,21 @@ def apply_to_agent(
     organization_id: UUID, agent_id: UUID, content: Mapping[str, Any], *, actor: Actor, now: datetime
 ) -> None:
     """Make a change that a second person agreed to; a step."""
-    owner = content["change"].get("owner_id")
-    change = {**content["change"], **({} if owner is None else {"owner_id": UUID(owner)})}
     agent = stop_and_lock_living_agent(organization_id, agent_id)
-    _bring_to(agent, cast(AgentChange, change), actor=actor, now=now)
+    _bring_to(agent, _change_from(content), actor=actor, now=now)
+
+
+def agent_loosens_as_shown(
+    organization_id: UUID, agent_id: UUID, content: Mapping[str, Any], shown: Collection[str]
+) -> bool:
+    """Say whether a change of an agent loosens nothing now that was not shown when it was proposed; a step."""
+    agent = stop_and_lock_living_agent(organization_id, agent_id)
+    return set(_loosened(agent, _change_from(content))) <= set(shown)
+
+
+def _change_from(content: Mapping[str, Any]) -> AgentChange:
+    owner = content["change"].get("owner_id")
+    return cast(AgentChange, {**content["change"], **({} if owner is None else {"owner_id": UUID(owner)})})
 
 
 def _insert(
@@ -137,7 +149,8 @@ def _change(
     if loosens := _loosened(agent, change):
         owner = change.get("owner_id")
         plain = {**change, **({} if owner is None else {"owner_id": str(owner)})}
-        plain["labels"] = labels_of(change["labels"])
+        if "labels" in change:
+            plain["labels"] = labels_of(change["labels"])
         proposal = Proposal(
             kind=ChangeKind.AGENT,
             subject_id=to_public(Prefix.AGENT, agent.pk),
@@ -151,9 +164,23 @@ def _change(
 
 
 def _loosened(agent: Agent, change: AgentChange) -> list[str]:
-    """Return, as sentences, by which labels that go or come a change must wait for a second person."""
+    """Return, as sentences, why a change must wait for a second person: by who owns it no more, by labels."""
+    if not needs_second_person(agent.organization_id):
+        return []
+    return [*_loosened_by_owner(agent, change), *_loosened_by_labels(agent, change)]
+
+
+def _loosened_by_owner(agent: Agent, change: AgentChange) -> list[str]:
+    owner = agent.owner
+    if owner is None or change.get("owner_id", owner.pk) == owner.pk:
+        return []
+    members = Member.objects.filter(organization_id=agent.organization_id, person_id=owner.pk, removed_at=None)
+    return [f"{owner.name} owns the agent no more, and may review what it asks for."] if members.exists() else []
+
+
+def _loosened_by_labels(agent: Agent, change: AgentChange) -> list[str]:
     were, become = set(agent.labels), set(labels_of(change.get("labels", agent.labels)))
-    if were == become or not needs_second_person(agent.organization_id):
+    if were == become:
         return []
     lost = [f"The agent loses the label {one}, and with it what is assigned to that." for one in sorted(were - become)]
     if not become - were:

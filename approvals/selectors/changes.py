@@ -12,8 +12,8 @@ from django.db.models import Q
 from agents.models import Agent
 from core.actor import ActorKind
 from core.errors import ContoError, NotFound
-from core.ids import Prefix, to_public
-from people.models import Agreement, ChangeKind, Member, PendingChange
+from core.ids import Prefix, from_public, to_public
+from people.models import Agreement, ChangeKind, Member, PendingChange, Person
 from people.selectors import agreements_to, change_of
 from people.services import RIGHTS
 from policies.engine.changes import RuleChange, rule_changes
@@ -26,6 +26,7 @@ from policies.selectors.versions import rules_of_version
 from policies.services import (
     Wanted,
     as_targets,
+    findings_of_labels,
     findings_of_targets,
     findings_with_history,
     targets_from,
@@ -195,9 +196,27 @@ def compared(change: PendingChange, *, now: datetime) -> Compared:
         case ChangeKind.PEGS:
             return Compared(before, content["pegs"])
         case ChangeKind.AGENT:
-            return Compared({name: _value(before[name]) for name in content["change"]}, content["change"])
+            return _of_agent(change)
         case ChangeKind.MEMBER | ChangeKind.SETTINGS:
             return Compared(before, content)
+
+
+def _of_agent(change: PendingChange) -> Compared:
+    """Return what it does to the agent, its owners by name, and a warning where it leaves it without any policy."""
+    after = dict(change.content["change"])
+    before = {name: _value(change.before[name]) for name in after}
+    if "owner_id" in after:
+        for facts in (before, after):
+            facts["owner"] = _name_of(facts.pop("owner_id"))
+    findings: tuple[Finding, ...] = ()
+    if "labels" in after and change.closed_at is None:
+        agent_id = from_public(Prefix.AGENT, change.subject_id)
+        findings = findings_of_labels(change.organization_id, agent_id, tuple(after["labels"]))
+    return Compared(before, after, findings=findings)
+
+
+def _name_of(person_id: object) -> str | None:
+    return None if person_id is None else Person.objects.get(pk=str(person_id)).name
 
 
 def _of_policy(change: PendingChange, now: datetime) -> Compared:

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.db.models import Q
 
-from agents.services.changes import apply_to_agent
+from agents.services.changes import agent_loosens_as_shown, apply_to_agent
 from approvals.services.merge import merge_both
 from audit.catalogue import Action
 from core.actor import SYSTEM, Actor, ActorKind
@@ -27,10 +27,9 @@ BATCH_SIZE: Final = 200
 """Changes read at a time. A sweep closes about as many; the next one, some seconds later, takes the next ones."""
 
 LOOSENS_MORE: Final = (
-    "What stands beside this policy is not as it was when this was proposed: more would pass than was shown. "
-    "Propose it again."
+    "What stands beside it is not as it was when this was proposed: more would pass than was shown. Propose it again."
 )
-"""Why a change of a policy is not made although somebody agreed to it."""
+"""Why a change of a policy or an agent is not made although somebody agreed to it."""
 
 logger = logging.getLogger(__name__)
 
@@ -161,7 +160,10 @@ def _locked(organization_id: UUID, change_id: UUID) -> PendingChange:
 
 
 def _loosens_more(change: PendingChange, now: datetime) -> bool:
-    """Say whether a change of a policy would let pass what nobody was shown; of a file its effect says so."""
+    """Say whether a change of a policy or agent would let pass what nobody was shown; of a file its effect says so."""
+    if change.kind == ChangeKind.AGENT:
+        agent_id = from_public(Prefix.AGENT, change.subject_id)
+        return not agent_loosens_as_shown(change.organization_id, agent_id, change.content, change.loosens)
     if change.kind != ChangeKind.POLICY:
         return False
     policy = policy_to_change(change.organization_id, from_public(Prefix.POLICY, change.subject_id))

@@ -30,6 +30,18 @@ def agents_left_by(policy: Policy, targets: Targets) -> tuple[str, ...]:
     )
 
 
+def agents_left_by_labels(organization_id: UUID, agent_id: UUID, labels: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the name of an agent that has an enforced policy and would have none with these labels, else nothing."""
+    enforced = enforced_policies(organization_id)
+    return tuple(
+        name
+        for agent, present, name in _agents(organization_id)
+        if agent == agent_id
+        and any(one.is_for(agent, present) for one in enforced)
+        and not any(one.is_for(agent, labels) for one in enforced)
+    )
+
+
 def _agents(organization_id: UUID) -> Iterator[tuple[UUID, tuple[str, ...], str]]:
     agents = Agent.objects.filter(organization_id=organization_id, retired_at=None).order_by("name", "id")
     for agent, labels, name in agents.values_list("id", "labels", "name")[:LARGEST_LIST]:

@@ -22,7 +22,7 @@ from policies.engine.strictness import may_review
 from policies.engine.wording import count, listed
 from policies.models import Policy
 from policies.selectors import Beside, Targets, agents_of_targets, policies_beside, reviewers, targets_of
-from policies.selectors.reach import agents_bound_by, agents_left_by
+from policies.selectors.reach import agents_bound_by, agents_left_by, agents_left_by_labels
 
 MOST_NAMED: Final = 5
 """Agents that a finding names; the others are counted."""
@@ -108,6 +108,11 @@ def targets_by_id(organization_id: UUID, policy_id: UUID) -> Targets:
 def findings_of_targets(policy: Policy, targets: Targets) -> tuple[Finding, ...]:
     """Return a warning where agents would have no enforced policy any more, were this one for these targets only."""
     return tuple(left_without_policy(agents_left_by(policy, targets), "assigned_to"))
+
+
+def findings_of_labels(organization_id: UUID, agent_id: UUID, labels: tuple[str, ...]) -> tuple[Finding, ...]:
+    """Return a warning where an agent, with these labels, would have no enforced policy any more."""
+    return tuple(left_without_policy(agents_left_by_labels(organization_id, agent_id, labels), "labels"))
 
 
 def left_without_policy(names: Sequence[str], path: str) -> Iterator[Finding]:
