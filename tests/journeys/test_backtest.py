@@ -1,10 +1,7 @@
 """An operator asks history with a draft, a real worker follows it, is killed on the way, and another takes it over."""
 
-import os
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import quote
 
 import pytest
 from django.db import transaction
@@ -13,8 +10,6 @@ from playwright.sync_api import expect
 from approvals.models import Backtest, BacktestChange
 from approvals.replay.backtest import backtest, plan
 from approvals.services.backtests import question_of
-from conto_admin.embedded import ROOT
-from conto_admin.supervise import Program, Supervisor
 from core.clock import now as clock_now
 from core.db import rows
 from core.ids import Prefix, to_public
@@ -23,6 +18,7 @@ from policies.services import save_draft
 from tests.approvals.world import World, ask, make_world
 from tests.factories import actor_for
 from tests.journeys.conftest import WITH_SCRIPTS, OpenFor
+from tests.workers import CLOCK, Workers
 
 pytestmark = [pytest.mark.journey, pytest.mark.worker, WITH_SCRIPTS]
 
@@ -30,35 +26,13 @@ PATIENCE_MS = 180_000
 """The second worker looks every half minute, and begins once the first has been silent for as long as a lease."""
 LIMIT = {"key": "daily", "type": "SPEND_LIMIT", "daily": {"USD": "5000"}}
 LOWER = {"schema": 1, "rules": [LIMIT | {"daily": {"USD": "25"}}]}
-CLOCK = ("-B", "--scheduler", "celery.beat:Scheduler")
-StartWorker = Callable[..., Supervisor]
 
 
 @pytest.fixture
-def start_worker(tmp_path: Path, transactional_db: None) -> Iterator[StartWorker]:
-    """Starts workers, each as a process of its own, with the clock of the product or without any."""
-    running: list[Supervisor] = []
-
-    def start(*clock: str, waits_for_locks: bool = False) -> Supervisor:
-        ready, supervisor = tmp_path / f"ready {len(running)}", Supervisor()
-        running.append(supervisor)
-        pool = ["--pool", "threads", "--concurrency", "2", "--without-mingle", "--without-gossip"]
-        address = os.environ["DATABASE_URL"]
-        patient = f"{address}{'&' if '?' in address else '?'}options={quote('-c lock_timeout=0')}"
-        program = Program(
-            name="the worker",
-            command=[sys.executable, "-m", "celery", "-A", "conto_admin", "worker", *clock, *pool],
-            environment={"CONTO_READY_FILE": str(ready), "DATABASE_URL": patient if waits_for_locks else address},
-            folder=ROOT,
-            log=tmp_path / "worker.log",
-            is_ready=ready.exists,
-        )
-        supervisor.start(program, ready_seconds=PATIENCE_MS / 1000)
-        return supervisor
-
-    yield start
-    for supervisor in running:
-        supervisor.stop()
+def workers(tmp_path: Path, transactional_db: None) -> Iterator[Workers]:
+    workers = Workers(tmp_path)
+    yield workers
+    workers.stop()
 
 
 @pytest.fixture
@@ -79,7 +53,7 @@ def world() -> World:
 
 
 def test_a_worker_that_is_killed_on_the_way_is_followed_by_another_with_the_same_result(
-    open_for: OpenFor, start_worker: StartWorker, world: World
+    open_for: OpenFor, workers: Workers, world: World
 ) -> None:
     operator = open_for(world.cast.olu)
     operator.open(f"/policies/{to_public(Prefix.POLICY, Policy.objects.get().pk)}/backtests/")
@@ -90,13 +64,12 @@ def test_a_worker_that_is_killed_on_the_way_is_followed_by_another_with_the_same
         # Nobody reads what was recorded until the end of this: the worker stands in the middle of history.
         rows("lock table spend_spendrecord in access exclusive mode")
         # It has no clock: only the message of whoever asked tells it that there is something to do.
-        first = start_worker(waits_for_locks=True)
+        first = workers.start(waits_for_locks=True)
         expect(operator.page.get_by_text("0 of 4 asks.")).to_be_visible(timeout=PATIENCE_MS)
         assert Backtest.objects.get().status == "running"
-        first.children[0].process.kill()
-        first.children[0].process.wait()
+        workers.kill(first)
 
-    start_worker(*CLOCK)
+    workers.start(*CLOCK)
     expect(operator.page.get_by_role("heading", name="What would have changed")).to_be_visible(timeout=PATIENCE_MS)
 
     done = Backtest.objects.get()

@@ -1,6 +1,5 @@
 """An auditor watches what was done become sealed, by a real worker."""
 
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,12 +8,11 @@ import pytest
 from playwright.sync_api import expect
 
 from audit.selectors import seal_state
-from conto_admin.embedded import ROOT
 from conto_admin.proof import GOOD_PAYEE, App
-from conto_admin.supervise import Program, Supervisor
 from core.clock import now as clock_now
 from tests.approvals.world import make_world
 from tests.journeys.conftest import WITH_SCRIPTS, OpenFor
+from tests.workers import CLOCK, Workers
 
 pytestmark = [pytest.mark.journey, pytest.mark.worker, WITH_SCRIPTS]
 
@@ -22,27 +20,14 @@ PATIENCE_SECONDS = 60
 
 
 @pytest.fixture
-def worker(tmp_path: Path, transactional_db: None) -> Iterator[Supervisor]:
-    """The worker with its clock, as a process of its own."""
-    ready, supervisor = tmp_path / "ready", Supervisor()
-    pool = ["--pool", "threads", "--concurrency", "2", "--without-mingle", "--without-gossip"]
-    clock = ["-B", "--scheduler", "celery.beat:Scheduler", "--loglevel", "WARNING"]
-    program = Program(
-        name="the worker",
-        command=[sys.executable, "-m", "celery", "-A", "conto_admin", "worker", *clock, *pool],
-        environment={"CONTO_READY_FILE": str(ready)},
-        folder=ROOT,
-        log=tmp_path / "worker.log",
-        is_ready=ready.exists,
-    )
-    try:
-        supervisor.start(program)
-        yield supervisor
-    finally:
-        supervisor.stop()
+def workers(tmp_path: Path, transactional_db: None) -> Iterator[Workers]:
+    workers = Workers(tmp_path)
+    yield workers
+    workers.stop()
 
 
-def test_what_was_done_is_sealed(open_for: OpenFor, worker: Supervisor) -> None:
+def test_what_was_done_is_sealed(open_for: OpenFor, workers: Workers) -> None:
+    workers.start(*CLOCK)
     world = make_world({"key": "all", "type": "APPROVAL_THRESHOLD", "above": {"USD": "1"}}, now=clock_now())
     reviewer, auditor = open_for(world.cast.rui), open_for(world.cast.vera)
     with App(reviewer.origin, world.secret) as app:
