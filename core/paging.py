@@ -12,6 +12,9 @@ from core.errors import Invalid
 LARGEST_PAGE: Final = 200
 DEFAULT_PAGE: Final = 50
 LONGEST_FILTER: Final = 255
+CURSOR: Final = "cursor"
+LONGEST_CURSOR: Final = 2_000
+"""It names the last row of a page by what that was sorted by: a long name, the address of a pot."""
 
 
 def encode_cursor(moment: datetime, row_id: UUID) -> str:
@@ -85,7 +88,7 @@ def moment_in(query: Mapping[str, str], name: str) -> datetime | None:
 
 def text_in(query: Mapping[str, str], name: str) -> str:
     """Return the text that the query gives under `name`; raises `Invalid` where no row could hold it."""
-    text = query.get(name, "")
-    if len(text) > LONGEST_FILTER or "\0" in text:
-        raise Invalid("filter_invalid", f"At most {LONGEST_FILTER} characters, without NUL.", field=name)
+    text, longest = query.get(name, ""), LONGEST_CURSOR if name == CURSOR else LONGEST_FILTER
+    if len(text) > longest or "\0" in text:
+        raise Invalid("filter_invalid", f"At most {longest} characters, without NUL.", field=name)
     return text

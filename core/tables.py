@@ -1,11 +1,14 @@
 """Tables that leave the console as CSV: streamed line by line, and without formulas."""
 
 import csv
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from django.http import StreamingHttpResponse
 
+AMOUNT: Final = re.compile(r"-[0-9]+(\.[0-9]+)?")
+"""Less than nothing: a number, which sums must not skip as a text."""
 FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
 """What a spreadsheet would run instead of showing."""
 
@@ -32,4 +35,4 @@ def _written(columns: Sequence[str], lines: Iterable[Sequence[str]]) -> Iterator
 
 
 def _cell(text: str) -> str:
-    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
+    return f"'{text}" if text.startswith(FORMULA_STARTS) and not AMOUNT.fullmatch(text) else text

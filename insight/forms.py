@@ -25,6 +25,9 @@ POTS: Final = (("", "Pots"), ("sessions", "Sessions"), ("warned", "Past a mark")
 FULLEST: Final = "fullest"
 POT_ORDERS: Final = ((FULLEST, "Fullest first"), ("name", "By policy"), ("soonest", "Runs out first"))
 LONGEST_CURRENCY: Final = 10
+FIRST_DAY: Final = date(1970, 1, 1)
+LAST_DAY: Final = date(2999, 12, 31)
+"""Between them every day that a period is counted back or on to is one of the calendar."""
 LONGEST_VALUE: Final = 200
 PAYEE: Final = forms.TextInput(attrs={"placeholder": "Name or id", "autocomplete": "off", "spellcheck": "false"})
 WORDS: Final = {
@@ -32,6 +35,12 @@ WORDS: Final = {
     Figure.PAYMENTS: "Payments",
     Figure.UNAUTHORIZED: "Without authorization",
 }
+
+
+def _within(day: date | None) -> date | None:
+    if day is not None and not FIRST_DAY <= day <= LAST_DAY:
+        raise forms.ValidationError(f"Write a day from {FIRST_DAY} to {LAST_DAY}.")
+    return day
 
 
 class FlaggedForm(Filter):
@@ -103,7 +112,9 @@ class AnalyticsForm(Filter):
     rail = forms.ChoiceField(required=False, choices=[("", "Any rail"), *((one, one.value) for one in Rail)])
     label = forms.ChoiceField(required=False, label="Agent label")
     policy = forms.ChoiceField(required=False)
-    none = forms.MultipleChoiceField(required=False, choices=[(one.value, one.value) for one in Dimension])
+    none = forms.MultipleChoiceField(
+        required=False, choices=[(one.value, one.value) for one in Dimension if one is not Dimension.AGENT]
+    )
 
     def __init__(self, data: QueryDict, *, organization_id: UUID, choices: Choices) -> None:
         super().__init__(data)
@@ -118,6 +129,14 @@ class AnalyticsForm(Filter):
             self.fields[name] = forms.ChoiceField(
                 required=False, choices=[("", any_of_them), *some], label=self.fields[name].label
             )
+
+    def clean_since(self) -> date | None:
+        """Refuse days that no calendar here reaches."""
+        return _within(self.cleaned_data["since"])
+
+    def clean_until(self) -> date | None:
+        """Refuse days that no calendar here reaches."""
+        return _within(self.cleaned_data["until"])
 
     def clean_counterparty(self) -> str:
         """Return the row id of the counterparty that was typed: its public id, or what it alone is called."""

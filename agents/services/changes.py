@@ -1,6 +1,7 @@
 """Creating and changing agents, by hand and by the app's own reference."""
 
 from collections.abc import Callable, Collection, Mapping
+from copy import copy
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -117,9 +118,12 @@ def apply_to_agent(
 def agent_loosens_as_shown(
     organization_id: UUID, agent_id: UUID, content: Mapping[str, Any], shown: Collection[str]
 ) -> bool:
-    """Say whether a change of an agent loosens nothing now that was not shown when it was proposed; a step."""
+    """Say whether a change of an agent loosens nothing now that was not shown when it was proposed; a step.
+
+    By the labels: whose it is cannot have changed without voiding the change.
+    """
     agent = stop_and_lock_living_agent(organization_id, agent_id)
-    return set(_loosened(agent, _change_from(content))) <= set(shown)
+    return set(_loosened_by_labels(agent, _change_from(content))) <= set(shown)
 
 
 def _change_from(content: Mapping[str, Any]) -> AgentChange:
@@ -146,6 +150,8 @@ def _change(
     organization_id: UUID, agent_id: UUID, change: AgentChange, *, actor: Actor, now: datetime
 ) -> Agent | Awaiting:
     agent = stop_and_lock_living_agent(organization_id, agent_id)
+    # What cannot be stored must not wait for anybody either.
+    _apply(copy(agent), change)
     if loosens := _loosened(agent, change):
         owner = change.get("owner_id")
         plain = {**change, **({} if owner is None else {"owner_id": str(owner)})}

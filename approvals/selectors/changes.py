@@ -13,7 +13,7 @@ from agents.models import Agent
 from core.actor import ActorKind
 from core.errors import ContoError, NotFound
 from core.ids import Prefix, from_public, to_public
-from people.models import Agreement, ChangeKind, Member, PendingChange, Person
+from people.models import Agreement, ChangeKind, Member, PendingChange
 from people.selectors import agreements_to, change_of
 from people.services import RIGHTS
 from policies.engine.changes import RuleChange, rule_changes
@@ -207,7 +207,7 @@ def _of_agent(change: PendingChange) -> Compared:
     before = {name: _value(change.before[name]) for name in after}
     if "owner_id" in after:
         for facts in (before, after):
-            facts["owner"] = _name_of(facts.pop("owner_id"))
+            facts["owner"] = _name_of(change.organization_id, facts.pop("owner_id"))
     findings: tuple[Finding, ...] = ()
     if "labels" in after and change.closed_at is None:
         agent_id = from_public(Prefix.AGENT, change.subject_id)
@@ -215,8 +215,11 @@ def _of_agent(change: PendingChange) -> Compared:
     return Compared(before, after, findings=findings)
 
 
-def _name_of(person_id: object) -> str | None:
-    return None if person_id is None else Person.objects.get(pk=str(person_id)).name
+def _name_of(organization_id: UUID, person_id: object) -> str | None:
+    if person_id is None:
+        return None
+    members = Member.objects.filter(organization_id=organization_id, person_id=str(person_id)).select_related("person")
+    return next((one.person.name for one in members), str(person_id))
 
 
 def _of_policy(change: PendingChange, now: datetime) -> Compared:

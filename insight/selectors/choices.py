@@ -13,8 +13,9 @@ MOST: Final = 200
 """Offered of each; what an address names beside them is found all the same."""
 
 LABELS: Final = """
-select distinct label from agents_agent, unnest(labels) as label
-where organization_id = %(organization)s and (retired_at is null or label = %(asked)s) order by label limit %(most)s
+select label from agents_agent, unnest(labels) as label
+where organization_id = %(organization)s and (retired_at is null or label = %(asked)s)
+group by label order by label = %(asked)s desc, label limit %(most)s
 """
 POLICIES: Final = """
 select id, name, retired_at is not null from policies_policy

@@ -94,11 +94,11 @@ def _cells(asked: Asked, by: Dimension) -> Iterator[tuple[str, ...]]:
 
 
 def _line(request: MemberRequest, shown: Spending, group: Group) -> Line:
-    one = only(shown.by, group.key)
+    one = only(request, shown.by, group.key)
     others = [dimension for dimension in Dimension if dimension is not shown.by]
     return Line(
         group,
         shown.share_of(group),
-        f"{reverse('insight:payments')}{with_query(request, by='', **one)}",
-        with_query(request, by=others[0].value, **one),
+        f"{reverse('insight:payments')}{with_query(request, **{'by': '', **one})}",
+        with_query(request, **{"by": others[0].value, **one}),
     )

@@ -1,6 +1,6 @@
 """What the address of a page of analytics asks for, and the links between these pages."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -131,7 +131,8 @@ def chips(request: MemberRequest, asked: Asked) -> Iterator[Chip]:
         name = NAMELESS[dimension] if key == NONE else f"{dimension.value.capitalize()}: {names.get(key, 'unknown')}"
         # What has no agent, say, cannot have asked: only a group that has a name is one of every page.
         picked = None if key == NONE else dimension
-        yield Chip(name, with_query(request, none="", **{dimension.value: ""}), picked)
+        left = [one for one in request.GET.getlist("none") if one != dimension.value]
+        yield Chip(name, with_query(request, **{"none": left, dimension.value: ""}), picked)
 
 
 def clear_url(request: MemberRequest) -> str:
@@ -139,8 +140,9 @@ def clear_url(request: MemberRequest) -> str:
     return with_query(request, none="", unauthorized="", **{one.value: "" for one in Dimension})
 
 
-def only(dimension: Dimension, key: str) -> dict[str, str]:
-    """Return the fields of an address that let one group through."""
+def only(request: MemberRequest, dimension: Dimension, key: str) -> dict[str, str | Sequence[str]]:
+    """Return the fields of an address that let one group through, beside whatever else the address asks for."""
+    without = [one for one in request.GET.getlist("none") if one != dimension.value]
     if key == NONE:
-        return {"none": dimension.value, dimension.value: ""}
-    return {dimension.value: public_key(dimension, key)}
+        return {"none": [*without, dimension.value], dimension.value: ""}
+    return {"none": without, dimension.value: public_key(dimension, key)}

@@ -1,6 +1,6 @@
 """How the pages of insight show rows of other apps, and where they lead."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from django.urls import reverse
@@ -33,10 +33,10 @@ def authorizations_url(**filters: str) -> str:
     )
 
 
-def with_query(request: MemberRequest, **changed: str) -> str:
+def with_query(request: MemberRequest, **changed: str | Sequence[str]) -> str:
     """Return the page's own query with some fields changed, as a link; empty ones are left out, and the cursor too."""
-    kept = {name: str(value) for name, value in request.GET.items() if name != "cursor"} | changed
-    return f"?{urlencode({name: value for name, value in kept.items() if value})}"
+    kept: dict[str, str | Sequence[str]] = {name: values for name, values in request.GET.lists() if name != "cursor"}
+    return f"?{urlencode({name: value for name, value in (kept | changed).items() if any(value)}, doseq=True)}"
 
 
 def fragment(request: MemberRequest, template: str) -> str:

@@ -87,15 +87,15 @@ def propose_roles(member: Member, roles: Sequence[str], *, actor: Actor, now: da
         subject_id=to_public(Prefix.MEMBER, member.pk),
         title=f"Make {member.person.name} {', '.join(roles)}",
         content={"roles": list(roles)},
-        loosens=[f"{who} may agree, as {', '.join(roles)}, to what others propose."],
+        loosens=[f"{who} may say yes, as {', '.join(roles)}, to payments or to what others propose."],
         before={"roles": list(member.roles)},
     )
     return propose(member.organization_id, proposal, actor=actor, now=now)
 
 
 def agrees_to_more(before: Collection[str], after: Collection[str]) -> bool:
-    """Say whether other roles let somebody agree to changes that they could not agree to."""
-    return bool((rights_of(after) - rights_of(before)) & set(RIGHTS.values()))
+    """Say whether other roles let somebody say yes where they could not: to changes, or to payments."""
+    return bool((rights_of(after) - rights_of(before)) & {*RIGHTS.values(), Right.REVIEW})
 
 
 @use_case

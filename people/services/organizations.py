@@ -152,7 +152,16 @@ def _loosenings(organization: Organization, settings: OrganizationSettings) -> l
     if settings.time_zone != organization.time_zone:
         zones = f"{organization.time_zone} becomes {settings.time_zone}"
         found.append(f"Time zone: {zones}. Windows of limits without a zone of their own begin anew.")
+    if _confirms_less(organization, settings):
+        found.append("Payments are approved without a second look, and a second factor, that needed them until now.")
     return found
+
+
+def _confirms_less(organization: Organization, settings: OrganizationSettings) -> bool:
+    before, after = organization.confirmation_amount, settings.confirmation_amount
+    if before is None:
+        return False
+    return after is None or after > before or settings.currency != organization.currency
 
 
 @use_case

@@ -1,6 +1,7 @@
 """Changes that wait, of whatever kind: counterparties, pegs, labels, settings; their pages and the API."""
 
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -214,6 +215,16 @@ def test_to_want_no_four_eyes_any_more_waits_for_a_second_admin(people: Cast) ->
     assert caught.value.code == "right_missing"
     assert agree(people, change_id, by=people.oona) is ChangeEnd.APPROVED
     assert not Organization.objects.get(pk=people.organization.pk).needs_four_eyes
+
+
+def test_to_confirm_less_waits_and_to_confirm_more_does_not(people: Cast) -> None:
+    by: Any = {"organization_id": people.organization.pk, "actor": actor_for(people.ada), "now": NOW}
+    at_once(change_settings(settings=settings(confirmation_amount=Decimal(500)), **by))
+    for less in ({"confirmation_amount": None}, {"confirmation_amount": Decimal(501)}, {"currency": "EUR"}):
+        given = {"confirmation_amount": Decimal(500)} | less
+        change_id = waits(change_settings(settings=settings(**given), **by))
+        assert "without a second look" in PendingChange.objects.get(pk=change_id).loosens[0]
+    at_once(change_settings(settings=settings(confirmation_amount=Decimal(499)), **by))
 
 
 def test_four_eyes_are_not_wanted_where_nobody_else_could_agree() -> None:

@@ -8,8 +8,9 @@ from django.test import Client
 from agents.models import Agent
 from agents.services import change_agent
 from approvals.selectors.changes import compared
+from core.errors import Invalid
 from core.ids import Prefix, to_public
-from people.models import ChangeEnd, Member, PendingChange
+from people.models import ChangeEnd, Member, PendingChange, Person
 from people.roles import Scope
 from people.services import Awaiting
 from policies.services import AssignTo
@@ -130,3 +131,20 @@ def test_a_change_of_an_agent_that_loosens_more_than_was_shown_is_voided(people:
     policy_in_force(people, targets=AssignTo(labels=("night",)))
     assert agree(people, change_id) is ChangeEnd.VOIDED
     assert Agent.objects.get(pk=agent.pk).labels == ["old"]
+
+
+def test_an_owner_who_is_no_member_is_refused_and_waits_for_nobody(people: Cast) -> None:
+    agent = make_agent(people.organization)
+    owned(people, people.olu, agent, by=people.olu)
+    with pytest.raises(Invalid) as caught:
+        owned(people, people.mallory, agent, by=people.olu)
+    assert caught.value.code == "owner_unknown"
+    assert not PendingChange.objects.exists()
+
+
+def test_an_owner_who_is_renamed_meanwhile_voids_nothing(people: Cast) -> None:
+    agent = make_agent(people.organization)
+    owned(people, people.olu, agent, by=people.olu)
+    change_id = waits(owned(people, people.vera, agent, by=people.olu))
+    Person.objects.filter(pk=people.olu.person_id).update(name="Olu Two")
+    assert agree(people, change_id) is ChangeEnd.APPROVED

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from core.ids import Prefix, from_public, to_public
+from agents.models import Agent
+from core.ids import Prefix, from_public, new_id, to_public
 from insight.services import roll
 from insight.services.rollups import BEHIND
 from policies.services import retire
@@ -126,3 +127,32 @@ def test_nothing_of_another_organization_is_offered_or_found(world: World) -> No
         assert "This filter cannot be understood" in html, name
     html = page(world.cast.mallory, "/analytics/").content.decode()
     assert not [word for word in ("Buyer", "Travel", "OpenAI", '"eu"') if word in html]
+
+
+def test_what_has_no_category_and_no_rail_is_asked_for_together_in_links_and_chips(world: World) -> None:
+    pay(world, "7", payee=GITHUB, now=LATER)
+    shown = page(world.cast.vera, "/analytics/?by=rail&none=category")
+
+    (line,) = shown.context["lines"]
+    behind = page(world.cast.vera, line.payments_url)
+    assert behind.status_code == 200
+    assert [one.amount for one in behind.context["rows"]] == [7]
+    both = page(world.cast.vera, f"/analytics/{line.only_url}")
+    assert "none=category&none=rail" in line.only_url
+    assert "none=category&none=rail" in both.context["export_url"]
+    assert sorted(chip.url for chip in both.context["chips"]) == ["?by=agent&none=category", "?by=agent&none=rail"]
+
+
+def test_a_label_behind_the_two_hundred_that_are_offered_is_known_all_the_same(world: World) -> None:
+    crowd = [
+        Agent(
+            id=new_id(NOW),
+            organization_id=world.organization_id,
+            name=f"Crowd {number}",
+            labels=[f"b{number}-{one:02}" for one in range(25)],
+            created_at=NOW,
+        )
+        for number in range(10)
+    ]
+    Agent.objects.bulk_create(crowd)
+    assert page(world.cast.vera, "/analytics/?label=us").context["shown"].net == 3
