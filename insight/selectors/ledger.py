@@ -8,7 +8,7 @@ currencies do not mix.
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -212,9 +212,13 @@ NOTHING: Final = Sums()
 
 def ledger_of(organization: Organization) -> Ledger:
     """Return the ledger of an organization, as far as it is added up."""
-    zone = organization.time_zone
-    until = Rollup.objects.filter(organization_id=organization.pk, time_zone=zone).values_list("until", flat=True)
-    return Ledger(organization.pk, zone, until.first())
+    return renewed(Ledger(organization.pk, organization.time_zone, None))
+
+
+def renewed(ledger: Ledger) -> Ledger:
+    """Return a ledger as far as it is added up by now: for whoever reads in more than one snapshot."""
+    found = Rollup.objects.filter(organization_id=ledger.organization_id, time_zone=ledger.zone)
+    return replace(ledger, rolled_until=found.values_list("until", flat=True).first())
 
 
 def sums_by_currency(ledger: Ledger, period: Period, chosen: Chosen = ANYTHING) -> Mapping[str, Sums]:

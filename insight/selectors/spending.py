@@ -10,6 +10,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from agents.selectors import agent_names
+from core.db import one_snapshot
 from core.ids import Prefix, to_public
 from insight.selectors.groups import group_days, group_months
 from insight.selectors.ledger import (
@@ -22,6 +23,7 @@ from insight.selectors.ledger import (
     Ledger,
     Sums,
     ledger_of,
+    renewed,
     sums_by_currency,
     sums_by_day,
     sums_by_group,
@@ -241,12 +243,18 @@ def chart_of(shown: Spending, figure: Figure = Figure.NET) -> dict[str, Any]:
 def lines_by_day(
     ledger: Ledger, period: Period, *, by: Dimension, chosen: Chosen
 ) -> Iterator[tuple[date, str, str, Sums]]:
-    """Yield day, public key, name and sums of every group, the oldest day first, some days in memory at a time."""
+    """Yield day, public key, name and sums of every group, the oldest day first, some days in memory at a time.
+
+    These are read in one snapshot: a file takes as long as whoever loads it, and days are added up meanwhile.
+    """
     for first in period.days[::EXPORT_DAYS]:
         some = Period(first, min(period.last, first + DAY * (EXPORT_DAYS - 1)), period.zone)
-        keys, _ = sums_by_group(ledger, some, by, chosen, limit=MOST_GROUPS)
-        names = names_of(ledger.organization_id, by, keys)
-        for day, key, sums in sums_by_day(ledger, some, by, chosen, keys=list(keys)):
+        with one_snapshot():
+            present = renewed(ledger)
+            keys, _ = sums_by_group(present, some, by, chosen, limit=MOST_GROUPS)
+            names = names_of(ledger.organization_id, by, keys)
+            found = list(sums_by_day(present, some, by, chosen, keys=list(keys)))
+        for day, key, sums in found:
             yield day, public_key(by, key), names.get(key) or NAMELESS[by], sums
 
 

@@ -8,6 +8,7 @@ from django.views.decorators.http import require_safe
 
 from approvals.selectors.lists import Chosen, authorizations_page
 from core.clock import now as clock_now
+from core.db import one_snapshot
 from core.ids import Prefix, from_public
 from core.paging import text_in
 from insight.selectors.periods import last_days
@@ -30,7 +31,8 @@ def counterparty_activity(request: MemberRequest, public_id: str) -> HttpRespons
     organization, now = request.member.organization, clock_now()
     shown = counterparty_of(organization.pk, from_public(Prefix.COUNTERPARTY, public_id))
     period = last_days(CHART_DAYS, zone=organization.time_zone, now=now)
-    spent = last_spending(organization, period, counterparty_id=shown.id)
+    with one_snapshot():
+        spent = last_spending(organization, period, counterparty_id=shown.id)
     page = authorizations_page(
         Chosen(organization_id=organization.pk, counterparty_id=shown.id),
         now=now,

@@ -63,7 +63,8 @@ def shown_decisions(request: MemberRequest) -> HttpResponse:
 @needs(Right.READ)
 def export_decisions(request: MemberRequest) -> StreamingHttpResponse:
     """Send asks, per step of the chart and answer, as CSV."""
-    asked, shown = _decisions(request)
+    with one_snapshot():
+        asked, shown = _decisions(request)
     asked.form.must_make_sense()
     cells = (
         (step.first.isoformat(), step.last.isoformat(), word, str(said.asks), amount_text(said.amount), shown.currency)

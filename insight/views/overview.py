@@ -13,6 +13,7 @@ from django.views.decorators.http import require_safe
 from approvals.selectors.lists import Chosen, authorizations_page
 from audit.selectors import SealState
 from core.clock import now as clock_now
+from core.db import one_snapshot
 from core.templatetags.statuses import status_of
 from insight.selectors.anomalies import Anomalies, BooksState, Health, anomalies_of, health_of
 from insight.selectors.fleet import Fleet
@@ -66,7 +67,8 @@ def overview(request: MemberRequest) -> HttpResponse:
     if not beginning.is_over:
         return render(request, "insight/start.html", _start(request, beginning))
     period = last_days(CHART_DAYS, zone=organization.time_zone, now=now)
-    shown = last_spending(organization, period)
+    with one_snapshot():
+        shown = last_spending(organization, period)
     by_day, needed = shown.by_day(), needs_of(organization.pk, now=now)
     recent = authorizations_page(Chosen(organization_id=organization.pk), now=now, limit=DECISIONS_SHOWN).rows
     odd, health = anomalies_of(organization.pk, now=now), health_of(organization.pk, overdue=needed.overdue, now=now)
