@@ -21,7 +21,7 @@ def test_an_invited_member_joins_and_sees_what_the_role_may(open_for: OpenFor) -
     agent = f"/agents/{to_public(Prefix.AGENT, world.agent.id)}/"
 
     admin.open("/settings/members/")
-    admin.fill("Mail address", "kit@example.com")
+    admin.page.get_by_label("Mail address", exact=True).fill("kit@example.com")
     admin.page.get_by_role("checkbox", name="Viewer: Reads everything.").check()
     admin.press("Make an invitation link")
     link = urlsplit(admin.page.locator(".secret-value").inner_text()).path
