@@ -12,7 +12,8 @@ from tests.journeys.weights import Weight, faults_of
         (Weight(19, 80), True),
         (Weight(20, 110), True),
         (Weight(20, 111), False),
-        (Weight(21, 100), False),
+        (Weight(21, 100), True),
+        (Weight(22, 100), False),
     ],
 )
 def test_a_page_that_grew_is_told(now: Weight, is_well: bool) -> None:

@@ -1,6 +1,6 @@
 """What each page costs a browser, compared with a reviewed baseline: requests, and kilobytes before compression.
 
-A page may make as many requests as the baseline says and be a tenth heavier, or ten kilobytes if that is more: rows and
+A page may make one request more than the baseline says and be a tenth heavier, or ten kilobytes if that is more: rows and
 names differ from day to day. Changed on purpose, or a new page: `CONTO_WEIGH_PAGES=write python -m pytest -n0
 tests/journeys/test_every_page.py`, then look at the difference of `tests/page_weights.toml`.
 """
@@ -21,6 +21,8 @@ HEAD: Final = """\
 """
 TOLERANCE: Final = 1.1
 TOLERANCE_KILOBYTES: Final = 10
+TOLERANCE_REQUESTS: Final = 1
+"""A part that renews itself may do so before the page is weighed, where the machine is slow."""
 COST: Final = """() => [...performance.getEntriesByType("navigation"), ...performance.getEntriesByType("resource")].map(
   (one) => [one.name, one.decodedBodySize])"""
 
@@ -61,7 +63,7 @@ def faults_of(name: str, now: Weight, reviewed: Weight | None) -> list[str]:
     if reviewed is None:
         return [f"{name} has no line in {BASELINE.name}: it costs {now}"]
     most = max(reviewed.kilobytes * TOLERANCE, reviewed.kilobytes + TOLERANCE_KILOBYTES)
-    too_many = now.requests > reviewed.requests
+    too_many = now.requests > reviewed.requests + TOLERANCE_REQUESTS
     return [f"{name} costs {now}, reviewed were {reviewed}"] if too_many or now.kilobytes > most else []
 
 
