@@ -1,7 +1,7 @@
 """What each page costs a browser, compared with a reviewed baseline: requests, and kilobytes before compression.
 
-A page may make one request more than the baseline says and be a tenth heavier, or ten kilobytes if that is more: rows and
-names differ from day to day. Changed on purpose, or a new page: `CONTO_WEIGH_PAGES=write python -m pytest -n0
+A page may make one request more than the baseline says and be a tenth heavier, or ten kilobytes if that is more: rows
+and names differ from day to day. Changed on purpose, or a new page: `CONTO_WEIGH_PAGES=write python -m pytest -n0
 tests/journeys/test_every_page.py`, then look at the difference of `tests/page_weights.toml`.
 """
 
