@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID
 
+from core.chips import CURSOR
 from core.errors import Invalid
 
 LARGEST_PAGE: Final = 200
 DEFAULT_PAGE: Final = 50
 LONGEST_FILTER: Final = 255
-CURSOR: Final = "cursor"
 LONGEST_CURSOR: Final = 2_000
 """It names the last row of a page by what that was sorted by: a long name, the address of a pot."""
 
