@@ -41,7 +41,7 @@ def test_a_person_approves_and_the_app_may_pay(open_for: OpenFor, world: World) 
         expect(request.locator(".words")).to_contain_text("Proof that the main job works")
         window.press("Approve", within="#request")
 
-        expect(page.get_by_text("takes effect in")).to_be_visible()
+        expect(page.locator(".undo-left")).to_be_visible()
         assert not app.look(asked)["may_pay"]
         finalise_reviews(now=clock_now() + UNDO_TIME)
         window.open("/approvals/")
@@ -65,7 +65,7 @@ def test_a_large_payment_is_approved_only_after_it_was_confirmed(open_for: OpenF
         assert not app.look(asked)["may_pay"]
         dialog.get_by_role("button", name="Approve").click()
 
-        expect(window.page.get_by_text("takes effect in")).to_be_visible()
+        expect(window.page.locator(".undo-left")).to_be_visible()
         finalise_reviews(now=clock_now() + UNDO_TIME)
         assert app.look(asked)["may_pay"]
 
@@ -81,7 +81,7 @@ def test_a_person_rejects_and_the_app_reads_why(open_for: OpenFor, world: World)
         dialog.get_by_label("Reason").fill("We have this already.")
         dialog.get_by_role("button", name="Reject").click()
 
-        expect(window.page.get_by_text("takes effect in")).to_be_visible()
+        expect(window.page.locator(".undo-left")).to_be_visible()
         finalise_reviews(now=clock_now() + UNDO_TIME)
         looked = app.look(asked)
         assert (looked["status"], looked["may_pay"]) == ("declined", False)
@@ -105,7 +105,7 @@ def test_what_changed_meanwhile_is_shown_and_not_approved(open_for: OpenFor, wor
         assert not app.look(asked)["may_pay"]
 
         window.press("Approve", within=".answer")
-        expect(page.get_by_text("takes effect in")).to_be_visible()
+        expect(page.locator(".undo-left")).to_be_visible()
         finalise_reviews(now=clock_now() + UNDO_TIME)
         assert app.look(asked)["may_pay"]
 
