@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Generator, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import settings as hypothesis_settings
 from pytest_django import DjangoDbBlocker
 
 from tests import plugin
+from tests.workers import Workers
 
 # Each test client builds the middleware anew; without this it would look through every static file each time.
 django_settings.WHITENOISE_AUTOREFRESH = True
@@ -33,6 +35,14 @@ def django_db_setup(request: pytest.FixtureRequest, django_db_blocker: DjangoDbB
         connection.close()
     with plugin.maintenance(os.environ["DATABASE_URL"]) as server:
         plugin.drop(server, name)
+
+
+@pytest.fixture
+def workers(tmp_path: Path, transactional_db: None) -> Iterator[Workers]:
+    """Workers that are processes of their own, on rows that they see."""
+    found = Workers(tmp_path)
+    yield found
+    found.stop()
 
 
 @pytest.fixture(autouse=True)

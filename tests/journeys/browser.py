@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 from allauth.account.internal.flows.login import record_authentication
@@ -32,6 +33,9 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
+AXE = Path(__file__).parent / "vendor" / "axe.min.js"
+"""What looks for barriers in a page."""
+
 DESKTOP, PHONE = (1280, 800), (360, 740)
 PATIENCE_MILLISECONDS = 20_000
 QUIET = """() => new Promise((resolve) => {

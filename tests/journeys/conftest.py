@@ -2,15 +2,19 @@
 
 import sys
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Protocol
 
 import pytest
 from playwright.sync_api import Browser
 
 from conto_admin.embedded import ROOT
+from core.clock import now as clock_now
 from people.models import Member
+from tests.approvals.world import World, make_world
 from tests.examples.server import LiveConto
-from tests.journeys.browser import DESKTOP, Window, chromium, open_window
+from tests.journeys.browser import AXE, DESKTOP, Window, chromium, open_window
+from tests.journeys.waiting import RULES
 
 # The example is a program of its own: its files import each other by their bare names.
 sys.path.append(str(ROOT / "examples"))
@@ -45,6 +49,21 @@ def conto_process(django_db_setup: None, tmp_path_factory: pytest.TempPathFactor
 def conto(conto_process: LiveConto, transactional_db: None) -> LiveConto:
     """The server, on an empty database whose rows are committed."""
     return conto_process
+
+
+@pytest.fixture
+def world(conto: LiveConto) -> World:
+    """An organization in which people decide what is more than 50 USD."""
+    return make_world(*RULES, now=clock_now() - timedelta(hours=2))
+
+
+@pytest.fixture
+def window(browser: Browser, conto: LiveConto) -> Iterator[Window]:
+    """A window with axe in it."""
+    found = open_window(browser, conto.url)
+    found.context.add_init_script(path=AXE)
+    yield found
+    found.context.close()
 
 
 @pytest.fixture(params=[True, False], ids=["scripts", "no-scripts"])

@@ -1,8 +1,5 @@
 """An operator asks history with a draft, a real worker follows it, is killed on the way, and another takes it over."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 from django.db import transaction
 from playwright.sync_api import expect
@@ -26,13 +23,6 @@ PATIENCE_MS = 180_000
 """The second worker looks every half minute, and begins once the first has been silent for as long as a lease."""
 LIMIT = {"key": "daily", "type": "SPEND_LIMIT", "daily": {"USD": "5000"}}
 LOWER = {"schema": 1, "rules": [LIMIT | {"daily": {"USD": "25"}}]}
-
-
-@pytest.fixture
-def workers(tmp_path: Path, transactional_db: None) -> Iterator[Workers]:
-    workers = Workers(tmp_path)
-    yield workers
-    workers.stop()
 
 
 @pytest.fixture

@@ -1,11 +1,10 @@
 """Several payments at once: shown beside the live queue, answered there, taken back there; and without scripts."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import expect
 
 from approvals.lifecycle import UNDO_TIME
 from approvals.models import Authorization
@@ -13,11 +12,10 @@ from approvals.services.finalise import finalise_reviews
 from core.clock import now as clock_now
 from core.ids import Prefix, to_public
 from tests.approvals.world import World, ask, make_world, say_yes
-from tests.examples.server import LiveConto
-from tests.journeys.browser import Window, open_window
+from tests.journeys.browser import Window
 from tests.journeys.conftest import WITH_SCRIPTS, OpenFor
-from tests.journeys.test_every_page import AXE, faults_of, must_be_well
-from tests.journeys.test_inbox import RULES, fill
+from tests.journeys.test_every_page import faults_of, must_be_well
+from tests.journeys.waiting import fill
 
 pytestmark = pytest.mark.journey
 
@@ -32,20 +30,6 @@ NATIVE = """() => {
   form.submit();
 }"""
 """What a browser without scripts does with the form."""
-
-
-@pytest.fixture
-def window(browser: Browser, conto: LiveConto) -> Iterator[Window]:
-    """A window with axe in it."""
-    found = open_window(browser, conto.url)
-    found.context.add_init_script(path=AXE)
-    yield found
-    found.context.close()
-
-
-@pytest.fixture
-def world(conto: LiveConto) -> World:
-    return make_world(*RULES, now=clock_now() - timedelta(hours=2))
 
 
 def choose(window: Window, *chosen: str) -> None:

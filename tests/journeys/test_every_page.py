@@ -14,14 +14,13 @@ from core.clock import now as clock_now
 from tests.examples.server import LiveConto
 from tests.journeys import stages
 from tests.journeys.atlas import Place, places
-from tests.journeys.browser import DESKTOP, PHONE, Window, open_window
+from tests.journeys.browser import AXE, DESKTOP, PHONE, Window, open_window
 from tests.journeys.photos import DAYS, FOLDER, IN_README
 from tests.journeys.stages import Stage
 from tests.journeys.weights import Scale, Weight, judge
 
 pytestmark = pytest.mark.journey
 
-AXE = Path(__file__).parent / "vendor" / "axe.min.js"
 PHOTOS = Path(os.environ[FOLDER]) if FOLDER in os.environ else None
 HISTORY_DAYS = DAYS if PHOTOS else 4
 PARTS = 4

@@ -8,7 +8,7 @@ from core.clock import now as clock_now
 from core.ids import Prefix, to_public
 from tests.approvals.world import make_world
 from tests.journeys.conftest import OpenFor
-from tests.journeys.test_inbox import RULES, fill
+from tests.journeys.waiting import RULES, fill
 
 pytestmark = pytest.mark.journey
 

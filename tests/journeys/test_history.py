@@ -1,8 +1,6 @@
 """An auditor watches what was done become sealed, by a real worker."""
 
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
@@ -19,13 +17,6 @@ pytestmark = [pytest.mark.journey, pytest.mark.worker, WITH_SCRIPTS]
 PATIENCE_SECONDS = 60
 
 
-@pytest.fixture
-def workers(tmp_path: Path, transactional_db: None) -> Iterator[Workers]:
-    workers = Workers(tmp_path)
-    yield workers
-    workers.stop()
-
-
 def test_what_was_done_is_sealed(open_for: OpenFor, workers: Workers) -> None:
     workers.start(*CLOCK)
     world = make_world({"key": "all", "type": "APPROVAL_THRESHOLD", "above": {"USD": "1"}}, now=clock_now())
@@ -34,7 +25,7 @@ def test_what_was_done_is_sealed(open_for: OpenFor, workers: Workers) -> None:
         asked = app.ask("20", GOOD_PAYEE)
     reviewer.open(f"/approvals/{asked['id']}/")
     reviewer.press("Approve", within=".answer")
-    expect(reviewer.page.get_by_text("takes effect in")).to_be_visible()
+    expect(reviewer.page.locator(".undo-left")).to_be_visible()
 
     deadline = time.monotonic() + PATIENCE_SECONDS
     while seal_state(world.organization_id).unsealed and time.monotonic() < deadline:

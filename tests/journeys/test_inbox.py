@@ -1,7 +1,5 @@
 """Reviewers clear the inbox: forty payments by keyboard alone, two people at once, and one without scripts."""
 
-from datetime import timedelta
-
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -10,42 +8,14 @@ from approvals.models import Authorization
 from approvals.services.finalise import finalise_reviews
 from core.clock import now as clock_now
 from core.ids import Prefix, to_public
-from spend.payee import PayeeClaim
-from tests.approvals.world import World, ask, make_world
-from tests.examples.server import LiveConto
+from tests.approvals.world import World
 from tests.journeys.browser import PHONE
 from tests.journeys.conftest import WITH_SCRIPTS, OpenFor
+from tests.journeys.waiting import fill
 
 pytestmark = pytest.mark.journey
 
 FORTY = 40
-RULES = (
-    {"key": "caps", "type": "SPEND_LIMIT", "daily": {"USD": "90000"}},
-    {"key": "large", "type": "APPROVAL_THRESHOLD", "above": {"USD": "50"}},
-)
-
-
-@pytest.fixture
-def world(conto: LiveConto) -> World:
-    return make_world(*RULES, now=clock_now() - timedelta(hours=2))
-
-
-def fill(world: World, number: int) -> list[str]:
-    """So many payments that wait, the one that expires first first."""
-    asked = clock_now() - timedelta(minutes=number)
-    return [
-        to_public(
-            Prefix.AUTHORIZATION,
-            ask(
-                world,
-                f"{100 + index}",
-                payee=PayeeClaim(f"Vendor {index:02}", (f"domain:v{index}.example",)),
-                purpose="As agreed",
-                now=asked + timedelta(seconds=10 * index),
-            ).answer.id,
-        )
-        for index in range(number)
-    ]
 
 
 def shown(page: Page, public_id: str) -> None:
@@ -94,7 +64,7 @@ def test_forty_payments_are_cleared_without_the_mouse(open_for: OpenFor, world: 
         page.keyboard.press("a")
 
     expect(page.locator(".nothing-title").get_by_text("Nothing waits for you")).to_be_visible()
-    expect(page.get_by_text("takes effect in").first).to_be_visible()
+    expect(page.locator(".undo-left").first).to_be_visible()
     worker_looks()
     expect(page.locator(".queue-item")).to_have_count(0)
     assert statuses() == {waiting[0]: "declined", **dict.fromkeys(waiting[1:], "approved")}

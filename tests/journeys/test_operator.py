@@ -1,32 +1,21 @@
 """An operator sees at a glance which agent misbehaves, and stops it."""
 
-from collections.abc import Iterator
 from http import HTTPStatus
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import expect
 
 from agents.models import Agent
 from core.clock import now as clock_now
 from core.ids import Prefix, to_public
 from tests.approvals.world import add_agent, ask
-from tests.examples.server import LiveConto
 from tests.insight.fleets import a_fleet
 from tests.journeys import stages
-from tests.journeys.browser import Window, open_window
+from tests.journeys.browser import Window
 from tests.journeys.conftest import WITH_SCRIPTS, OpenFor
-from tests.journeys.test_every_page import AXE, faults_of, must_be_well
+from tests.journeys.test_every_page import faults_of, must_be_well
 
 pytestmark = pytest.mark.journey
-
-
-@pytest.fixture
-def window(browser: Browser, conto: LiveConto) -> Iterator[Window]:
-    """A window with axe in it."""
-    found = open_window(browser, conto.url)
-    found.context.add_init_script(path=AXE)
-    yield found
-    found.context.close()
 
 
 def test_the_worst_agent_stands_first_and_is_stopped_with_its_trouble_as_the_reason(open_for: OpenFor) -> None:

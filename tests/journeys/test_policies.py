@@ -1,33 +1,21 @@
 """An operator writes a rule and is told what it says while writing it; without scripts after each button."""
 
-from collections.abc import Iterator
-
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import expect
 
 from core.clock import now as clock_now
 from core.ids import Prefix, to_public
 from policies.engine.types import Mode
 from policies.models import Policy
 from tests.approvals.world import ask, make_world, republish
-from tests.examples.server import LiveConto
 from tests.factories import Cast, actor_for, make_cast
-from tests.journeys.browser import Window, open_window
+from tests.journeys.browser import Window
 from tests.journeys.conftest import WITH_SCRIPTS, OpenFor
-from tests.journeys.test_every_page import AXE, faults_of, must_be_well
+from tests.journeys.test_every_page import faults_of, must_be_well
 from tests.policies.samples import daily_limit, make_policy, reload
 from tests.spend.samples import a_counterparty
 
 pytestmark = pytest.mark.journey
-
-
-@pytest.fixture
-def window(browser: Browser, conto: LiveConto) -> Iterator[Window]:
-    """A window with axe in it."""
-    found = open_window(browser, conto.url)
-    found.context.add_init_script(path=AXE)
-    yield found
-    found.context.close()
 
 
 def a_policy(cast: Cast) -> tuple[Policy, str]:

@@ -18,9 +18,9 @@ from policies.models import Policy
 from spend.selectors.counterparties import counterparty_names
 from tests.examples.server import LiveConto
 from tests.journeys.atlas import Place
-from tests.journeys.browser import Window, open_window
+from tests.journeys.browser import AXE, Window, open_window
 from tests.journeys.policy_stage import PolicyStage, every_type, payees_of, set_up
-from tests.journeys.test_every_page import AXE, HISTORY_DAYS, faults_of, look_at, must_be_well
+from tests.journeys.test_every_page import HISTORY_DAYS, faults_of, look_at, must_be_well
 
 pytestmark = pytest.mark.journey
 

@@ -1,34 +1,16 @@
 """What pages look like in moments that are rare: a secret shown once, open dialogs, evidence that changed."""
 
-from collections.abc import Iterator
-from datetime import timedelta
-
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import expect
 
 from core.clock import now as clock_now
 from core.ids import Prefix, to_public
-from tests.approvals.world import World, ask, make_world
-from tests.examples.server import LiveConto
-from tests.journeys.browser import Window, open_window
-from tests.journeys.test_every_page import AXE, faults_of, must_be_well
-from tests.journeys.test_inbox import RULES, fill
+from tests.approvals.world import World, ask
+from tests.journeys.browser import Window
+from tests.journeys.test_every_page import faults_of, must_be_well
+from tests.journeys.waiting import fill
 
 pytestmark = pytest.mark.journey
-
-
-@pytest.fixture
-def window(browser: Browser, conto: LiveConto) -> Iterator[Window]:
-    """A window with axe in it."""
-    found = open_window(browser, conto.url)
-    found.context.add_init_script(path=AXE)
-    yield found
-    found.context.close()
-
-
-@pytest.fixture
-def world(conto: LiveConto) -> World:
-    return make_world(*RULES, now=clock_now() - timedelta(hours=2))
 
 
 def test_dialogs_over_a_request(window: Window, world: World) -> None:

@@ -1,7 +1,6 @@
 """A reviewer proves a second factor before a large payment is approved, and comes back with nothing lost."""
 
 import re
-from datetime import timedelta
 
 import pytest
 from allauth.mfa.totp.internal.auth import (
@@ -18,12 +17,11 @@ from approvals.models import Authorization, Review
 from approvals.services.finalise import finalise_reviews
 from core.clock import now as clock_now
 from people.models import Organization
-from tests.approvals.world import World, make_world
-from tests.examples.server import LiveConto
+from tests.approvals.world import World
 from tests.journeys.browser import Window
 from tests.journeys.conftest import WITH_SCRIPTS, OpenFor
 from tests.journeys.test_bulk import choose
-from tests.journeys.test_inbox import RULES, fill
+from tests.journeys.waiting import fill
 
 pytestmark = pytest.mark.journey
 
@@ -33,10 +31,10 @@ TRIES = 3
 
 
 @pytest.fixture
-def world(conto: LiveConto) -> World:
-    made = make_world(*RULES, now=clock_now() - timedelta(hours=2))
-    Organization.objects.filter(id=made.organization_id).update(confirmation_amount=100)
-    return made
+def world(world: World) -> World:
+    """One that wants a second factor for what is not small."""
+    Organization.objects.filter(id=world.organization_id).update(confirmation_amount=100)
+    return world
 
 
 @pytest.fixture
@@ -90,7 +88,7 @@ def test_the_code_is_asked_for_and_the_request_is_back_with_its_note(
     expect(page.get_by_label("Note")).to_have_value(NOTE)
     assert not Review.objects.exists()
     page.get_by_role("button", name="Yes, approve").click()
-    expect(page.get_by_text("takes effect in")).to_be_visible()
+    expect(page.locator(".undo-left")).to_be_visible()
     assert statuses() == ["pending_review", "approved"]
     assert Review.objects.get().reason == NOTE
 

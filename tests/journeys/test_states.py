@@ -1,7 +1,6 @@
 """What pages look like while something happens: an answer on its way, a freeze, thousands of rows, a receipt."""
 
-from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from typing import Any, Final
 
@@ -9,7 +8,7 @@ import pytest
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 from django.template.loader import render_to_string
-from playwright.sync_api import Browser, Route
+from playwright.sync_api import Route
 
 from agents.services import freeze_agent
 from core.clock import now as clock_now
@@ -18,12 +17,11 @@ from core.ids import Prefix, to_public
 from people.models import Organization
 from people.services import freeze_organization
 from spend.payee import PayeeClaim
-from tests.approvals.world import World, ask, click_yes, make_world, stored
-from tests.examples.server import LiveConto
+from tests.approvals.world import World, ask, click_yes, stored
 from tests.factories import actor_for
-from tests.journeys.browser import Window, open_window
-from tests.journeys.test_every_page import AXE, faults_of, keep, must_be_well
-from tests.journeys.test_inbox import RULES, fill
+from tests.journeys.browser import Window
+from tests.journeys.test_every_page import faults_of, keep, must_be_well
+from tests.journeys.waiting import fill
 from tests.spend.samples import a_counterparty, public
 
 pytestmark = pytest.mark.journey
@@ -38,20 +36,6 @@ from approvals_authorization one, generate_series(1, %(many)s) n
 where one.id = (select id from approvals_authorization order by asked_at limit 1)
 """
 """A long history of one authorization, each denied at another time; the books are of no concern here."""
-
-
-@pytest.fixture
-def window(browser: Browser, conto: LiveConto) -> Iterator[Window]:
-    """A window with axe in it."""
-    found = open_window(browser, conto.url)
-    found.context.add_init_script(path=AXE)
-    yield found
-    found.context.close()
-
-
-@pytest.fixture
-def world(conto: LiveConto) -> World:
-    return make_world(*RULES, now=clock_now() - timedelta(hours=2))
 
 
 def scope(world: World, now: datetime) -> dict[str, Any]:

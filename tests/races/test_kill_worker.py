@@ -1,8 +1,6 @@
 """SIGKILL of a real worker in the middle of letting a yes take effect: another one does it, once."""
 
-from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -29,13 +27,6 @@ STANDS_BEFORE_THE_LOG: Final = """
      where d.datname = current_database() and l.relation = 'audit_event'::regclass and not l.granted
 """
 TAKEN_EFFECT: Final = "select count(*) from approvals_authorization where status = 'approved'"
-
-
-@pytest.fixture
-def workers(tmp_path: Path) -> Iterator[Workers]:
-    workers = Workers(tmp_path)
-    yield workers
-    workers.stop()
 
 
 def test_a_yes_whose_worker_is_killed_on_the_way_takes_effect_once(workers: Workers) -> None:
