@@ -1,5 +1,6 @@
 """The log page, the history of one object, the state of the seal, and what an auditor takes home."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -66,6 +67,7 @@ class Line:
     when: datetime
     icon: str
     tone: str
+    detail: str
     before: Mapping[str, object]
     after: Mapping[str, object]
     address: str
@@ -133,8 +135,16 @@ def event(request: MemberRequest, event_id: str) -> HttpResponse:
     organization_id = request.member.organization_id
     shown = event_of(organization_id, from_public(Prefix.EVENT, event_id))
     [told] = lines(organization_id, [shown])
-    context = {"line": told, "stored": canonical_json(shown.form).decode()}
+    context = {"line": told, "stored": stored(shown)}
     return render(request, "audit/event.html", context | seal_context(request))
+
+
+def stored(event: Viewed) -> str:
+    """Return the canonical text of an event; one that was changed into what has none is told as well as it can be."""
+    try:
+        return canonical_json(event.form).decode()
+    except TypeError:
+        return json.dumps(event.form, ensure_ascii=False, sort_keys=True)
 
 
 @require_safe
@@ -216,7 +226,8 @@ def line(event: Viewed) -> Line:
         title=event.sentence,
         when=event.at,
         icon=look.icon,
-        tone=look.tone,
+        tone=look.tone if event.is_as_sealed else "negative",
+        detail="" if event.is_as_sealed else "This is not what was sealed: do not rely on it.",
         before=before,
         after=after,
         address=event.address,

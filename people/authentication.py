@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 from uuid import UUID
 
 from allauth.account.adapter import DefaultAccountAdapter, get_adapter
@@ -162,6 +162,10 @@ class Backend(AuthenticationBackend):  # type: ignore[misc]
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     """What allauth may do: sign in, sign out, set passwords, each with its event; accounts come from invitations."""
+
+    error_messages: ClassVar = DefaultAccountAdapter.error_messages | {
+        "too_many_login_attempts": "Too many attempts to sign in. Wait five minutes, then try again."
+    }
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:  # noqa: ARG002 allauth's signature
         """Say that nobody gets an account by asking for one."""

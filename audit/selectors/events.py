@@ -12,8 +12,9 @@ from django.db.models import Q, QuerySet
 
 from audit.catalogue import payment_name, sentence
 from audit.models import Event
-from audit.seal import event_form
+from audit.seal import event_form, leaf_hash
 from core.actor import ActorKind
+from core.canonical import canonical_json
 from core.errors import NotFound
 from core.ids import Prefix, shortened, to_public
 from core.lists import Order, page_of
@@ -68,6 +69,16 @@ class Viewed:
     def sentence(self) -> str:
         """What happened, in one sentence."""
         return sentence(self.action, actor=self.actor_name, subject=self.subject_name or shortened(self.subject_id))
+
+    @property
+    def is_as_sealed(self) -> bool:
+        """Whether it still is what its leaf in the log was made of; it is as long as it has none."""
+        if self.index is None:
+            return True
+        try:
+            return leaf_hash(canonical_json(self.form)).hex() == self.leaf_hash
+        except TypeError:  # it holds what no event can hold
+            return False
 
     @property
     def changes(self) -> tuple[dict[str, object], dict[str, object]]:

@@ -19,7 +19,7 @@ from audit.services.sealing import seal
 from core.actor import SYSTEM, Actor, ActorKind
 from core.ids import Prefix, to_public
 from people.models import Member
-from tests.audit.logbook import AGENT, VERIFIER, run_verifier, tell
+from tests.audit.logbook import AGENT, VERIFIER, run_verifier, tamper, tell
 from tests.factories import NOW, Cast, make_cast
 
 pytestmark = pytest.mark.django_db
@@ -350,3 +350,22 @@ def test_a_longer_log_costs_no_more_queries(people: Cast) -> None:
             client.get("/audit/")
         counts.append(len(queries))
     assert counts[0] == counts[1]
+
+
+@pytest.mark.parametrize("change", ["actor_name = 'Mallory'", "after = '{\"frozen\": 3.5}'"])
+def test_an_event_that_is_not_what_was_sealed_is_marked_wherever_it_is_told(people: Cast, change: str) -> None:
+    organization_id = people.organization.pk
+    freeze(organization_id)
+    freeze(organization_id, name="Other", subject="agt_other")
+    seal(organization_id, now=NOW)
+    changed, untouched = Event.objects.order_by("id")
+    tamper(f"update audit_event set {change} where id = %s", changed.pk)
+
+    vera = signed_in(people.vera)
+    _, *shown = vera.get("/audit/").content.decode().split('<tr id="')
+    marked = {one.partition('"')[0]: 'data-status="broken"' in one for one in shown}
+    assert marked == {to_public(Prefix.EVENT, one.pk): one is changed for one in (changed, untouched)}
+    for one, is_said in ((changed, True), (untouched, False)):
+        address = f"/audit/events/{to_public(Prefix.EVENT, one.pk)}/"
+        assert ("This is not what was sealed" in text_of(vera, address)) == is_said
+        assert ("This is not what was sealed" in text_of(vera, f"/audit/history/{one.subject_id}/")) == is_said

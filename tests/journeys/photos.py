@@ -14,8 +14,9 @@ FOLDER: Final = "CONTO_PHOTOS"
 
 DAYS: Final = 30
 PAGES: Final = (
-    "test_every_page.py", "test_states.py", "test_rare_states.py", "test_policy_pages.py",
-    "test_bulk.py::test_steps_of_several_answers",
+    "test_every_page.py", "test_states.py", "test_rare_states.py", "test_rare_lists.py", "test_turned_away.py",
+    "test_policy_pages.py", "test_bulk.py::test_steps_of_several_answers",
+    "test_bulk.py::test_several_answers_of_which_some_came_too_late",
     "test_operator.py", "test_policies.py",
 )  # fmt: skip
 """The tests that look at pages and states; each takes photos of them."""

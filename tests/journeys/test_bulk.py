@@ -10,7 +10,7 @@ from approvals.lifecycle import UNDO_TIME
 from approvals.models import Authorization
 from approvals.services.finalise import finalise_reviews
 from core.clock import now as clock_now
-from core.ids import Prefix, to_public
+from core.ids import Prefix, from_public, to_public
 from tests.approvals.world import World, ask, make_world, say_yes
 from tests.journeys.browser import Window
 from tests.journeys.conftest import WITH_SCRIPTS, OpenFor
@@ -129,3 +129,24 @@ def test_steps_of_several_answers(window: Window) -> None:
     page.locator(".undo-bulk").wait_for()
     found += faults_of(window, "bulk-done")
     must_be_well([*found, *window.faults])
+
+
+def test_several_answers_of_which_some_came_too_late(window: Window, world: World) -> None:
+    first, second, third = fill(world, 3)
+    window.sign_in_as(world.cast.rui)
+    page, found = window.page, list[str]()
+    for name, chosen in (("beside", (first, second)), ("page", (third,))):
+        window.open("/approvals/")
+        choose(window, *chosen)
+        page.evaluate("() => document.querySelector('#bulk [value=approve]').click()" if name == "beside" else NATIVE)
+        page.locator("#bulk-answer").wait_for()
+        say_yes(late_one(chosen[-1]), world.cast.ada, now=clock_now())
+        page.locator("#bulk-answer [value=yes]").click()
+        expect(page.locator("main")).to_contain_text("Not stored:")
+        window.settle()
+        found += faults_of(window, f"bulk-too-late-{name}")
+    must_be_well([*found, *window.faults])
+
+
+def late_one(public_id: str) -> Authorization:
+    return Authorization.objects.get(id=from_public(Prefix.AUTHORIZATION, public_id))
