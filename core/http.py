@@ -22,6 +22,7 @@ from structlog.contextvars import get_contextvars
 from core.actor import Actor, ActorKind
 from core.errors import ContoError, NotAllowed, NotFound
 from core.ids import Prefix, to_public
+from core.paging import NO_PLACE
 
 P = ParamSpec("P")
 R = TypeVar("R", bound=HttpRequest)
@@ -153,6 +154,15 @@ def page_of(request: HttpRequest) -> str:
     return page if is_ours and url_has_allowed_host_and_scheme(page, allowed_hosts=None) else "/"
 
 
+def start_of_list(request: HttpRequest, error: ContoError) -> str:
+    """Return where the list of a page begins, if the page was refused for a place in it that is none."""
+    if error.code != NO_PLACE or request.method not in SAFE_METHODS:
+        return ""
+    query = request.GET.copy()
+    query.pop("cursor", None)
+    return f"{request.path}?{query.urlencode()}"
+
+
 class PageErrors:
     """Middleware: answers what a page's services and selectors refuse, where its view did not.
 
@@ -175,9 +185,8 @@ class PageErrors:
                 raise PermissionDenied(exception.detail) from exception
             case ContoError():
                 page = "core/refused.html#refused" if getattr(request, "htmx", None) else "core/refused.html"
-                return render(
-                    request, page, {"error": exception, "page_url": page_of(request)}, status=exception.status
-                )
+                way_on = {"page_url": page_of(request), "start_url": start_of_list(request, exception)}
+                return render(request, page, {"error": exception, **way_on}, status=exception.status)
         return None
 
 

@@ -12,6 +12,8 @@ from core.errors import Invalid
 
 LARGEST_PAGE: Final = 200
 DEFAULT_PAGE: Final = 50
+NO_PLACE: Final = "cursor_invalid"
+"""The code of the error that a cursor is none."""
 LONGEST_FILTER: Final = 255
 LONGEST_CURSOR: Final = 2_000
 """It names the last row of a page by what that was sorted by: a long name, the address of a pot."""
@@ -59,7 +61,7 @@ def decode_place(cursor: str) -> tuple[str, UUID]:
 
 def wrong_cursor() -> Invalid:
     """Return the error of a cursor that is none."""
-    return Invalid("cursor_invalid", "Send a cursor as it came in next_cursor.", field="cursor")
+    return Invalid(NO_PLACE, "Send a cursor as it came in next_cursor.", field="cursor")
 
 
 def limit_in(query: Mapping[str, str]) -> int:

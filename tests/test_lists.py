@@ -191,7 +191,9 @@ def test_it_is_paged_forth_and_back(one: Listed, cast: Cast) -> None:
     assert 0 < len(rows_on(second)) < DEFAULT_PAGE
     assert set(rows_on(first)) & set(rows_on(second)) == set()
     assert rows_on(client.get(address + link(second, "prev"))) == rows_on(first)
-    assert client.get(f"{address}?cursor=nonsense").status_code == 422
+    refused = client.get(f"{address}?cursor=nonsense&{one.some}")
+    assert refused.status_code == 422
+    assert f'href="{address}?{one.some}">To the beginning' in unescape(refused.content.decode())
 
 
 @each_list

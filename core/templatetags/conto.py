@@ -318,8 +318,8 @@ def component(context: Context, content: SafeString, name: str, **values: Any) -
 
 @register.simple_block_tag(end_name="endcapture")
 def capture(content: SafeString) -> SafeString:
-    """A piece of a page kept for later: `{% capture as actions %}…{% endcapture %}`."""
-    return content
+    """A piece of a page kept for later, without the space around it: `{% capture as actions %}…{% endcapture %}`."""
+    return mark_safe(content.strip())  # noqa: S308 - rendered, and therefore escaped, already
 
 
 @register.simple_tag(takes_context=True)

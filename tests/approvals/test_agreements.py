@@ -273,7 +273,7 @@ def test_pages_say_how_many_of_the_two_have_agreed_and_why_two(people: Cast) -> 
         return client.post(f"{at}approve/", sent, follow=True).content.decode()
 
     why = "because a key proposed it, and nobody knows who holds a key."
-    assert f"0 of 2 have agreed. Two different persons are needed, {why}" in read(people.ada)
+    assert f"0 of 2 have agreed One person Another person Two different persons are needed, {why}" in read(people.ada)
     assert "Nothing of it counts before the other person agrees." in read(people.ada)
     assert [number_to_agree(one, now=NOW) for one in (people.ada, people.olu, people.rui)] == [1, 1, 0]
     assert "One more person must" in post(people.ada)
@@ -281,8 +281,8 @@ def test_pages_say_how_many_of_the_two_have_agreed_and_why_two(people: Cast) -> 
     assert [number_to_agree(one, now=NOW) for one in (people.ada, people.olu)] == [0, 1]
     for member in (people.ada, people.olu, people.vera):
         page = read(member)
-        assert "1 of 2 have agreed: Ada, " in page
-        assert f"; one more person is needed, {why}" in page
+        assert "1 of 2 have agreed Ada " in page
+        assert f"One more person Two different persons are needed, {why}" in page
         assert "1 of 2: Ada" in read(member, "/approvals/changes/")
     assert "You agreed. Somebody else must agree as well." in read(people.ada)
     assert "Agree, and make the change" in read(people.olu)

@@ -61,7 +61,7 @@ def test_what_they_take_and_what_came_of_each_stand_beside_the_live_queue(open_f
     page.keyboard.press("y")
 
     expect(pane.get_by_role("heading", name="1 of 2 approved")).to_be_visible()
-    expect(pane).to_contain_text("Not stored:")
+    expect(pane).to_contain_text("Not stored")
     expect(page.locator(f"#row-{first}")).to_contain_text("you answered")
     page.keyboard.press("n")
     expect(page.locator(f'[data-request="{third}"]')).to_be_visible()
@@ -142,7 +142,7 @@ def test_several_answers_of_which_some_came_too_late(window: Window, world: Worl
         page.locator("#bulk-answer").wait_for()
         say_yes(late_one(chosen[-1]), world.cast.ada, now=clock_now())
         page.locator("#bulk-answer [value=yes]").click()
-        expect(page.locator("main")).to_contain_text("Not stored:")
+        expect(page.locator("main")).to_contain_text("Not stored")
         window.settle()
         found += faults_of(window, f"bulk-too-late-{name}")
     must_be_well([*found, *window.faults])

@@ -15,7 +15,7 @@ from people.models import Member, Person
 from tests.approvals.world import World, ask
 from tests.examples.server import LiveConto
 from tests.furnished import Furnished, furnish
-from tests.journeys.browser import Window
+from tests.journeys.browser import PHONE, Window
 from tests.journeys.test_every_page import faults_of, must_be_well
 from tests.journeys.test_states import COPIED
 
@@ -87,7 +87,22 @@ def test_a_place_in_a_list_that_is_none(window: Window, furnished: Furnished) ->
     window.expected.add(422)
     window.sign_in_as(furnished.cast.oona)
     window.open("/settings/members/?cursor=nonsense")
-    must_be_well([*faults_of(window, "mistaken-place"), *window.faults])
+    found = faults_of(window, "mistaken-place")
+    window.page.get_by_role("link", name="To the beginning of the list").click()
+    expect(window.page.get_by_role("table", name="Members")).to_be_visible()
+    must_be_well([*found, *window.faults])
+
+
+def test_the_filter_of_the_inbox_opens_within_a_phone(window: Window, furnished: Furnished) -> None:
+    window.sign_in_as(furnished.cast.rui)
+    page = window.page
+    page.set_viewport_size({"width": PHONE[0], "height": PHONE[1]})
+    window.open("/approvals/")
+    page.locator("summary", has_text="Filter").click()
+    box = page.locator(".wanted-form").bounding_box()
+    assert box is not None
+    assert 0 <= box["x"] <= box["x"] + box["width"] <= PHONE[0]
+    must_be_well([*faults_of(window, "inbox-filter"), *window.faults])
 
 
 def first_row(page: Page) -> str:
