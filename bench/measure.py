@@ -214,6 +214,7 @@ def watched(report: Report, options: argparse.Namespace) -> None:
     due = options.viewers / viewers.EVERY_SECONDS
     report.say(f"{options.viewers} viewers, each looking every {viewers.EVERY_SECONDS} s: at the fleet, at an agent")
     report.say(f"that is asking, at the inbox. {due:.0f} looks a second from one process; {PAIRS} rounds of each.")
+    report.say("Pages are opened before a round begins.")
     report.say("")
     report.say("| viewers | per second | p50 ms | p99 ms | looks per second | unchanged | p99 ms of a look |")
     report.say("| --- | --- | --- | --- | --- | --- | --- |")
@@ -225,6 +226,7 @@ def watched(report: Report, options: argparse.Namespace) -> None:
         # Every process has shown every page once before anything counts.
         for _ in range(WARM_ROUNDS):
             looking = viewers.Looking(plan(seconds=viewers.EVERY_SECONDS))
+            looking.begin()
             load.run(HOST, port, asks(place), clients=8, seconds=viewers.EVERY_SECONDS)
             looking.result()
         rows("analyze")
@@ -232,6 +234,7 @@ def watched(report: Report, options: argparse.Namespace) -> None:
             alone.append(load.run(HOST, port, asks(place), clients=8, seconds=options.seconds))
             report.say(f"| 0 | {alone[-1].rate:.0f} | {quantiles(alone[-1])} | – | – | – |")
             looking = viewers.Looking(plan(seconds=options.seconds))
+            looking.begin()
             seen.append(load.run(HOST, port, asks(place), clients=8, seconds=options.seconds))
             polls = looking.result()
             looks, unchanged = polls.number / options.seconds, polls.unchanged / max(1, polls.number)

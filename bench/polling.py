@@ -1,8 +1,9 @@
 """Viewers who keep pages open: one process, one thread, a keep-alive connection each; `python -m bench.polling`.
 
-Reads a plan as JSON from standard input: host, port, seconds between two looks, seconds in all, and for each viewer a
-path and a cookie. Sends what a browser with htmx sends, names what it has seen as the page told it to, and writes what
-it met with as JSON.
+Reads a plan as a line of JSON from standard input: host, port, seconds between two looks, seconds in all, and for each
+viewer a path and a cookie. Opens every page, writes `OPEN` as a line, and waits for a line; from then on it polls.
+Sends what a browser with htmx sends, names what it has seen as the page told it to, and writes what it met with as
+JSON. Opening counts for nothing: a page is opened once and then looked at for hours.
 """
 
 import heapq
@@ -17,6 +18,8 @@ from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any, Final
 
+OPEN: Final = "open"
+"""What is written once every viewer has their page before them."""
 CHUNK: Final = 1 << 16
 NO_CONTENT: Final = 204
 SEEN: Final = re.compile(rb'hx-get="([^"]*[?&](?:amp;)?seen=[^"]*)"')
@@ -70,9 +73,18 @@ class Viewer:
         return status
 
 
-def poll(plan: dict[str, Any]) -> Met:
-    """Let all viewers look again and again, spread evenly over the time between two looks."""
+def opened(plan: dict[str, Any]) -> list[Viewer]:
+    """Return the viewers with their pages open, one after the other."""
     viewers = [Viewer(plan["host"], plan["port"], one["path"], one["cookie"]) for one in plan["viewers"]]
+    for viewer in viewers:
+        viewer.look()
+        while viewer.hear() is None:
+            pass
+    return viewers
+
+
+def poll(viewers: list[Viewer], plan: dict[str, Any]) -> Met:
+    """Let all viewers look again and again, spread evenly over the time between two looks."""
     selector, met, started = selectors.DefaultSelector(), Met(), perf_counter()
     every, ends = plan["every"], started + plan["seconds"]
     due = [(started + every * number / len(viewers), number) for number in range(len(viewers))]
@@ -99,8 +111,12 @@ def poll(plan: dict[str, Any]) -> Met:
 
 
 def main() -> None:
-    """Poll by the plan, and tell what was met."""
-    met = poll(json.load(sys.stdin))
+    """Open and poll by the plan, and tell what was met."""
+    plan = json.loads(sys.stdin.readline())
+    viewers = opened(plan)
+    print(OPEN, flush=True)
+    sys.stdin.readline()
+    met = poll(viewers, plan)
     json.dump({"statuses": met.statuses, "times": met.times}, sys.stdout)
 
 

@@ -11,6 +11,7 @@ from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_K
 from django.urls import reverse
 
 from bench.load import Result
+from bench.polling import OPEN
 from bench.world import World
 from conto_admin.sessions import SessionStore
 from core.ids import Prefix, to_public
@@ -77,14 +78,18 @@ def cookie_of(member: Member) -> str:
 
 
 class Looking:
-    """The process in which all viewers look, for as long as the plan says."""
+    """The process in which all viewers have their pages open, and look for as long as the plan says once they begin."""
 
     def __init__(self, plan: dict[str, Any]) -> None:
         command = [sys.executable, "-m", "bench.polling"]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        assert self.process.stdin is not None, "a pipe, as asked for"
-        json.dump(plan, self.process.stdin)
-        self.process.stdin.close()
+        self._tell(json.dumps(plan))
+        assert self.process.stdout is not None, "a pipe, as asked for"
+        assert self.process.stdout.readline().strip() == OPEN, "the viewers could not open their pages"
+
+    def begin(self) -> None:
+        """Let them look, from now on."""
+        self._tell("")
 
     def result(self) -> Polls:
         """Wait for the end and return what was met."""
@@ -92,6 +97,11 @@ class Looking:
         told = json.load(self.process.stdout)
         self.process.wait()
         return Polls({int(status): number for status, number in told["statuses"].items()}, told["times"])
+
+    def _tell(self, line: str) -> None:
+        assert self.process.stdin is not None, "a pipe, as asked for"
+        self.process.stdin.write(f"{line}\n")
+        self.process.stdin.flush()
 
 
 def rate_of(results: list[Result]) -> float:

@@ -1,7 +1,7 @@
 """The queue of what waits for people, the one that expires first first, and what became of those that left it."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -12,7 +12,7 @@ from approvals.models import ApprovalRequest, Authorization
 from approvals.routing import requirements_from
 from approvals.selectors.inbox import why_here
 from core.canonical import digest
-from core.db import rows
+from core.db import prepared_rows, rows
 from core.ids import Prefix, to_public
 from core.paging import decode_cursor, encode_cursor
 from people.models import Member
@@ -189,12 +189,12 @@ def who_left(member: Member, authorization_ids: Sequence[UUID]) -> list[Left]:
 def _places(wanted: Wanted, *, now: datetime, after: tuple[datetime, UUID], limit: int) -> list[Place]:
     found = cast(
         Sequence[tuple[UUID, datetime, int, str | None]],
-        rows(WAITING, _params(wanted, now=now, after=after, limit=limit)),
+        prepared_rows(WAITING, _params(wanted, now=now, after=after, limit=limit)),
     )
     return [Place(*one) for one in found]
 
 
-def _params(wanted: Wanted, *, now: datetime, after: tuple[datetime, UUID], limit: int) -> Mapping[str, object]:
+def _params(wanted: Wanted, *, now: datetime, after: tuple[datetime, UUID], limit: int) -> dict[str, object]:
     escaped = wanted.payee.replace("\\", "\\\\").replace("%", r"\%").replace("_", r"\_")
     return {
         "organization": wanted.member.organization_id,
