@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 import time
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -26,6 +27,7 @@ from people.models import Organization, Person
 from policies.services import create_policy
 from spend.payee import PayeeClaim
 
+ID: Final = re.compile(r"(?<==)(agt|cpt)_\w+")
 AGENTS: Final = 100
 PAYEES: Final = 200
 RUNS: Final = 20
@@ -107,6 +109,7 @@ insert into spend_counterparty (id, organization_id, name, standing, country, no
 select gen_random_uuid(), %(organization)s, 'Payee ' || n, 'verified', '', '', now() - n * interval '1 day'
 from generate_series(1, %(payees)s - 1) n
 """
+ANY_PAYEE: Final = "select id from spend_counterparty where organization_id = %s order by id limit 1"
 LABELS: Final = (("eu", "ads"), ("eu",), ("research",), ())
 """Of one agent after the other."""
 POLICIES: Final = ("Clouds", "Marketing", "Tried out")
@@ -138,7 +141,7 @@ def pages(report: Report, past: int) -> None:
         taken(client, path)  # compiles the template, and fills what every process keeps
         times = sorted(taken(client, path) for _ in range(RUNS))
         p50, p95 = (times[min(RUNS - 1, int(RUNS * share))] for share in (0.5, 0.95))
-        shown = "/budgets/…/" if "pol_" in path else path
+        shown = "/budgets/…/" if "pol_" in path else ID.sub("…", path)
         report.say(f"| {shown} | {p50:.0f} | {p95:.0f} |")
         report.demand(p95 < MOST_MS, f"{shown} takes {p95:.0f} ms")
     files(report, client)
@@ -187,6 +190,12 @@ def addresses(place: World) -> Iterator[str]:
     yield from (f"/analytics/?period=year&by={by.value}&compare=on" for by in (Dimension.AGENT, Dimension.COUNTERPARTY))
     yield from (f"/analytics/?period=year&by={by.value}" for by in (Dimension.LABEL, Dimension.POLICY))
     yield "/analytics/?period=90&category=cloud&rail=card"
+    for by in Dimension:
+        yield f"/analytics/?period=year&by={by.value}&category=cloud&rail=card&compare=on"
+    agent, payee = to_public(Prefix.AGENT, place.agents[0]), rows(ANY_PAYEE, [place.organization_id])[0][0]
+    yield f"/analytics/?period=year&by=counterparty&agent={agent}&compare=on"
+    yield f"/analytics/?period=year&by=agent&counterparty={to_public(Prefix.COUNTERPARTY, payee)}&compare=on"
+    yield f"/analytics/payments/?period=year&agent={agent}&category=cloud&rail=card"
     yield "/analytics/payments/?period=90"
     yield "/analytics/payments/?period=90&category=cloud&rail=card"
     yield "/analytics/payments/?period=year&unauthorized=on"
