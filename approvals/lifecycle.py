@@ -30,8 +30,6 @@ class ReviewEnd(StrEnum):
 
 UNDO_TIME: Final = timedelta(seconds=5)
 """How long a person may take an answer back; then it takes effect (`docs/decisions/0009`)."""
-SECOND_FACTOR_COUNTS: Final = timedelta(minutes=5)
-"""How long a second factor, once proven, is proof enough for a yes above the confirmation amount."""
 LONGEST_ON_ITS_WAY: Final = timedelta(days=1)
 """How long behind its effective moment a review keeps a question open: the worker may be away, not for ever."""
 NEVER_GIVEN: Final = (ReviewEnd.WITHDRAWN.value, ReviewEnd.SET_ASIDE.value)

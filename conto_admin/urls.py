@@ -8,7 +8,7 @@ from allauth.mfa.webauthn import views as webauthn
 from django.urls import URLPattern, URLResolver, include, path, re_path
 
 from conto_admin import views
-from people.views import changing_second_factors
+from people.views import behind_second_factor, changing_second_factors
 
 # Of allauth's pages those that are meant, each by name: its pages for mail addresses would let a stolen session add
 # one, unasked and untold, and have the password reset through it.
@@ -35,13 +35,17 @@ SECOND_FACTORS: list[URLPattern] = [
     path("reauthenticate/", mfa.reauthenticate, name="mfa_reauthenticate"),
     path("totp/activate/", changing_second_factors(totp.activate_totp), name="mfa_activate_totp"),
     path("totp/deactivate/", changing_second_factors(totp.deactivate_totp), name="mfa_deactivate_totp"),
-    path("recovery-codes/", recovery_codes.view_recovery_codes, name="mfa_view_recovery_codes"),
+    path("recovery-codes/", behind_second_factor(recovery_codes.view_recovery_codes), name="mfa_view_recovery_codes"),
     path(
         "recovery-codes/generate/",
         changing_second_factors(recovery_codes.generate_recovery_codes),
         name="mfa_generate_recovery_codes",
     ),
-    path("recovery-codes/download/", recovery_codes.download_recovery_codes, name="mfa_download_recovery_codes"),
+    path(
+        "recovery-codes/download/",
+        behind_second_factor(recovery_codes.download_recovery_codes),
+        name="mfa_download_recovery_codes",
+    ),
     path("webauthn/", webauthn.list_webauthn, name="mfa_list_webauthn"),
     path("webauthn/add/", changing_second_factors(webauthn.add_webauthn), name="mfa_add_webauthn"),
     path("webauthn/reauthenticate/", webauthn.reauthenticate_webauthn, name="mfa_reauthenticate_webauthn"),

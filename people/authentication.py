@@ -9,6 +9,7 @@ from uuid import UUID
 from allauth.account.adapter import DefaultAccountAdapter, get_adapter
 from allauth.account.auth_backends import AuthenticationBackend
 from allauth.account.authentication import get_authentication_records
+from allauth.account.internal.flows.login import record_authentication
 from allauth.mfa.adapter import DefaultMFAAdapter
 from django.contrib.auth import REDIRECT_FIELD_NAME
 from django.http import HttpRequest, HttpResponseBase
@@ -207,6 +208,11 @@ def second_factor_proven_at(request: HttpRequest) -> datetime | None:
     records = get_authentication_records(request, request.user)
     moments = [float(one["at"]) for one in records if one["method"] == PROVEN_BY]
     return datetime.fromtimestamp(max(moments), UTC) if moments else None
+
+
+def note_second_factor_proven(request: HttpRequest) -> None:
+    """Remember in the session that the signed-in person has just used a second factor: they set it up."""
+    record_authentication(request, request.user, method=PROVEN_BY)
 
 
 def address_to_prove(person: Person, *, then: str) -> str:

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from enum import StrEnum
 from functools import cache
 from typing import Any, Final, TypeVar
 from uuid import UUID
@@ -30,6 +31,15 @@ from people.models import (
 
 M = TypeVar("M", bound=Model)
 
+
+class SecondFactor(StrEnum):
+    """How a person stands where a second factor is asked for: has none, still has to prove it, has just done so."""
+
+    NONE = "none"
+    OWED = "owed"
+    PROVEN = "proven"
+
+
 LARGEST_LIST: Final = 500
 """Members to choose from, open invitations or changes that wait: more than people can use at once."""
 KEY_STATES: Final = ("active", "expiring", "expired", "revoked")
@@ -42,6 +52,8 @@ FACTOR_PLACE: Final = Place("mfa_authenticator", UUID(int=0), "data")
 """allauth seals before there is a row and opens without saying which: a secret is bound to the table only."""
 FACTOR_SECRETS: Final = ("secret", "seed")
 """What is sealed of an authenticator app and of recovery codes; a security key gives its public key only."""
+SECOND_FACTOR_COUNTS: Final = timedelta(minutes=5)
+"""How long a second factor, once proven, is proof enough of who says yes to a large payment or changes factors."""
 KEK_SAMPLES: Final = 3
 """Second factors tried for each key-encryption key: one damaged row is not a wrong key."""
 
@@ -149,6 +161,14 @@ def _second_factors() -> QuerySet[Authenticator]:
 def has_second_factor(person_id: UUID) -> bool:
     """Say whether somebody signs in with more than a password; recovery codes alone are nothing."""
     return bool(_second_factors().filter(user_id=person_id).exists())
+
+
+def second_factor_of(person_id: UUID, proven_at: datetime | None, *, now: datetime) -> SecondFactor:
+    """Return how a person stands with their second factor, which they last proved at `proven_at`."""
+    if not has_second_factor(person_id):
+        return SecondFactor.NONE
+    is_recent = proven_at is not None and now - proven_at < SECOND_FACTOR_COUNTS
+    return SecondFactor.PROVEN if is_recent else SecondFactor.OWED
 
 
 def has_account(email: str) -> bool:

@@ -3,31 +3,21 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from math import ceil
 from typing import Final
 from uuid import UUID
 
 from django.db.models import QuerySet
 
-from approvals.lifecycle import SECOND_FACTOR_COUNTS, ReviewEnd
+from approvals.lifecycle import ReviewEnd
 from approvals.models import ApprovalRequest, Authorization, Review
 from approvals.routing import Reviewer
 from core.ids import Prefix, to_public
 from people.models import Member
 from people.roles import Right, rights_of
-from people.selectors import has_second_factor
 
 ON_ITS_WAY: Final = ""
 """How a review that is not closed is closed."""
-
-
-class SecondFactor(StrEnum):
-    """How a person stands who approves above the confirmation amount: has none, still has to prove it, has done so."""
-
-    NONE = "none"
-    OWED = "owed"
-    PROVEN = "proven"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +30,6 @@ class OnItsWay:
     authorization_id: str
     effective_at: datetime
     seconds_left: int
-
-
-def second_factor_of(member: Member, proven_at: datetime | None, *, now: datetime) -> SecondFactor:
-    """Return how a member stands with their second factor, which they last proved at `proven_at`."""
-    if not has_second_factor(member.person_id):
-        return SecondFactor.NONE
-    is_recent = proven_at is not None and now - proven_at < SECOND_FACTOR_COUNTS
-    return SecondFactor.PROVEN if is_recent else SecondFactor.OWED
 
 
 def yeses_of(request: ApprovalRequest) -> Sequence[Reviewer]:

@@ -10,7 +10,7 @@ from approvals.models import ApprovalRequest, Authorization, Review
 from approvals.routing import Reviewer, is_asked, is_quorum_met, requirements_from
 from approvals.selectors.evidence import present_evidence
 from approvals.selectors.inbox import is_to_be_confirmed
-from approvals.selectors.reviewers import SecondFactor, second_factor_of, yeses_given
+from approvals.selectors.reviewers import yeses_given
 from approvals.selectors.situation import read_asker
 from approvals.services.transition import keep_clock, lock_authorization
 from audit.catalogue import Action
@@ -22,6 +22,7 @@ from core.errors import Conflict, Invalid, NotAllowed, NotFound
 from core.ids import Prefix, new_id, to_public
 from people.models import Member
 from people.roles import Right, rights_of
+from people.selectors import SecondFactor, second_factor_of
 
 LONGEST_REASON: Final = 1000
 APPROVE: Final = "approve"
@@ -176,7 +177,7 @@ def _demand_as_shown(authorization: Authorization, evidence_digest: str, now: da
 
 def _demand_second_factor(member: Member, second_factor_at: datetime | None, now: datetime) -> dict[str, str]:
     """Refuse a yes of somebody who still has to prove their second factor; return what is told of the proof."""
-    stands = second_factor_of(member, second_factor_at, now=now)
+    stands = second_factor_of(member.person_id, second_factor_at, now=now)
     if stands is SecondFactor.OWED:
         raise NotAllowed(SECOND_FACTOR, "The amount is one that you approve with your second factor.")
     if stands is SecondFactor.NONE or second_factor_at is None:

@@ -13,7 +13,6 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from approvals.forms import ReasonForm
 from approvals.selectors.bulk import MOST_AT_ONCE, preview
-from approvals.selectors.reviewers import SecondFactor
 from approvals.services.bulk import Answer, Result, approve_each, reject_each, withdraw_each
 from approvals.views.proving import factor_of, forget, lead_to_proof, said_before
 from approvals.views.shown import REJECT_IDS, is_for_pane, kept_in
@@ -22,6 +21,7 @@ from core.ids import Prefix, from_public, to_public
 from people.authentication import second_factor_proven_at
 from people.permissions import MemberRequest, actor_of, needs
 from people.roles import Right
+from people.selectors import SecondFactor
 
 
 @require_http_methods(["GET", "POST"])

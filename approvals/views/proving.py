@@ -5,10 +5,10 @@ from typing import Any, Final
 from django.http import HttpResponse, HttpResponseRedirect
 from django_htmx.http import HttpResponseClientRedirect
 
-from approvals.selectors.reviewers import SecondFactor, second_factor_of
 from core.clock import now as clock_now
 from people.authentication import address_to_prove, second_factor_proven_at
 from people.permissions import MemberRequest
+from people.selectors import SecondFactor, second_factor_of
 
 SAID: Final = "approvals.said"
 """The session's key for the answer that waits for the second factor: one, at the address that it was sent to."""
@@ -16,7 +16,7 @@ SAID: Final = "approvals.said"
 
 def factor_of(request: MemberRequest) -> SecondFactor:
     """Say whether the viewer has a second factor, and whether it still has to be proven for a large amount."""
-    return second_factor_of(request.member, second_factor_proven_at(request), now=clock_now())
+    return second_factor_of(request.member.person_id, second_factor_proven_at(request), now=clock_now())
 
 
 def lead_to_proof(request: MemberRequest, **said: Any) -> HttpResponse:

@@ -14,7 +14,6 @@ from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 from django.http import HttpRequest
 from django.test import Client
 
-from approvals.lifecycle import SECOND_FACTOR_COUNTS
 from approvals.models import Authorization, Review
 from approvals.services import review as reviews
 from approvals.views.proving import SAID
@@ -22,6 +21,7 @@ from audit.models import Event
 from core.errors import NotAllowed
 from core.ids import Prefix, to_public
 from people.models import Member, Organization
+from people.selectors import SECOND_FACTOR_COUNTS
 from tests.approvals.world import World, ask, make_world, stored
 from tests.factories import NOW, PASSWORD, actor_for
 

@@ -1,8 +1,12 @@
 """Second factors, through allauth's own pages: each change is told with it, and no copy of the data opens one."""
 
+from datetime import timedelta
 from http import HTTPStatus
+from typing import Any
+from urllib.parse import urlencode
 
 import pytest
+from allauth.account.authentication import AUTHENTICATION_METHODS_SESSION_KEY
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import (
     SECRET_SESSION_KEY,
@@ -17,6 +21,7 @@ from pytest_django import Settings
 from audit.models import Event
 from core.sealing import CannotOpen
 from people.models import Person
+from people.selectors import SECOND_FACTOR_COUNTS
 from people.services import rewrap_factors
 from tests.factories import NOW, PASSWORD, make_member, make_organization, make_person
 
@@ -24,7 +29,9 @@ pytestmark = pytest.mark.django_db
 
 HOME: str = "/accounts/2fa/"
 ACTIVATE, DEACTIVATE = f"{HOME}totp/activate/", f"{HOME}totp/deactivate/"
-GENERATE = f"{HOME}recovery-codes/generate/"
+CODES = f"{HOME}recovery-codes/"
+GENERATE = f"{CODES}generate/"
+ADD_KEY = f"{HOME}webauthn/add/"
 ADDED, REMOVED = "person.second_factor_added", "person.second_factor_removed"
 NEXT = "bmV4dCBrZXkgb2YgZXhhY3RseSAzMiBieXRlcy4uLiE="
 
@@ -85,6 +92,57 @@ def test_switching_it_off_is_told(signed_in: Client) -> None:
     signed_in.post(DEACTIVATE)
     assert changes()[2:] == [(REMOVED, "totp"), (REMOVED, "recovery_codes")]
     assert not Authenticator.objects.exists()
+
+
+@pytest.fixture
+def only_password(signed_in: Client, vera: Person) -> Client:
+    """Somebody who knows Vera's password and found her window open; her second factor was proven some time ago."""
+    set_up(signed_in)
+    session = signed_in.session
+    records = [one for one in session[AUTHENTICATION_METHODS_SESSION_KEY] if one["method"] == "password"]
+    session[AUTHENTICATION_METHODS_SESSION_KEY] = records
+    session.save()
+    return signed_in
+
+
+BEHIND = (CODES, f"{CODES}download/", GENERATE, DEACTIVATE, ADD_KEY, f"{HOME}webauthn/keys/1/remove/")
+
+
+@pytest.mark.parametrize("address", BEHIND)
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_the_password_alone_neither_shows_nor_changes_what_is_set_up(
+    only_password: Client, address: str, method: str
+) -> None:
+    before, told = list(Authenticator.objects.order_by("pk").values()), changes()
+    answer = getattr(only_password, method)(address)
+    assert answer.headers["Location"] == f"{HOME}reauthenticate/?{urlencode({'next': address})}"
+    assert (list(Authenticator.objects.order_by("pk").values()), changes()) == (before, told)
+
+
+def test_who_proves_it_goes_on_to_where_they_wanted_to_go(only_password: Client) -> None:
+    (code, *_) = stored("recovery_codes").wrap().get_unused_codes()
+    proven = only_password.post(f"{HOME}reauthenticate/", {"code": code, "next": DEACTIVATE})
+    assert proven.headers["Location"] == DEACTIVATE
+    only_password.post(DEACTIVATE)
+    assert not Authenticator.objects.exists()
+
+
+def test_a_proof_counts_for_five_minutes(vera: Person, time_machine: Any) -> None:
+    time_machine.move_to(NOW, tick=False)
+    client = Client()
+    client.force_login(vera)
+    client.post("/accounts/reauthenticate/", {"password": PASSWORD})
+    set_up(client)
+    time_machine.shift(SECOND_FACTOR_COUNTS - timedelta(seconds=1))
+    assert client.get(CODES).status_code == HTTPStatus.OK
+    time_machine.shift(timedelta(seconds=1))
+    assert client.get(CODES).headers["Location"] == f"{HOME}reauthenticate/?{urlencode({'next': CODES})}"
+
+
+def test_who_has_none_needs_the_password_only_and_sees_the_codes_at_once(signed_in: Client) -> None:
+    assert signed_in.get(ACTIVATE).status_code == HTTPStatus.OK
+    set_up(signed_in)
+    assert signed_in.get(CODES).status_code == HTTPStatus.OK
 
 
 def test_a_wrong_code_changes_and_tells_nothing(signed_in: Client) -> None:
