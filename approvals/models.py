@@ -9,7 +9,7 @@ from django.db.models import F, Q
 from agents.models import Agent, AgentKey, SealedCredential
 from approvals.lifecycle import NEVER_GIVEN, ReviewEnd, Status
 from core.actor import ACTOR_NAME_LENGTH
-from people.models import Member, Organization, Person
+from people.models import Organization, Person
 from policies.models import Policy
 from spend.models import RAILS, Counterparty
 
@@ -18,8 +18,6 @@ PURPOSE_LENGTH = 1000
 KEY_LENGTH = 255
 DIGEST_LENGTH = 64
 REASON_LENGTH = 1000
-FILTER_NAME_LENGTH = 60
-FILTER_LENGTH = 2000
 UNFINISHED = ("waiting", "running")
 
 
@@ -260,24 +258,6 @@ class CredentialRelease(models.Model):
 
     def __str__(self) -> str:
         return f"release for {self.authorization_id}"
-
-
-class SavedFilter(models.Model):
-    """A filter of the list of authorizations that one member keeps under a name of their own."""
-
-    id = models.UUIDField(primary_key=True)
-    member = models.ForeignKey(Member, on_delete=models.PROTECT, related_name="+", db_index=False)
-    name = models.CharField(max_length=FILTER_NAME_LENGTH)
-    query = models.CharField(max_length=FILTER_LENGTH)
-    saved_at = models.DateTimeField()
-
-    class Meta:
-        constraints: ClassVar = [
-            models.UniqueConstraint(fields=["member", "name"], name="saved_filter_name_is_one_per_member"),
-        ]
-
-    def __str__(self) -> str:
-        return self.name
 
 
 class Backtest(models.Model):

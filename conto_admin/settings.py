@@ -292,6 +292,31 @@ LINT_LOOKS_BACK = "approvals.selectors.unmet.unmet_rules"
 # Likewise how many payments a policy had a say in of late (policies/views/list.py).
 POLICY_USES = "insight.selectors.uses.payments_by_policy"
 
+# Saved filters --------------------------------------------------------------------------------------------------------
+
+# By the route of a list: the form that reads its address. Lists belong to all apps, what members keep to people, which
+# cannot import them (people/views/filters.py).
+FILTERED_LISTS = {
+    "agents:credentials": "agents.forms.CredentialFilterForm",
+    "agents:keys": "agents.forms.KeyFilterForm",
+    "approvals:authorizations": "approvals.forms.FilterForm",
+    "approvals:changes": "approvals.forms.listing.ChangeFilterForm",
+    "audit:log": "audit.forms.FilterForm",
+    "insight:analytics": "insight.forms.AnalyticsForm",
+    "insight:budgets": "insight.forms.BudgetsForm",
+    "insight:decisions": "insight.forms.AnalyticsForm",
+    "insight:flagged": "insight.forms.FlaggedForm",
+    "insight:fleet": "agents.forms.AgentFilterForm",
+    "insight:payments": "insight.forms.AnalyticsForm",
+    "insight:review_times": "insight.forms.AnalyticsForm",
+    "people:keys": "people.forms.KeyFilterForm",
+    "people:members": "people.forms.MemberFilterForm",
+    "policies:list": "policies.forms.listing.PolicyFilterForm",
+    "policies:versions": "policies.forms.listing.VersionFilterForm",
+    "spend:counterparties": "spend.forms.CounterpartyFilterForm",
+    "spend:pegs": "spend.forms.PegFilterForm",
+}
+
 # Agents ---------------------------------------------------------------------------------------------------------------
 
 # What a label brings belongs to policies, which are above agents (agents/services/changes.py).

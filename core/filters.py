@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 from django import forms
+from django.http import QueryDict
 
 from core.errors import Invalid
 
@@ -30,6 +31,30 @@ class Filter(forms.Form):
         for name in self.errors:
             if name in self.fields:
                 _show_what_was_typed(self.fields[name], self.data.get(self.add_prefix(name)))
+
+    @classmethod
+    def known(cls, query: QueryDict) -> QueryDict:
+        """Return what of a query the fields know, in their order, without what is empty."""
+        kept = QueryDict(mutable=True)
+        for name, field in cls.base_fields.items():
+            is_many = isinstance(field, forms.MultipleChoiceField)
+            values = query.getlist(name) if is_many else [query.get(name, "")]
+            if said := [value for value in values if value]:
+                kept.setlist(name, said)
+        return kept
+
+    @classmethod
+    def understands(cls, query: QueryDict) -> bool:
+        """Say whether fields of this kind can read a query; what is offered for a choice is up to each page."""
+        for name in query:
+            field = cls.base_fields[name]
+            if isinstance(field, forms.ChoiceField) and not field.choices:
+                continue
+            try:
+                field.clean(field.widget.value_from_datadict(query, {}, name))
+            except forms.ValidationError:
+                return False
+        return True
 
     def faults(self) -> list[str]:
         """Return what makes no sense, each with the name of its field."""

@@ -80,6 +80,8 @@ class MemberLike(Protocol):
 
     def may(self, right: str) -> bool: ...
 
+    def filters_of(self, listed: str) -> Sequence[tuple[str, str]]: ...
+
 
 class KeyLike(Protocol):
     """The organization key that calls the API (`request.auth`), as lower apps may know it."""

@@ -7,12 +7,16 @@ from typing import Any, ClassVar, Final, TypeVar
 from django import forms
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
+from django.http import QueryDict
 
 from core.errors import ContoError, Invalid
+from core.filters import Filter
 from core.lists import NEWEST, OLDEST, ListFilter, Order
 from core.money import parse_amount, parse_currency
 from core.templatetags.statuses import status_of
 from people.models import (
+    FILTER_LENGTH,
+    FILTER_NAME_LENGTH,
     LONGEST_APPROVAL_TTL_SECONDS,
     NAME_LENGTH,
     REASON_LENGTH,
@@ -141,6 +145,34 @@ class KeyFilterForm(ListFilter):
     status = forms.ChoiceField(
         required=False, choices=[("", "Any status"), *((one, status_of(one, "key").word) for one in KEY_STATES)]
     )
+
+
+class KeepFilterForm(forms.Form):
+    """A name for the filter that a list shows now; `reads` is the form of that list."""
+
+    name = forms.CharField(
+        max_length=FILTER_NAME_LENGTH,
+        error_messages={"required": "Give the filter a name.", "max_length": "The name is too long."},
+    )
+    query = forms.CharField(
+        required=False, max_length=FILTER_LENGTH, error_messages={"max_length": "The filter is too long to be kept."}
+    )
+
+    def __init__(self, data: QueryDict, *, reads: type[Filter]) -> None:
+        super().__init__(data)
+        self.reads = reads
+
+    def clean_query(self) -> str:
+        """Return what of the query the list knows, without its place in it; something must filter."""
+        kept = self.reads.known(QueryDict(self.cleaned_data["query"]))
+        query = kept.urlencode()
+        if not query:
+            raise ValidationError("Nothing is filtered yet.")
+        if len(query) > FILTER_LENGTH:
+            raise ValidationError("The filter is too long to be kept.")
+        if not self.reads.understands(kept):
+            raise ValidationError("The filter cannot be understood, so it was not kept.")
+        return query
 
 
 class InvitationForm(forms.Form):

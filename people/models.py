@@ -17,6 +17,8 @@ from people.roles import Right, Role, Scope, rights_of
 TIME_ZONES = frozenset(name for name in available_timezones() if "/" in name or name == "UTC")
 NAME_LENGTH = 120
 REASON_LENGTH = 500
+FILTER_NAME_LENGTH = 60
+FILTER_LENGTH = 2000
 HASH_LENGTH = 64
 DEFAULT_APPROVAL_TTL_SECONDS = 900
 LONGEST_APPROVAL_TTL_SECONDS = 30 * 86_400
@@ -123,6 +125,59 @@ class Member(models.Model):
     def may(self, right: str) -> bool:
         """Say whether the roles include `right`."""
         return right in self.rights
+
+    def filters_of(self, listed: str) -> list[tuple[str, str]]:
+        """Return the names and queries of the filters that the member keeps of a list, by name."""
+        found = self.saved_filters.filter(listed=listed)
+        return list(found.order_by("name").values_list("name", "query"))
+
+
+class Listed(models.TextChoices):
+    """The lists of the console whose filters a member can keep, by the names of their routes.
+
+    Those of one agent or policy share their filters among all of them.
+    """
+
+    AUTHORIZATIONS = "approvals:authorizations"
+    CHANGES = "approvals:changes"
+    FLEET = "insight:fleet"
+    RUNTIME_KEYS = "agents:keys"
+    CREDENTIALS = "agents:credentials"
+    POLICIES = "policies:list"
+    VERSIONS = "policies:versions"
+    BUDGETS = "insight:budgets"
+    COUNTERPARTIES = "spend:counterparties"
+    PEGS = "spend:pegs"
+    ANALYTICS = "insight:analytics"
+    DECISIONS = "insight:decisions"
+    REVIEW_TIMES = "insight:review_times"
+    PAYMENTS = "insight:payments"
+    FLAGGED = "insight:flagged"
+    AUDIT_LOG = "audit:log"
+    MEMBERS = "people:members"
+    ORGANIZATION_KEYS = "people:keys"
+
+
+class SavedFilter(models.Model):
+    """A filter of a list that one member keeps under a name of their own; `query` is what its address asks for."""
+
+    id = models.UUIDField(primary_key=True)
+    member = models.ForeignKey(Member, on_delete=models.PROTECT, related_name="saved_filters", db_index=False)
+    listed = models.CharField(max_length=40)
+    name = models.CharField(max_length=FILTER_NAME_LENGTH)
+    query = models.CharField(max_length=FILTER_LENGTH)
+    saved_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["member", "listed", "name"], name="saved_filter_name_is_one_per_member_and_list"
+            ),
+            models.CheckConstraint(condition=Q(listed__in=Listed.values), name="saved_filter_is_of_a_known_list"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class Invitation(models.Model):

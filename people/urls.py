@@ -22,5 +22,7 @@ urlpatterns = [
     path("settings/keys/<str:public_id>/revoke/", views.revoke_key, name="revoke_key"),
     path("settings/account/", views.account, name="account"),
     path("settings/switch/", views.switch, name="switch"),
+    path("filters/keep/", views.keep_filter, name="keep_filter"),
+    path("filters/forget/", views.forget_filter, name="forget_filter"),
     path("invitations/<str:secret>/", views.invitation, name="invitation"),
 ]

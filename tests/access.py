@@ -19,6 +19,7 @@ PUBLIC: Final = ("healthz", "readyz", "styleguide/", "api/v1/openapi.json", "api
 
 REASON: Final = {"reason": "Because"}
 NAME: Final = {"name": "New"}
+LISTED: Final = {"listed": "approvals:authorizations"}
 
 
 @dataclass(frozen=True)
@@ -103,8 +104,8 @@ PAGES: Final = (
     get("simulator/"),
     *(get(f"{BACKTEST}{one}") for one in ("", "changes/<int:number>/")),
     # What a reader keeps for themselves.
-    post("authorizations/filters/save/", READERS, data={"name": "Mine", "query": "status=approved"}),
-    post("authorizations/filters/forget/", READERS, data={"name": "Mine"}),
+    post("filters/keep/", READERS, data=LISTED | {"name": "Mine", "query": "status=approved"}),
+    post("filters/forget/", READERS, data=LISTED | {"name": "Mine"}),
     # Reviewers: approve, reject.
     post("approvals/<str:public_id>/approve/", REVIEWERS, 409),
     post("approvals/<str:public_id>/reject/", REVIEWERS, data=REASON),

@@ -10,11 +10,10 @@ from zoneinfo import ZoneInfo
 from django import forms
 from django.http import QueryDict
 from django.utils import timezone
-from django.utils.http import urlencode
 
 from agents.models import LABEL_LENGTH
 from approvals.lifecycle import Status
-from approvals.models import FILTER_LENGTH, FILTER_NAME_LENGTH, REASON_LENGTH, TEXT_LENGTH
+from approvals.models import REASON_LENGTH, TEXT_LENGTH
 from approvals.selectors.lists import LARGEST, NEWEST, Chosen
 from approvals.selectors.queue import Wanted
 from core.errors import Invalid, NotFound
@@ -221,21 +220,6 @@ class FilterForm(Filter):
             raise forms.ValidationError(
                 f"This is no id. Write one such as {prefix.value}_01k…, or leave it empty."
             ) from None
-
-
-class SaveFilterForm(forms.Form):
-    """A name for the filter that the list shows now."""
-
-    name = forms.CharField(max_length=FILTER_NAME_LENGTH, error_messages={"required": "Give it a name."})
-    query = forms.CharField(required=False, max_length=FILTER_LENGTH, widget=forms.HiddenInput)
-
-    def clean_query(self) -> str:
-        """Return what of the query the list knows, without its place in it; something must filter."""
-        sent = QueryDict(self.cleaned_data["query"])
-        kept = {name: sent[name] for name in FilterForm.base_fields if sent.get(name)}
-        if not kept:
-            raise forms.ValidationError("Nothing is filtered yet.")
-        return urlencode(kept)
 
 
 class QueueForm(Filter):

@@ -7,11 +7,12 @@ from django import forms
 from django.http import QueryDict
 
 from approvals.forms import AMOUNT, ANY, ID, ID_LENGTH
-from approvals.models import FILTER_LENGTH, TEXT_LENGTH
+from approvals.models import TEXT_LENGTH
 from approvals.selectors.situation import Ask
 from core.errors import Invalid
 from core.ids import Prefix
 from core.money import parse_amount, parse_currency
+from people.models import FILTER_LENGTH
 from policies.engine.places import is_country
 from policies.engine.types import Rail
 from policies.engine.values import read_category

@@ -213,21 +213,6 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
-            name="SavedFilter",
-            fields=[
-                ("id", models.UUIDField(primary_key=True, serialize=False)),
-                ("name", models.CharField(max_length=60)),
-                ("query", models.CharField(max_length=2000)),
-                ("saved_at", models.DateTimeField()),
-                (
-                    "member",
-                    models.ForeignKey(db_index=False, 
-                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="people.member"
-                    ),
-                ),
-            ],
-        ),
-        migrations.CreateModel(
             name="CredentialRelease",
             fields=[
                 (
@@ -539,9 +524,5 @@ class Migration(migrations.Migration):
             constraint=models.CheckConstraint(
                 condition=models.Q(("reason", ""), ("verdict", "reject"), _negated=True), name="rejection_has_a_reason"
             ),
-        ),
-        migrations.AddConstraint(
-            model_name="savedfilter",
-            constraint=models.UniqueConstraint(fields=("member", "name"), name="saved_filter_name_is_one_per_member"),
         ),
     ]

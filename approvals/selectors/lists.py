@@ -13,7 +13,7 @@ from django.db.models import Q, QuerySet
 
 from agents.selectors import agent_of
 from approvals.lifecycle import Status
-from approvals.models import Authorization, SavedFilter
+from approvals.models import Authorization
 from approvals.selectors.told import stands_at, told
 from core.errors import Invalid, NotFound
 from core.ids import Prefix, from_public, to_public
@@ -200,11 +200,6 @@ def _place(cursor: str, sort: str) -> tuple[datetime | Decimal, UUID]:
 
 def _key(row: Authorization, sort: str) -> str:
     return row.asked_at.isoformat() if sort == NEWEST else amount_text(row.amount)
-
-
-def saved_filters(member_id: UUID) -> list[tuple[str, str]]:
-    """Return the names and queries of the filters that a member keeps, by name."""
-    return list(SavedFilter.objects.filter(member_id=member_id).order_by("name").values_list("name", "query"))
 
 
 def agents_to_choose(organization_id: UUID, asked: str) -> list[tuple[str, str]]:

@@ -3,7 +3,7 @@
 from approvals.views.agents import agent_authorizations, agent_limits
 from approvals.views.always import always
 from approvals.views.answers import approve, reject, undo
-from approvals.views.authorizations import authorization, authorizations, export, forget_filter, save_filter, void
+from approvals.views.authorizations import authorization, authorizations, export, void
 from approvals.views.backtests import backtest, backtests
 from approvals.views.backtests import cancel as cancel_backtest
 from approvals.views.backtests import change as backtest_change
@@ -37,7 +37,6 @@ __all__ = [
     "changes",
     "export",
     "export_changes",
-    "forget_filter",
     "inbox",
     "left",
     "merge",
@@ -46,7 +45,6 @@ __all__ = [
     "reject_change",
     "report",
     "request",
-    "save_filter",
     "shadow",
     "simulator",
     "start_backtest",

@@ -1,6 +1,5 @@
 """Authorizations: the list, its export, and one of them with the full trace."""
 
-from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
@@ -10,7 +9,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
-from approvals.forms import FilterForm, SaveFilterForm
+from approvals.forms import FilterForm
 from approvals.models import Authorization
 from approvals.selectors.lists import (
     NOTHING,
@@ -18,15 +17,12 @@ from approvals.selectors.lists import (
     authorizations_page,
     bounded,
     every_authorization,
-    saved_filters,
 )
-from approvals.services import filters
 from approvals.services.void import void_authorization
 from approvals.views.shown import VOID_IDS, detail_of, page_of, rows_of, with_reason
 from core.canonical import moment_text
 from core.chips import chips_of, without
 from core.clock import now as clock_now
-from core.errors import Invalid
 from core.ids import Prefix, to_public
 from core.money import amount_text
 from core.paging import text_in
@@ -40,15 +36,6 @@ COLUMNS: Final = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Saved:
-    """A filter that the viewer keeps, as a link."""
-
-    name: str
-    url: str
-    is_current: bool
-
-
 @require_GET
 @needs(Right.READ)
 def authorizations(request: MemberRequest) -> HttpResponse:
@@ -59,7 +46,6 @@ def authorizations(request: MemberRequest) -> HttpResponse:
     if form.is_valid():
         chosen, searched = bounded(form.chosen())
         page = authorizations_page(chosen, now=now, cursor=text_in(request.GET, "cursor"))
-    query = without(request.GET)
     context = {
         "form": form,
         "searched": searched,
@@ -67,9 +53,7 @@ def authorizations(request: MemberRequest) -> HttpResponse:
         "next_cursor": page.next_cursor,
         "previous_cursor": page.previous_cursor,
         "chips": chips_of(request.GET, form.in_force()),
-        "export_url": f"{reverse('approvals:export')}?{query}",
-        "saved": [Saved(name, f"?{kept}", kept == query) for name, kept in saved_filters(request.member.pk)],
-        "save_form": SaveFilterForm(initial={"query": query}, auto_id="save_%s"),
+        "export_url": f"{reverse('approvals:export')}?{without(request.GET)}",
     }
     return render(request, "approvals/authorizations.html", context)
 
@@ -82,33 +66,6 @@ def export(request: MemberRequest) -> StreamingHttpResponse:
     form.must_make_sense()
     found = every_authorization(form.chosen(), now=now)
     return csv_answer(f"authorizations-{now:%Y-%m-%d}.csv", COLUMNS, map(cells, found))
-
-
-@require_POST
-@needs(Right.READ)
-def save_filter(request: MemberRequest) -> HttpResponse:
-    """Keep the filter of the list under a name, for oneself."""
-    form = SaveFilterForm(request.POST)
-    if form.is_valid():
-        name, query = form.cleaned_data["name"], form.cleaned_data["query"]
-        try:
-            filters.save_filter(member_id=request.member.pk, name=name, query=query, now=clock_now())
-        except Invalid as error:
-            form.add_error("name", error.detail)
-        else:
-            messages.success(request, f"{name} is kept.")
-            return redirect(f"{reverse('approvals:authorizations')}?{query}")
-    messages.error(request, " ".join(str(error) for errors in form.errors.values() for error in errors))
-    return redirect(f"{reverse('approvals:authorizations')}?{form.data.get('query', '')}")
-
-
-@require_POST
-@needs(Right.READ)
-def forget_filter(request: MemberRequest) -> HttpResponse:
-    """Forget a filter that one keeps."""
-    filters.forget_filter(member_id=request.member.pk, name=text_in(request.POST, "name"))
-    messages.success(request, "The filter is forgotten.")
-    return redirect("approvals:authorizations")
 
 
 @require_GET

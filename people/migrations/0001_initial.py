@@ -96,6 +96,20 @@ class Migration(migrations.Migration):
                 ('organization', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='keys', to='people.organization')),
             ],
         ),
+        migrations.CreateModel(
+            name='SavedFilter',
+            fields=[
+                ('id', models.UUIDField(primary_key=True, serialize=False)),
+                ('listed', models.CharField(max_length=40)),
+                ('name', models.CharField(max_length=60)),
+                ('query', models.CharField(max_length=2000)),
+                ('saved_at', models.DateTimeField()),
+                ('member', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='saved_filters', to='people.member')),
+            ],
+            options={
+                'constraints': [models.UniqueConstraint(fields=('member', 'listed', 'name'), name='saved_filter_name_is_one_per_member_and_list'), models.CheckConstraint(condition=models.Q(('listed__in', ['approvals:authorizations', 'approvals:changes', 'insight:fleet', 'agents:keys', 'agents:credentials', 'policies:list', 'policies:versions', 'insight:budgets', 'spend:counterparties', 'spend:pegs', 'insight:analytics', 'insight:decisions', 'insight:review_times', 'insight:payments', 'insight:flagged', 'audit:log', 'people:members', 'people:keys'])), name='saved_filter_is_of_a_known_list')],
+            },
+        ),
         migrations.AddConstraint(
             model_name='person',
             constraint=models.CheckConstraint(condition=models.Q(('email', django.db.models.functions.text.Lower('email'))), name='person_email_is_lower_case'),

@@ -3,6 +3,7 @@
 from people.services.agreements import agree_to, those_who_agree
 from people.services.epoch import raise_epoch
 from people.services.factors import change_second_factors, rewrap_factors
+from people.services.filters import MOST_SAVED, forget_filter, keep_filter
 from people.services.four_eyes import (
     MOST_SENTENCES,
     RIGHTS,
@@ -44,6 +45,7 @@ from people.services.persons import (
 )
 
 __all__ = [
+    "MOST_SAVED",
     "MOST_SENTENCES",
     "RIGHTS",
     "AccountSettings",
@@ -66,9 +68,11 @@ __all__ = [
     "change_settings",
     "close",
     "create_organization",
+    "forget_filter",
     "freeze_organization",
     "invite",
     "issue_organization_key",
+    "keep_filter",
     "may_still",
     "needs_second_person",
     "note_key_used",

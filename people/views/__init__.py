@@ -2,6 +2,7 @@
 
 from people.views.account import account, switch
 from people.views.factors import behind_second_factor, changing_second_factors
+from people.views.filters import forget_filter, keep_filter
 from people.views.invitations import invitation
 from people.views.keys import export_keys, issue_key, keys, revoke_key
 from people.views.members import change_roles, export_members, invite, members, remove_member, withdraw_invitation
@@ -14,10 +15,12 @@ __all__ = [
     "changing_second_factors",
     "export_keys",
     "export_members",
+    "forget_filter",
     "freeze",
     "invitation",
     "invite",
     "issue_key",
+    "keep_filter",
     "keys",
     "members",
     "remove_member",

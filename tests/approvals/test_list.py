@@ -1,4 +1,4 @@
-"""The list of authorizations: what its filters let through, its order, its pages, and the filters that people keep."""
+"""The list of authorizations: what its filters let through, its order, its pages."""
 
 import re
 from datetime import timedelta
@@ -7,15 +7,13 @@ from html import unescape
 from typing import Any, Final
 
 import pytest
-from django.db import IntegrityError, connection
+from django.db import connection
 from django.test import Client
 
-from approvals.models import SavedFilter
 from approvals.services.booking import Report
 from approvals.services.expire import expire_due
-from approvals.services.filters import MOST_SAVED
 from approvals.services.record import record_spend
-from core.ids import Prefix, new_id, to_public
+from core.ids import Prefix, to_public
 from people.models import Member
 from spend.models import Counterparty
 from spend.payee import PayeeClaim
@@ -45,12 +43,6 @@ def get(member: Member, query: str = "") -> str:
     client = Client()
     client.force_login(member.person)
     return str(client.get(f"{LIST}{query}").content.decode())
-
-
-def post(member: Member, path: str, **data: str) -> Any:
-    client = Client()
-    client.force_login(member.person)
-    return client.post(f"{LIST}filters/{path}/", data, follow=True)
 
 
 def amounts(html: str) -> list[str]:
@@ -272,56 +264,6 @@ def test_an_empty_list_says_what_to_do_next(world: World) -> None:
 
     assert "No app has asked yet" in html
     assert "First steps" in html
-
-
-def test_a_person_keeps_filters_of_their_own(world: World, asked: dict[str, str]) -> None:
-    vera, rui = world.cast.vera, world.cast.rui
-
-    answer = post(vera, "save", name="Big <ones>", query="status=declined&cursor=abc&evil=1&at_least=100")
-
-    assert answer.redirect_chain == [("/authorizations/?status=declined&at_least=100", 302)]
-    html = get(vera)
-    assert "Big &lt;ones&gt;" in html
-    assert 'href="?status=declined&amp;at_least=100"' in html
-    assert "Big" not in get(rui)
-    post(rui, "forget", name="Big <ones>")
-    assert "Big" in get(vera)
-    post(vera, "save", name="Big <ones>", query="status=approved")
-    assert SavedFilter.objects.get().query == "status=approved"
-    post(vera, "forget", name="Big <ones>")
-    assert "Big" not in get(vera)
-
-
-def test_a_filter_without_a_name_or_without_anything_is_not_kept(world: World) -> None:
-    assert "Give it a name" in post(world.cast.vera, "save", name=" ", query="status=declined").content.decode()
-    assert "Nothing is filtered" in post(world.cast.vera, "save", name="All", query="cursor=x").content.decode()
-    assert not SavedFilter.objects.exists()
-
-
-def test_nobody_keeps_more_filters_than_a_page_shows(world: World) -> None:
-    for number in range(MOST_SAVED):
-        SavedFilter.objects.create(
-            id=new_id(NOW), member=world.cast.vera, name=f"No. {number}", query="status=approved", saved_at=NOW
-        )
-
-    refused = post(world.cast.vera, "save", name="One more", query="status=declined").content.decode()
-
-    assert "forget one first" in refused
-    assert SavedFilter.objects.count() == MOST_SAVED
-    post(world.cast.vera, "save", name="No. 1", query="status=declined")
-    assert SavedFilter.objects.get(name="No. 1").query == "status=declined"
-
-
-def test_two_filters_of_one_member_never_share_a_name(world: World) -> None:
-    SavedFilter.objects.create(
-        id=new_id(NOW), member=world.cast.vera, name="Mine", query="status=approved", saved_at=NOW
-    )
-    again = (
-        "insert into approvals_savedfilter (id, member_id, name, query, saved_at)"
-        " select %s, member_id, name, query, saved_at from approvals_savedfilter"
-    )
-    with connection.cursor() as cursor, pytest.raises(IntegrityError, match="saved_filter_name_is_one_per_member"):
-        cursor.execute(again, [new_id(NOW)])
 
 
 def test_the_full_page_is_a_receipt_on_paper(world: World, asked: dict[str, str]) -> None:

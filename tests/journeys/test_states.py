@@ -8,14 +8,15 @@ import pytest
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 from django.template.loader import render_to_string
+from django.urls import reverse
 from playwright.sync_api import Route
 
 from agents.services import freeze_agent
 from core.clock import now as clock_now
 from core.db import rows
 from core.ids import Prefix, to_public
-from people.models import Organization
-from people.services import freeze_organization
+from people.models import Listed, Organization
+from people.services import freeze_organization, keep_filter
 from spend.payee import PayeeClaim
 from tests.approvals.world import World, ask, click_yes, stored
 from tests.factories import actor_for
@@ -36,6 +37,17 @@ from approvals_authorization one, generate_series(1, %(many)s) n
 where one.id = (select id from approvals_authorization order by asked_at limit 1)
 """
 """A long history of one authorization, each denied at another time; the books are of no concern here."""
+
+KEPT: Final = {
+    Listed.AUTHORIZATIONS: "status=approved",
+    Listed.AUDIT_LOG: "action=agent.created",
+    Listed.ANALYTICS: "period=90",
+    Listed.MEMBERS: "role=operator",
+    Listed.COUNTERPARTIES: "standing=unknown",
+    Listed.POLICIES: "q=Research",
+}
+"""Filters of some lists; of the last two nobody keeps any."""
+NAMES: Final = ("Month end", "Waits too long", "Refused for being above what it may spend without a person")
 
 
 def scope(world: World, now: datetime) -> dict[str, Any]:
@@ -104,6 +116,24 @@ def test_a_filter_that_makes_no_sense(window: Window, world: World) -> None:
     ):
         window.open(path)
         found += faults_of(window, f"state-filter-{name}")
+    must_be_well([*found, *window.faults])
+
+
+def test_filters_that_somebody_keeps(window: Window, world: World) -> None:
+    for listed in (Listed.AUTHORIZATIONS, Listed.AUDIT_LOG, Listed.ANALYTICS, Listed.MEMBERS):
+        kept = [("Mine", KEPT[listed]), *((name, f"{KEPT[listed]}&q=x") for name in NAMES)]
+        for name, query in kept[:3] if listed is Listed.ANALYTICS else kept:
+            keep_filter(member_id=world.cast.olu.pk, listed=listed, name=name, query=query, now=clock_now())
+    window.sign_in_as(world.cast.olu)
+    found: list[str] = []
+    for listed, query in KEPT.items():
+        address = reverse(listed.value)
+        window.open(address)
+        found += faults_of(window, f"state-kept-{listed.value.replace(':', '-')}")
+        window.open(f"{address}?{query}")
+        if window.page.locator(".keep").count():
+            window.page.locator(".keep > summary").click()
+        found += faults_of(window, f"state-kept-{listed.value.replace(':', '-')}-filtered")
     must_be_well([*found, *window.faults])
 
 
