@@ -10,11 +10,19 @@ from uuid import UUID
 from approvals.selectors.activity import Unfinished
 from core.db import rows
 
+MANY: Final = 5
+"""Denials in a day from which somebody has to look: fewer are what limits are there for."""
+
 DENIED: Final = """
-select agent_id, count(*), mode() within group (order by reasons[1]), max(asked_at) from approvals_authorization
-where organization_id = %(organization)s and status = 'declined' and asked_at >= %(since)s and outcome = 'deny'
-  and not reasons && array['agent_frozen', 'organization_frozen']::varchar[]
-group by agent_id
+with denied as (
+    select agent_id, asked_at, reasons[1] as reason,
+        not reasons && array['agent_frozen', 'organization_frozen']::varchar[] as is_thawed
+    from approvals_authorization
+    where organization_id = %(organization)s and status = 'declined' and asked_at >= %(since)s and outcome = 'deny'
+)
+select agent_id, count(*), count(*) filter (where is_thawed),
+    mode() within group (order by reason) filter (where is_thawed), max(asked_at) filter (where is_thawed)
+from denied group by agent_id having bool_or(is_thawed)
 """
 
 ASKED: Final = """
@@ -32,19 +40,25 @@ group by agent_id, status
 
 @dataclass(frozen=True, slots=True)
 class Denied:
-    """Asks of one agent that were denied though it was not frozen: how many, mostly why, the last one when."""
+    """Denied asks of one agent: all of them, and how many, mostly why and when last while it was not frozen."""
 
     number: int
+    thawed: int
     reason: str
     last: datetime
 
+    @property
+    def is_often(self) -> bool:
+        """Whether it goes on asking for what it does not get: it is in a loop, or not itself."""
+        return self.thawed >= MANY
+
 
 def denied_by_agent(organization_id: UUID, *, since: datetime) -> Mapping[UUID, Denied]:
-    """Return the agents that were denied something since then; one read by index."""
+    """Return the agents that were denied something since then for more than being frozen; one read by index."""
     found = rows(DENIED, {"organization": organization_id, "since": since})
     return {
-        agent_id: Denied(number, reason or "", last)
-        for agent_id, number, reason, last in cast(list[tuple[UUID, int, str | None, datetime]], found)
+        agent_id: Denied(number, thawed, reason or "", last)
+        for agent_id, number, thawed, reason, last in cast(list[tuple[UUID, int, int, str | None, datetime]], found)
     }
 
 

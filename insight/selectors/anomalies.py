@@ -3,18 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final, cast
+from typing import Final
 from uuid import UUID
 
+from agents.models import Agent
+from approvals.selectors.by_agent import denied_by_agent
 from audit.selectors import SealState, seal_state
-from core.db import rows
 from core.ids import Prefix, to_public
 from insight.models import BooksCheck, Rollup
 from spend.selectors.counterparties import unknown_since
 
 DENIED_WITHIN: Final = timedelta(hours=24)
-MANY_DENIALS: Final = 5
-"""Fewer are what limits are there for; an agent that goes on asking is in a loop, or somebody else's."""
 AGENTS_SHOWN: Final = 3
 NEW_WITHIN: Final = timedelta(days=7)
 LATE_AFTER: Final = timedelta(minutes=2)
@@ -22,12 +21,6 @@ LATE_AFTER: Final = timedelta(minutes=2)
 
 BOOKS_OLD_AFTER: Final = timedelta(hours=36)
 """They are checked every night: one was left out, or did not come to its end."""
-
-DENIED: Final = """
-select a.agent_id, g.name, count(*) from approvals_authorization a join agents_agent g on g.id = a.agent_id
-where a.organization_id = %(organization)s and a.asked_at >= %(since)s and a.outcome = 'deny'
-group by a.agent_id, g.name having count(*) >= %(least)s order by 3 desc, g.name limit %(limit)s
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,15 +96,14 @@ class Health:
 
 def anomalies_of(organization_id: UUID, *, now: datetime) -> Anomalies:
     """Return what is out of the ordinary now."""
-    params = {
-        "organization": organization_id,
-        "since": now - DENIED_WITHIN,
-        "least": MANY_DENIALS,
-        "limit": AGENTS_SHOWN,
-    }
-    found = cast(list[tuple[UUID, str, int]], rows(DENIED, params))
+    denied = denied_by_agent(organization_id, since=now - DENIED_WITHIN)
+    often = {agent_id: one.number for agent_id, one in denied.items() if one.is_often}
+    # A frozen one can do no more harm: it needs no look in the list of agents either.
+    thawed = Agent.objects.filter(organization_id=organization_id, pk__in=often, frozen_at=None)
+    names = dict(thawed.values_list("pk", "name"))
+    worst = sorted(names, key=lambda agent_id: (-often[agent_id], names[agent_id]))[:AGENTS_SHOWN]
     return Anomalies(
-        [DeniedAgent(to_public(Prefix.AGENT, agent_id), name, number) for agent_id, name, number in found],
+        [DeniedAgent(to_public(Prefix.AGENT, one), names[one], often[one]) for one in worst],
         unknown_since(organization_id, now - NEW_WITHIN),
     )
 

@@ -32,8 +32,6 @@ BACK: Final = "back."
 """Begins a cursor that reads towards the beginning of the list."""
 ROWS: Final = 50
 """Agents on one page: what a page costs does not grow with the fleet."""
-MANY_DENIED: Final = 3
-"""Denials in a day from which, being most of what it asked, an agent runs against a wall."""
 DISOBEDIENT: Final = frozenset({"declined", "voided", "unapproved"})
 """Flags of a record that was paid although the answer was not, or no longer, yes."""
 UNAUTHORIZED: Final = "unauthorized"
@@ -49,7 +47,7 @@ class Kind(IntEnum):
     DISOBEDIENT = 2
     MISFIT = 3
     IN_DOUBT = 4
-    MOSTLY_DENIED = 5
+    OFTEN_DENIED = 5
     KEY_EXPIRED = 6
     DENIED = 7
     WAITING = 8
@@ -90,12 +88,13 @@ class FleetRow:
 
 @dataclass(frozen=True, slots=True)
 class FleetPage:
-    """One page of agents, the cursors of those beside it, how many there are in all and how many need a look."""
+    """One page of agents, the cursors of those beside it, how many there are, need a look, have any trouble at all."""
 
     rows: tuple[FleetRow, ...] = ()
     next_cursor: str | None = None
     number: int = 0
     bad: int = 0
+    troubled: int = 0
     previous_cursor: str | None = None
 
 
@@ -144,6 +143,7 @@ def fleet_page(organization_id: UUID, chosen: AgentFilter, *, cursor: str, now: 
         previous_cursor=f"{BACK}{to_public(Prefix.AGENT, ids[start])}" if start else None,
         number=len(ids),
         bad=sum(kind <= Kind.KEY_EXPIRED for kind, _ in ranks.values()),
+        troubled=sum(kind <= Kind.FROZEN for kind, _ in ranks.values()),
     )
 
 
@@ -216,13 +216,12 @@ def _signs_of(agent_id: UUID, signs: _Signs, now: datetime) -> Iterator[Trouble]
     if "in_doubt" in unfinished:
         yield Trouble(Kind.IN_DOUBT, unfinished["in_doubt"].number, since=unfinished["in_doubt"].oldest)
     denied, asked = signs.denied.get(agent_id), signs.asked.get(agent_id, 0)
-    is_wall = denied is not None and denied.number >= MANY_DENIED and 2 * denied.number >= asked
-    if denied and is_wall:
-        yield Trouble(Kind.MOSTLY_DENIED, denied.number, asked, (denied.reason,), denied.last)
+    if denied and denied.is_often:
+        yield Trouble(Kind.OFTEN_DENIED, denied.number, asked, (denied.reason,), denied.last)
     keys = signs.keys.get(agent_id)
     if keys and keys.state(now) == "key_expired":
         yield Trouble(Kind.KEY_EXPIRED, since=keys.ran_out_at)
-    if denied and not is_wall:
+    if denied and not denied.is_often:
         yield Trouble(Kind.DENIED, denied.number, asked, (denied.reason,), denied.last)
     if "pending_review" in unfinished:
         yield Trouble(Kind.WAITING, unfinished["pending_review"].number, since=unfinished["pending_review"].oldest)

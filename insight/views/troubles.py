@@ -47,7 +47,7 @@ LOOKS: Final = {
     ),
     Kind.MISFIT: Look("negative", "flag", "One record does not fit", "{number} records do not fit"),
     Kind.IN_DOUBT: Look("doubt", "help-circle", "One payment in doubt", "{number} payments in doubt"),
-    Kind.MOSTLY_DENIED: Look("negative", "circle-x", "One ask denied", "{number} of {among} asks denied"),
+    Kind.OFTEN_DENIED: Look("negative", "circle-x", "One ask denied", "{number} of {among} asks denied"),
     Kind.KEY_EXPIRED: Look("negative", "clock-off", "Its key has run out"),
     Kind.DENIED: Look("caution", "circle-x", "One of {among} asks denied", "{number} of {among} asks denied"),
     Kind.WAITING: Look("caution", "hourglass", "One payment waits for people", "{number} payments wait for people"),
@@ -70,7 +70,7 @@ def _hint(trouble: Trouble) -> str:
     match trouble.kind:
         case Kind.DISOBEDIENT | Kind.MISFIT:
             return ", ".join(status_of(flag, "flag").word.lower() for flag in trouble.words)
-        case Kind.MOSTLY_DENIED | Kind.DENIED:
+        case Kind.OFTEN_DENIED | Kind.DENIED:
             return sentence(trouble.words[0]).rstrip(".")
         case _:
             return " ".join(trouble.words)
@@ -83,7 +83,7 @@ def _proof(trouble: Trouble, public_id: str) -> str:
             flags = trouble.words or (UNAUTHORIZED,)
             flag = {"flag": flags[0]} if len(flags) == 1 else {}
             return f"{reverse('insight:flagged')}?{urlencode({'agent': public_id, **flag})}"
-        case Kind.MOSTLY_DENIED | Kind.DENIED:
+        case Kind.OFTEN_DENIED | Kind.DENIED:
             return authorizations_url(agent=public_id, outcome="deny", period="24h")
         case Kind.IN_DOUBT | Kind.WAITING:
             return authorizations_url(agent=public_id, status=STATUSES[trouble.kind])

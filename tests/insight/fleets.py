@@ -72,7 +72,7 @@ def make_trouble(world: World, now: datetime) -> None:
     """Let an agent do what its name says, forty minutes ago."""
     moment, name = now - timedelta(minutes=40), world.agent.name
     asks = {
-        "Runs against a wall": ["900", "901", "902", "903"],
+        "Runs against a wall": ["900", "901", "902", "903", "904"],
         "Was denied once": ["900", "10"],
         "Waits for people": ["150"],
         "Pays against the answer": ["20"],

@@ -1,11 +1,13 @@
 """The list of agents: what needs a look first, from live data, and what a look costs."""
 
+import re
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils.html import strip_tags
 
 from agents.models import Agent, AgentKey
 from agents.selectors import AgentFilter
@@ -58,8 +60,31 @@ def test_each_trouble_leads_to_what_proves_it(fleet: Cast) -> None:
         "Key ran out": "/agents/{}/#runtime-keys",
     }.items():
         assert f'href="{query.format(agents[name])}"' in html
-    assert "4 of 4 asks denied" in html
+    assert "5 of 5 asks denied" in html
     assert "Paid 2 times without asking" in html
+
+
+def verdict(member: Member, query: str) -> str:
+    found = re.search(r'<p class="states-verdict tone-(.*?)</p>', get(member, f"/agents/?{query}").content.decode())
+    return " ".join(strip_tags(f"<{found[1]}").replace("\n", " ").split()) if found else ""
+
+
+def test_the_list_says_that_all_is_well_only_where_no_row_says_otherwise(fleet: Cast) -> None:
+    said = {
+        query: verdict(fleet.vera, query)
+        for query in ("", "q=Worker", "q=Worker+001", "q=denied+once", "state=frozen", "q=nobody")
+    }
+
+    assert said == {
+        "": "6 of 14 need a look",
+        "q=Worker": "Nothing is wrong with these 2",
+        "q=Worker+001": "Nothing is wrong with it",
+        "q=denied+once": "Nothing urgent; something is wrong with it",
+        "state=frozen": "Nothing urgent; something is wrong with it",
+        "q=nobody": "",
+    }
+    html = get(fleet.vera, "/agents/?q=denied+once").content.decode()
+    assert "tone-positive" not in re.findall(r'<p class="states-verdict[^"]*"', html)[0]
 
 
 def test_a_frozen_agent_needs_no_look_any_more(fleet: Cast) -> None:

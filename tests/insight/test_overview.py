@@ -8,7 +8,9 @@ import pytest
 from django.test import Client
 from django.utils.html import strip_tags
 
+from agents.selectors import AgentFilter
 from agents.services import create_agent, freeze_agent, issue_key
+from approvals.selectors.by_agent import MANY
 from approvals.services.booking import Report
 from approvals.services.record import record_unauthorized
 from approvals.services.void import mark_in_doubt
@@ -16,7 +18,8 @@ from audit.models import Checkpoint
 from audit.services.sealing import seal
 from core.ids import Prefix, to_public
 from insight.models import BooksCheck
-from insight.selectors.anomalies import MANY_DENIALS, anomalies_of, health_of
+from insight.selectors.anomalies import anomalies_of, health_of
+from insight.selectors.fleet import fleet_page
 from insight.selectors.overview import beginning_of, most_used_limits, needs_of
 from insight.services import checks, note_books_check
 from people.models import Member
@@ -150,18 +153,22 @@ def test_an_agent_that_is_denied_often_stands_out_with_its_denials() -> None:
     quiet = add_agent(world.cast, "Buyer")
     ask(world, "1")
     ask(quiet, "1")
-    for _ in range(MANY_DENIALS):
+    for _ in range(MANY):
         ask(world, "1000", now=NOW - timedelta(hours=1))
         ask(world, "1000", now=NOW - timedelta(hours=25))
-    for _ in range(MANY_DENIALS - 1):
+    for _ in range(MANY - 1):
         ask(quiet, "1000", now=NOW - timedelta(hours=1))
+    for _ in range(2 * MANY):
+        ask(world, "1", now=NOW - timedelta(hours=2))
     agent = to_public(Prefix.AGENT, world.agent.id)
 
     html = page(world.cast.vera).content.decode()
 
     assert f"denials for {world.agent.name} in 24 hours" in html
     assert f'href="/authorizations/?agent={agent}&amp;outcome=deny"' in html
-    assert [one.number for one in anomalies_of(world.organization_id, now=NOW).denied] == [MANY_DENIALS]
+    assert [one.number for one in anomalies_of(world.organization_id, now=NOW).denied] == [MANY]
+    fleet = fleet_page(world.organization_id, AgentFilter(), cursor="", now=NOW)
+    assert [one.row.agent.name for one in fleet.rows if one.is_bad] == [world.agent.name], "one rule on both pages"
     assert not anomalies_of(world.cast.mallory.organization_id, now=NOW).denied
 
 
