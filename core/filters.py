@@ -1,5 +1,6 @@
 """Filters that live in the address: what makes no sense stays in its field, and the field says so and what it takes."""
 
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django import forms
@@ -16,6 +17,11 @@ WORDS: Final[tuple[tuple[type[forms.Field], str, str], ...]] = (
     (forms.DecimalField, "invalid", NO_NUMBER),
 )
 LONGEST_ECHO: Final = 60
+LAST_DAY: Final = "24h"
+LAST_WEEK: Final = "7d"
+RECENT: Final = {LAST_DAY: timedelta(days=1), LAST_WEEK: timedelta(days=7), "30d": timedelta(days=30)}
+"""Periods up to now, whichever zone somebody lives in."""
+RECENT_WORDS: Final = {LAST_DAY: "Last 24 hours", LAST_WEEK: "Last 7 days", "30d": "Last 30 days"}
 
 
 class Filter(forms.Form):
@@ -70,6 +76,11 @@ class Filter(forms.Form):
         if not self.is_valid():
             name, errors = next(iter(self.errors.items()))
             raise Invalid("filter_invalid", " ".join(map(str, errors)), field=name)
+
+
+def begins(period: str, *, now: datetime) -> datetime | None:
+    """Return when one of the `RECENT` periods begins; None where it is none of them."""
+    return now - RECENT[period] if period in RECENT else None
 
 
 def _default(kind: type[forms.Field], code: str) -> Any:

@@ -9,7 +9,7 @@ from django import forms
 from django.http import QueryDict
 
 from approvals.services.booking import Flag
-from core.filters import Filter
+from core.filters import RECENT_WORDS, Filter, begins
 from core.ids import Prefix, from_public, ids_in
 from core.templatetags.statuses import status_of
 from insight.selectors.choices import Choices
@@ -52,6 +52,9 @@ class FlaggedForm(Filter):
         widget=forms.HiddenInput,
     )
     agent = forms.ChoiceField(required=False)
+    period = forms.ChoiceField(
+        required=False, choices=[("", "Reported any time"), *RECENT_WORDS.items()], label="Reported"
+    )
 
     def __init__(self, data: QueryDict, *, agents: list[tuple[str, str]]) -> None:
         super().__init__(data)
@@ -59,9 +62,9 @@ class FlaggedForm(Filter):
         self.fields["agent"] = forms.ChoiceField(required=False, choices=[("", "Any agent"), *agents])
 
     def in_force(self) -> list[tuple[str, str]]:
-        """Return the agent that filters, with its name; flags are tabs."""
-        agent = str(self.data.get("agent") or "")
-        return [("agent", self.names.get(agent, agent))] if agent else []
+        """Return the agent that filters, with its name, and the period; flags are tabs."""
+        agent, period = (str(self.data.get(name) or "") for name in ("agent", "period"))
+        return [("agent", self.names.get(agent, agent)), ("period", RECENT_WORDS.get(period, period))]
 
     def chosen_flag(self) -> str:
         """Return the flag, empty for any."""
@@ -71,6 +74,10 @@ class FlaggedForm(Filter):
         """Return the agent, None for any."""
         public_id = self.cleaned_data.get("agent")
         return from_public(Prefix.AGENT, public_id) if public_id else None
+
+    def begins_at(self, *, now: datetime) -> datetime | None:
+        """Return since when, None for any time."""
+        return begins(str(self.cleaned_data.get("period") or ""), now=now)
 
 
 class BudgetsForm(Filter):

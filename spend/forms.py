@@ -1,13 +1,14 @@
 """What people type about counterparties and pegs: shape only; the services decide."""
 
 import re
+from datetime import datetime
 from typing import Any, ClassVar, Final
 
 import pycountry
 from django import forms
 from django.http import HttpRequest, QueryDict
 
-from core.filters import Filter
+from core.filters import RECENT_WORDS, Filter, begins
 from core.lists import ListFilter, Order
 from core.money import CURRENCY_PATTERN
 from core.templatetags.statuses import status_of
@@ -29,13 +30,21 @@ class CounterpartyFilterForm(Filter):
 
     q = forms.CharField(required=False, max_length=IDENTIFIER_LENGTH)
     standing = forms.ChoiceField(required=False, choices=[("", "Any standing"), *STANDING_WORDS], widget=SELECT)
+    seen = forms.ChoiceField(
+        required=False, choices=[("", "Any time"), *RECENT_WORDS.items()], label="First seen", widget=SELECT
+    )
     sort = forms.ChoiceField(required=False, choices=SORTS, label="Order", widget=SELECT)
 
-    def chosen(self) -> CounterpartyFilter:
+    def chosen(self, *, now: datetime) -> CounterpartyFilter:
         """Return the filter of a form; raises `Invalid` (`filter_invalid`) where it makes no sense."""
         self.must_make_sense()
         typed = self.cleaned_data
-        return CounterpartyFilter(search=typed["q"], standing=typed["standing"], sort=typed["sort"] or "newest")
+        return CounterpartyFilter(
+            search=typed["q"],
+            standing=typed["standing"],
+            seen_since=begins(typed["seen"], now=now),
+            sort=typed["sort"] or "newest",
+        )
 
 
 class PegFilterForm(ListFilter):

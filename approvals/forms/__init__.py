@@ -16,6 +16,7 @@ from approvals.lifecycle import Status
 from approvals.models import REASON_LENGTH, TEXT_LENGTH
 from approvals.selectors.lists import LARGEST, NEWEST, Chosen
 from approvals.selectors.queue import Wanted
+from approvals.selectors.told import OVERDUE
 from core.errors import Invalid, NotFound
 from core.filters import Filter
 from core.ids import Prefix, from_public, ids_in
@@ -109,7 +110,7 @@ class FilterForm(Filter):
 
     q = forms.CharField(required=False, max_length=LONGEST_FILTER, label="Search")
     status = forms.ChoiceField(
-        required=False, choices=[("", "Any status"), *((one, status_of(one).word) for one in Status)]
+        required=False, choices=[("", "Any status"), *((one, status_of(one).word) for one in (*Status, OVERDUE))]
     )
     agent = forms.ChoiceField(required=False, choices=())
     period = forms.ChoiceField(required=False, choices=PERIODS)

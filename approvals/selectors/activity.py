@@ -7,20 +7,19 @@ from decimal import Decimal
 from typing import Final, cast
 from uuid import UUID
 
-from django.db.models import Count, Min, Q
+from django.db.models import Count, Min
 
 from agents.models import Agent
 from approvals.lifecycle import Status
 from approvals.models import Authorization
 from approvals.selectors.situation import Asker
+from approvals.selectors.told import is_overdue
 from core.db import rows
 from core.ids import Prefix, to_public
 from people.models import Organization
 from policies.engine.types import Outcome
 
 DAY: Final = timedelta(days=1)
-OVERDUE_AFTER: Final = timedelta(minutes=1)
-"""The worker looks every few seconds: what is due this long says that it does not."""
 MOST_OPEN: Final = 10
 
 SAMPLE: Final = 5_000
@@ -168,8 +167,7 @@ def unfinished(organization_id: UUID, *, agent_id: UUID | None = None) -> Mappin
 
 def overdue(organization_id: UUID, *, now: datetime) -> int:
     """Return how many authorizations should have been expired by the worker, and were not."""
-    waiting = Q(status__in=[Status.PENDING_REVIEW, Status.APPROVED], expires_at__lte=now - OVERDUE_AFTER)
-    return Authorization.objects.filter(waiting, organization_id=organization_id).count()
+    return Authorization.objects.filter(is_overdue(now), organization_id=organization_id).count()
 
 
 def held_authorizations(organization_id: UUID, agent_id: UUID) -> tuple[HeldAuthorization, ...]:

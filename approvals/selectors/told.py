@@ -1,7 +1,8 @@
 """Rows of authorizations as answers tell them: by the clock, whether somebody has come to store that or not."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 from uuid import UUID
 
 from django.db.models import Q
@@ -9,6 +10,11 @@ from django.db.models import Q
 from approvals.lifecycle import TIMED, Status, status_at
 from approvals.models import Authorization
 from spend.selectors.holds import paid_among, payment_on
+
+OVERDUE: Final = "overdue"
+"""Not a status, but asked for like one: what the worker should have expired by now, and has not."""
+OVERDUE_AFTER: Final = timedelta(minutes=1)
+"""The worker looks every few seconds: what is due this long says that it does not."""
 
 
 def told(rows: Sequence[Authorization], *, now: datetime) -> Sequence[Authorization]:
@@ -23,6 +29,8 @@ def told(rows: Sequence[Authorization], *, now: datetime) -> Sequence[Authorizat
 
 def stands_at(organization_id: UUID, status: str, *, now: datetime) -> Q:
     """Return the condition for this status as of `now`; the plain one, which an index answers, where nothing is due."""
+    if status == OVERDUE:
+        return is_overdue(now)
     is_due = Q(status__in=TIMED, expires_at__lte=now)
     if status in TIMED:
         return Q(status=status, expires_at__gt=now)
@@ -32,3 +40,8 @@ def stands_at(organization_id: UUID, status: str, *, now: datetime) -> Q:
     if status not in ends or is_swept:
         return Q(status=status)
     return Q(status=status) | (is_due & ends[Status(status)])
+
+
+def is_overdue(now: datetime) -> Q:
+    """Return the condition for what should have been expired by the worker, and was not."""
+    return Q(status__in=TIMED, expires_at__lte=now - OVERDUE_AFTER)

@@ -22,6 +22,7 @@ CATALOGUE: Final[dict[str, Status]] = {
     "recorded": Status("Recorded", "info", "receipt"),
     "voided": Status("Voided", "neutral", "ban"),
     "expired": Status("Expired", "neutral", "clock-off"),
+    "overdue": Status("Overdue", "negative", "clock-off"),
     "in_doubt": Status("In doubt", "doubt", "help-circle"),
     # Decisions and checks
     "allow": Status("Allow", "positive", "check"),

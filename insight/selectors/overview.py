@@ -18,7 +18,7 @@ from people.models import Organization
 from policies.engine.rules import RuleType
 from policies.engine.types import Mode
 from policies.selectors import policies_for
-from spend.selectors.analytics import flag_counts
+from spend.selectors.analytics import flag_counts, number_flagged
 
 FLAGS_SHOWN_FOR: Final = timedelta(days=7)
 EXPIRING_SHOWN: Final = 3
@@ -29,19 +29,18 @@ LIMITS_SHOWN: Final = 5
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """What may need somebody now; `flags` are the records of the last week that did not fit, by flag."""
+    """What may need somebody now; `flags` are the records of the last week that did not fit, by flag.
+
+    `flagged` is how many they are: one with several flags counts once.
+    """
 
     waiting: int
     expiring_first: Sequence[Authorization]
     in_doubt: Unfinished
     flags: Mapping[str, int]
+    flagged: int
     overdue: int
     fleet: Fleet
-
-    @property
-    def flagged(self) -> int:
-        """How many flags were set."""
-        return sum(self.flags.values())
 
     @property
     def is_quiet(self) -> bool:
@@ -88,6 +87,7 @@ def needs_of(organization_id: UUID, *, now: datetime) -> Needs:
         expiring_first=list(queue[:EXPIRING_SHOWN]),
         in_doubt=unfinished(organization_id)["in_doubt"],
         flags=flag_counts(organization_id, since=now - FLAGS_SHOWN_FOR),
+        flagged=number_flagged(organization_id, since=now - FLAGS_SHOWN_FOR),
         overdue=overdue(organization_id, now=now),
         fleet=fleet_of(organization_id, now=now),
     )

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -71,7 +71,11 @@ def flagged(request: MemberRequest) -> HttpResponse:
     if form.is_valid():
         cursor = text_in(request.GET, "cursor")
         page = flagged_page(
-            organization_id, flag=form.chosen_flag() or None, agent_id=form.chosen_agent(), cursor=cursor
+            organization_id,
+            flag=form.chosen_flag() or None,
+            agent_id=form.chosen_agent(),
+            begins_at=form.begins_at(now=now),
+            cursor=cursor,
         )
     flag, agent_id = form.chosen_flag(), form.chosen_agent()
     counts = flag_counts(organization_id, since=now - COUNTED_FOR, agent_id=agent_id)
@@ -94,7 +98,7 @@ def flagged(request: MemberRequest) -> HttpResponse:
             ),
         ],
         "chips": chips_of(request.GET, form.in_force()),
-        "clear_url": with_query(request, agent="", flag=""),
+        "clear_url": with_query(request, agent="", flag="", period=""),
         "export_url": f"{reverse('insight:export_flagged')}{with_query(request)}",
     }
     return render(request, "insight/flagged.html", context)
@@ -106,8 +110,11 @@ def export_flagged(request: MemberRequest) -> StreamingHttpResponse:
     """Send what the list shows as CSV, all pages of it."""
     form = _form(request)
     form.must_make_sense()
-    lines = _every_line(request.member.organization_id, form.chosen_flag(), form.chosen_agent())
-    return csv_answer(f"flagged-records-{clock_now():%Y-%m-%d}.csv", COLUMNS, map(_cells, lines))
+    now = clock_now()
+    lines = _every_line(
+        request.member.organization_id, form.chosen_flag(), form.chosen_agent(), form.begins_at(now=now)
+    )
+    return csv_answer(f"flagged-records-{now:%Y-%m-%d}.csv", COLUMNS, map(_cells, lines))
 
 
 def _form(request: MemberRequest) -> FlaggedForm:
@@ -115,8 +122,8 @@ def _form(request: MemberRequest) -> FlaggedForm:
     return FlaggedForm(request.GET, agents=agents)
 
 
-def _every_line(organization_id: UUID, flag: str, agent_id: UUID | None) -> Iterator[Line]:
-    for page in flagged_pages(organization_id, flag=flag or None, agent_id=agent_id):
+def _every_line(organization_id: UUID, flag: str, agent_id: UUID | None, begins_at: datetime | None) -> Iterator[Line]:
+    for page in flagged_pages(organization_id, flag=flag or None, agent_id=agent_id, begins_at=begins_at):
         yield from _lines(organization_id, page.rows)
 
 

@@ -11,9 +11,12 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from approvals.selectors.lists import Chosen, authorizations_page
+from approvals.selectors.queue import Wanted, number_waiting
+from approvals.selectors.told import OVERDUE
 from audit.selectors import SealState
 from core.clock import now as clock_now
 from core.db import one_snapshot
+from core.filters import LAST_DAY, LAST_WEEK
 from core.templatetags.statuses import status_of
 from insight.selectors.anomalies import Anomalies, BooksState, Health, anomalies_of, health_of
 from insight.selectors.fleet import Fleet
@@ -73,7 +76,7 @@ def overview(request: MemberRequest) -> HttpResponse:
     recent = authorizations_page(Chosen(organization_id=organization.pk), now=now, limit=DECISIONS_SHOWN).rows
     odd, health = anomalies_of(organization.pk, now=now), health_of(organization.pk, overdue=needed.overdue, now=now)
     context = {
-        "matters": matters_of(needed, odd, health, request.member, now=now),
+        "matters": matters_of(needed, odd, health, mine=_waiting_for(request.member, needed, now), now=now),
         "health": health,
         "fleet": needed.fleet,
         "expiring_first": authorization_rows(needed.expiring_first),
@@ -87,16 +90,15 @@ def overview(request: MemberRequest) -> HttpResponse:
     return render(request, "insight/overview.html", context)
 
 
-def matters_of(needed: Needs, odd: Anomalies, health: Health, member: Member, *, now: datetime) -> list[Matter]:
-    """Return what needs somebody, the most urgent first; a reviewer is led to what waits for them.
+def matters_of(needed: Needs, odd: Anomalies, health: Health, *, mine: int, now: datetime) -> list[Matter]:
+    """Return what needs somebody, the most urgent first; a reviewer is led to the `mine` that wait for them.
 
     Where the seal of the log is broken nothing of the past can be trusted, where the books are wrong no limit: these
     stand before everything else.
     """
     books = health.books
-    flags = {flag: number for flag, number in needed.flags.items() if flag != UNAUTHORIZED}
-    flagged = ", ".join(f"{number} {status_of(flag, 'flag').word.lower()}" for flag, number in flags.items())
-    is_reviewer, doubt = member.may(Right.REVIEW), needed.in_doubt
+    flagged = ", ".join(f"{number} {status_of(flag, 'flag').word.lower()}" for flag, number in needed.flags.items())
+    doubt = needed.in_doubt
     is_long = doubt.oldest is not None and doubt.oldest < now - LONG_IN_DOUBT
     matters = [
         _seal_matter(health.seal),
@@ -108,21 +110,14 @@ def matters_of(needed: Needs, odd: Anomalies, health: Health, member: Member, *,
             "What is counted does not fit what happened: manage.py check_books names each difference.",
             HEALTH,
         ),
-        Matter(
-            "inbox",
-            "caution" if is_reviewer else "info",
-            needed.waiting,
-            "waiting for a review" if is_reviewer else "waiting for the reviewers",
-            "",
-            f"{reverse('approvals:inbox')}{'?who=mine' if is_reviewer else ''}",
-        ),
+        _inbox_matter(needed, mine),
         Matter(
             "alert-triangle",
             "negative",
             needed.flags.get(UNAUTHORIZED, 0),
             "paid without an authorization in 7 days",
             "Money moved and Conto was not asked: look at the agent, or freeze it.",
-            f"{reverse('insight:flagged')}?flag={UNAUTHORIZED}",
+            f"{reverse('insight:flagged')}?flag={UNAUTHORIZED}&period={LAST_WEEK}",
         ),
         Matter(
             "help-circle",
@@ -133,14 +128,22 @@ def matters_of(needed: Needs, odd: Anomalies, health: Health, member: Member, *,
             authorizations_url(status="in_doubt"),
         ),
         *_denial_matters(odd),
-        Matter("flag", "caution", sum(flags.values()), "flagged in 7 days", flagged, reverse("insight:flagged")),
+        Matter(
+            "flag",
+            "caution",
+            # Those without an authorization have their own line, where there is nothing else.
+            needed.flagged if set(needed.flags) - {UNAUTHORIZED} else 0,
+            "flagged in 7 days",
+            flagged,
+            f"{reverse('insight:flagged')}?period={LAST_WEEK}",
+        ),
         Matter(
             "clock-off",
             "negative",
             needed.overdue,
             "overdue",
             "Their time is over and the worker has not ended them: does it run?",
-            authorizations_url(status="expired"),
+            authorizations_url(status=OVERDUE),
         ),
         *_unchecked_matters(books, now=now),
         Matter(
@@ -149,11 +152,26 @@ def matters_of(needed: Needs, odd: Anomalies, health: Health, member: Member, *,
             odd.new_counterparties,
             _many(odd.new_counterparties, "new payee") + " in 7 days",
             "Nobody has judged them yet: trust or block those you know.",
-            f"{reverse('spend:counterparties')}?standing=unknown",
+            f"{reverse('spend:counterparties')}?standing=unknown&seen={LAST_WEEK}",
         ),
         *_fleet_matters(needed.fleet),
     ]
     return [matter for matter in matters if matter.number]
+
+
+def _waiting_for(member: Member, needed: Needs, now: datetime) -> int:
+    """Return how many of those that wait the member may answer."""
+    if not needed.waiting or not member.may(Right.REVIEW):
+        return 0
+    return number_waiting(Wanted(member=member, is_mine=True), now=now)
+
+
+def _inbox_matter(needed: Needs, mine: int) -> Matter:
+    inbox, others = reverse("approvals:inbox"), needed.waiting - mine
+    if not mine:
+        return Matter("inbox", "info", needed.waiting, "waiting for the reviewers", "", inbox)
+    detail = f"{others} more {'waits' if others == 1 else 'wait'} for others." if others else ""
+    return Matter("inbox", "caution", mine, "waiting for a review of yours", detail, f"{inbox}?who=mine")
 
 
 def _seal_matter(seal: SealState) -> Matter:
@@ -176,7 +194,7 @@ def _denial_matters(odd: Anomalies) -> list[Matter]:
             one.number,
             f"denials for {one.name} in 24 hours",
             "An app that goes on asking is in a loop, or not itself.",
-            f"{reverse('approvals:authorizations')}?agent={one.agent_id}&outcome=deny",
+            authorizations_url(agent=one.agent_id, outcome="deny", period=LAST_DAY),
         )
         for one in odd.denied
     ]

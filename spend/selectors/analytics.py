@@ -19,6 +19,11 @@ where r.organization_id = %(organization)s and r.recorded_at >= %(since)s and r.
 group by flag order by count(*) desc, flag
 """
 
+NUMBER: Final = """
+select count(*) from spend_spendrecord where organization_id = %(organization)s and recorded_at >= %(since)s
+  and flags <> '{}'
+"""
+
 FLAGGED: Final = """
 select r.id, r.agent_id, r.authorization_id, r.kind, r.amount, r.currency, r.counterparty_id, r.payee->>'name',
     r.reference, r.flags, r.recorded_at
@@ -26,6 +31,7 @@ from spend_spendrecord r
 where r.organization_id = %(organization)s and r.flags <> '{{}}'
   and (%(flag)s::text is null or r.flags @> array[%(flag)s]::varchar[])
   and (%(agent)s::uuid is null or r.agent_id = %(agent)s::uuid)
+  and (%(since)s::timestamptz is null or r.recorded_at >= %(since)s)
   and (%(behind_at)s::timestamptz is null or (r.recorded_at, r.id) {side} (%(behind_at)s, %(behind_id)s::uuid))
 order by r.recorded_at {way}, r.id {way} limit %(limit)s
 """
@@ -91,11 +97,17 @@ def flag_counts(organization_id: UUID, *, since: datetime, agent_id: UUID | None
     return dict(cast(list[tuple[str, int]], rows(FLAGS, params)))
 
 
+def number_flagged(organization_id: UUID, *, since: datetime) -> int:
+    """Return how many records came with a flag since then; one with several counts once."""
+    return cast(int, rows(NUMBER, {"organization": organization_id, "since": since})[0][0])
+
+
 def flagged_page(
     organization_id: UUID,
     *,
     flag: str | None = None,
     agent_id: UUID | None = None,
+    begins_at: datetime | None = None,
     cursor: str = "",
     limit: int = DEFAULT_PAGE,
 ) -> Page[FlaggedRecord]:
@@ -106,6 +118,7 @@ def flagged_page(
         "organization": organization_id,
         "flag": flag,
         "agent": agent_id,
+        "since": begins_at,
         "behind_at": begin.moment,
         "behind_id": begin.row_id,
         "limit": limit + 1,
@@ -125,12 +138,14 @@ def flagged_page(
 
 
 def flagged_pages(
-    organization_id: UUID, *, flag: str | None = None, agent_id: UUID | None = None
+    organization_id: UUID, *, flag: str | None = None, agent_id: UUID | None = None, begins_at: datetime | None = None
 ) -> Iterator[Page[FlaggedRecord]]:
     """Yield all flagged records, newest first, a page in memory at a time."""
     cursor, is_more = "", True
     while is_more:
-        page = flagged_page(organization_id, flag=flag, agent_id=agent_id, cursor=cursor, limit=LARGEST_PAGE)
+        page = flagged_page(
+            organization_id, flag=flag, agent_id=agent_id, begins_at=begins_at, cursor=cursor, limit=LARGEST_PAGE
+        )
         yield page
         cursor, is_more = page.next_cursor, bool(page.next_cursor)
 

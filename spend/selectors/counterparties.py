@@ -53,6 +53,7 @@ class CounterpartyFilter:
     search: str = ""
     standing: str = ""
     external_ref: str | None = None
+    seen_since: datetime | None = None
     sort: str = "newest"
 
 
@@ -288,6 +289,8 @@ def _filtered(organization_id: UUID, chosen: CounterpartyFilter) -> QuerySet[Cou
         raise Invalid("standing_invalid", f"The standing is one of {', '.join(STANDINGS)}.", field="standing")
     if chosen.standing:
         found = found.filter(standing=chosen.standing)
+    if chosen.seen_since is not None:
+        found = found.filter(first_seen_at__gte=chosen.seen_since)
     if chosen.external_ref is not None:
         # Whoever asks for exactly one is told where it went.
         found = found.filter(external_ref=chosen.external_ref)

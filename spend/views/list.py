@@ -8,6 +8,7 @@ from django.views.decorators.http import require_safe
 from core.canonical import moment_text
 from core.chips import Chip, chips_of, without
 from core.clock import now as clock_now
+from core.filters import RECENT_WORDS
 from core.paging import text_in
 from core.tables import csv_answer
 from core.templatetags.statuses import status_of
@@ -33,10 +34,10 @@ def counterparties(request: MemberRequest) -> HttpResponse:
     """Show the counterparties that the filter of the address asks for."""
     organization_id, form = request.member.organization_id, CounterpartyFilterForm(request.GET)
     # What cannot be understood shows nothing: everything would pass for what was asked for.
-    page = CounterpartyPage((), None)
+    page, now = CounterpartyPage((), None), clock_now()
     if form.is_valid():
-        page = counterparties_page(organization_id, form.chosen(), cursor=text_in(request.GET, "cursor"))
-    paid = recently_paid(organization_id, [row.id for row in page.rows], now=clock_now())
+        page = counterparties_page(organization_id, form.chosen(now=now), cursor=text_in(request.GET, "cursor"))
+    paid = recently_paid(organization_id, [row.id for row in page.rows], now=now)
     context = {
         "rows": [_row(row, paid.get(row.id, [])) for row in page.rows],
         "next_cursor": page.next_cursor,
@@ -54,8 +55,9 @@ def counterparties(request: MemberRequest) -> HttpResponse:
 @needs(Right.READ)
 def export(request: MemberRequest) -> StreamingHttpResponse:
     """Send the counterparties of the list as CSV: all that the filter lets through."""
-    found = every_counterparty(request.member.organization_id, CounterpartyFilterForm(request.GET).chosen())
-    return csv_answer(f"counterparties-{clock_now():%Y-%m-%d}.csv", COLUMNS, map(_line, found))
+    now = clock_now()
+    found = every_counterparty(request.member.organization_id, CounterpartyFilterForm(request.GET).chosen(now=now))
+    return csv_answer(f"counterparties-{now:%Y-%m-%d}.csv", COLUMNS, map(_line, found))
 
 
 def _row(one: CounterpartyView, paid: list[RecentlyPaid]) -> dict[str, object]:
@@ -70,6 +72,7 @@ def _row(one: CounterpartyView, paid: list[RecentlyPaid]) -> dict[str, object]:
 def _chips(request: MemberRequest, form: CounterpartyFilterForm) -> list[Chip]:
     typed = form.cleaned_data
     words = {"q": typed.get("q", ""), "standing": status_of(typed["standing"]).word if typed.get("standing") else ""}
+    words["seen"] = f"First seen: {RECENT_WORDS[typed['seen']]}" if typed.get("seen") else ""
     return chips_of(request.GET, words.items())
 
 

@@ -132,7 +132,7 @@ def test_what_needs_somebody_is_counted_and_led_to() -> None:
 
     assert (needed.waiting, needed.in_doubt.number, needed.flags) == (1, 1, {"unauthorized": 1})
     assert (needed.fleet.frozen, needed.fleet.key_expiring, needed.is_quiet) == (1, 1, False)
-    unauthorized = "/analytics/flagged/?flag=unauthorized"
+    unauthorized = "/analytics/flagged/?flag=unauthorized&amp;period=7d"
     for link in ("/approvals/", "/authorizations/?status=in_doubt", unauthorized, "/agents/?state=frozen"):
         assert f'href="{link}"' in html
     assert needs_of(world.cast.mallory.organization_id, now=NOW).is_quiet
@@ -165,7 +165,7 @@ def test_an_agent_that_is_denied_often_stands_out_with_its_denials() -> None:
     html = page(world.cast.vera).content.decode()
 
     assert f"denials for {world.agent.name} in 24 hours" in html
-    assert f'href="/authorizations/?agent={agent}&amp;outcome=deny"' in html
+    assert f'href="/authorizations/?agent={agent}&amp;outcome=deny&amp;period=24h"' in html
     assert [one.number for one in anomalies_of(world.organization_id, now=NOW).denied] == [MANY]
     fleet = fleet_page(world.organization_id, AgentFilter(), cursor="", now=NOW)
     assert [one.row.agent.name for one in fleet.rows if one.is_bad] == [world.agent.name], "one rule on both pages"
@@ -178,7 +178,7 @@ def test_a_payee_that_nobody_judged_is_new_for_a_week() -> None:
 
     assert anomalies_of(world.organization_id, now=NOW).new_counterparties == 1
     assert anomalies_of(world.organization_id, now=NOW + timedelta(days=8)).new_counterparties == 0
-    assert 'href="/counterparties/?standing=unknown"' in page(world.cast.vera).content.decode()
+    assert 'href="/counterparties/?standing=unknown&amp;seen=7d"' in page(world.cast.vera).content.decode()
 
 
 def test_the_health_of_the_worker_is_judged_by_what_it_left_lying(time_machine: Any) -> None:
@@ -190,7 +190,7 @@ def test_the_health_of_the_worker_is_judged_by_what_it_left_lying(time_machine: 
     time_machine.move_to(NOW + timedelta(hours=1), tick=False)
     html = page(world.cast.vera).content.decode()
     assert "1 overdue" in html
-    assert 'href="/authorizations/?status=expired"' in html
+    assert 'href="/authorizations/?status=overdue"' in html
 
 
 def test_events_that_wait_long_for_their_seal_say_that_the_worker_is_late() -> None:

@@ -1,0 +1,119 @@
+"""Each number of the first page leads to a list with exactly so many."""
+
+import re
+from datetime import timedelta
+from decimal import Decimal
+from html import unescape
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from agents.services import freeze_agent, issue_key
+from approvals.selectors.by_agent import MANY
+from approvals.services.booking import Report
+from approvals.services.record import record_spend, record_unauthorized
+from approvals.services.void import mark_in_doubt, void_authorization
+from people.models import Member
+from spend.models import Counterparty
+from spend.payee import PayeeClaim
+from tests.approvals.world import World, add_agent, ask, make_world
+from tests.factories import NOW, actor_for
+from tests.insight.fleets import reach
+
+pytestmark = pytest.mark.django_db
+CAPS = {"key": "caps", "type": "SPEND_LIMIT", "per_transaction": {"USD": "200"}}
+PEOPLE = {"key": "people", "type": "APPROVAL_THRESHOLD", "above": {"USD": "100"}}
+OWN = {"key": "own", "type": "APPROVAL_THRESHOLD", "above": {"USD": "150"}, "review": {"roles": ["owner"]}}
+MATTER = re.compile(
+    r'<a class="matter [^"]*" href="([^"]*)">.*?matter-number"><span class="money">([\d,]+)<', re.DOTALL
+)
+LONG_AGO = NOW - timedelta(days=9)
+
+
+@pytest.fixture(autouse=True)
+def at_noon(time_machine: Any) -> None:
+    time_machine.move_to(NOW, tick=False)
+
+
+def troubled() -> World:
+    """Everything that the first page counts: of these days, and the same of longer ago, which it does not count."""
+    world = make_world(CAPS, PEOPLE, OWN, now=NOW - timedelta(days=20))
+    other = add_agent(world.cast, "Buyer", now=NOW - timedelta(days=20))
+    for moment in (NOW - timedelta(hours=1), LONG_AGO):
+        for amount in (5, 6):
+            record_unauthorized(Report(Decimal(amount), "USD"), now=moment, **reach(other))
+        late = ask(world, "20", now=moment).answer.id
+        void_authorization(late, reason="", now=moment, **reach(world))
+        # Paid against the answer, and too much: one record with two flags.
+        record_spend(late, Report(Decimal(30), "USD"), now=moment, **reach(world))
+        doubtful = ask(world, "21", now=moment).answer.id
+        mark_in_doubt(doubtful, reason="", now=moment, **reach(world))
+        for _ in range(MANY + 1):
+            ask(world, "900", now=moment)
+        ask(world, "22", payee=PayeeClaim(f"Shop {moment:%d}", (f"domain:shop{moment:%d}.example",)), now=moment)
+    for amount in ("120", "130", "160"):
+        ask(other, amount, now=NOW - timedelta(minutes=5))
+    frozen = add_agent(world.cast, "Stopped")
+    freeze_agent(
+        organization_id=world.organization_id,
+        agent_id=frozen.agent.id,
+        reason="odd",
+        actor=actor_for(world.cast.olu),
+        now=NOW,
+    )
+    soon, created = NOW + timedelta(days=2), actor_for(world.cast.olu)
+    issue_key(
+        organization_id=world.organization_id,
+        agent_id=other.agent.id,
+        name="soon",
+        expires_at=soon,
+        actor=created,
+        now=NOW,
+    )
+    return world
+
+
+def numbers(member: Member) -> dict[str, tuple[int, int]]:
+    """Return for each list that the first page leads this member to: the number there, and how many it has."""
+    client = Client()
+    client.force_login(member.person)
+    led = MATTER.findall(client.get("/").content.decode())
+    found = {unescape(url): int(number.replace(",", "")) for url, number in led if not url.startswith("#")}
+    return {url: (number, _rows(client.get(url).content.decode())) for url, number in found.items()}
+
+
+def _rows(html: str) -> int:
+    queue = len(re.findall(r'<li[^>]*class="queue-item', html))
+    return queue or sum(part.count("<tr") for part in re.findall(r"<tbody.*?</tbody>", html, re.DOTALL))
+
+
+@pytest.mark.parametrize("who", ["vera", "rui", "olu"])
+def test_every_number_leads_to_a_list_of_just_as_many(who: str) -> None:
+    world = troubled()
+
+    led = numbers(getattr(world.cast, who))
+
+    assert {url: listed for url, (_, listed) in led.items()} == {url: number for url, (number, _) in led.items()}
+    lists = {url.partition("?")[0] for url in led}
+    assert lists >= {"/approvals/", "/authorizations/", "/analytics/flagged/", "/counterparties/", "/agents/"}
+    assert len(led) >= 8
+    assert ("/approvals/?who=mine" in led) == (who == "rui")
+
+
+def test_a_list_of_what_was_first_seen_lately_leaves_out_the_others_and_says_so() -> None:
+    world = troubled()
+    Counterparty.objects.filter(organization_id=world.organization_id).update(standing="unknown")
+    client = Client()
+    client.force_login(world.cast.vera.person)
+
+    html = client.get("/counterparties/?seen=7d").content.decode()
+
+    assert f"Shop {NOW - timedelta(hours=1):%d}" in html
+    assert f"Shop {LONG_AGO:%d}" not in html
+    assert "First seen: Last 7 days" in html
+    exported = b"".join(client.get("/counterparties/export/?seen=7d").streaming_content).decode()
+    assert f"Shop {LONG_AGO:%d}" not in exported
+    flagged = b"".join(client.get("/analytics/flagged/export/?period=7d").streaming_content).decode()
+    everything = b"".join(client.get("/analytics/flagged/export/").streaming_content).decode()
+    assert (flagged.count("spd_"), everything.count("spd_")) == (3, 6)
