@@ -20,9 +20,11 @@ with denied as (
     from approvals_authorization
     where organization_id = %(organization)s and status = 'declined' and asked_at >= %(since)s and outcome = 'deny'
 )
-select agent_id, count(*), count(*) filter (where is_thawed),
-    mode() within group (order by reason) filter (where is_thawed), max(asked_at) filter (where is_thawed)
-from denied group by agent_id having bool_or(is_thawed)
+select agent.id, agent.name, agent.frozen_at is not null, found.* from (
+    select agent_id, count(*), count(*) filter (where is_thawed),
+        mode() within group (order by reason) filter (where is_thawed), max(asked_at) filter (where is_thawed)
+    from denied group by agent_id having bool_or(is_thawed)
+) found join agents_agent agent on agent.id = found.agent_id
 """
 
 ASKED: Final = """
@@ -42,6 +44,8 @@ group by agent_id, status
 class Denied:
     """Denied asks of one agent: all of them, and how many, mostly why and when last while it was not frozen."""
 
+    agent_name: str
+    is_frozen: bool
     number: int
     thawed: int
     reason: str
@@ -52,13 +56,20 @@ class Denied:
         """Whether it goes on asking for what it does not get: it is in a loop, or not itself."""
         return self.thawed >= MANY
 
+    @property
+    def is_urgent(self) -> bool:
+        """Whether somebody has to look: a frozen agent can do no more harm."""
+        return self.is_often and not self.is_frozen
+
 
 def denied_by_agent(organization_id: UUID, *, since: datetime) -> Mapping[UUID, Denied]:
     """Return the agents that were denied something since then for more than being frozen; one read by index."""
     found = rows(DENIED, {"organization": organization_id, "since": since})
     return {
-        agent_id: Denied(number, thawed, reason or "", last)
-        for agent_id, number, thawed, reason, last in cast(list[tuple[UUID, int, int, str | None, datetime]], found)
+        agent_id: Denied(name, is_frozen, number, thawed, reason or "", last)
+        for agent_id, name, is_frozen, _, number, thawed, reason, last in cast(
+            list[tuple[UUID, str, bool, UUID, int, int, str | None, datetime]], found
+        )
     }
 
 

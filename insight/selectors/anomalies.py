@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from agents.models import Agent
 from approvals.selectors.by_agent import denied_by_agent
 from audit.selectors import SealState, seal_state
 from core.ids import Prefix, to_public
@@ -97,13 +96,11 @@ class Health:
 def anomalies_of(organization_id: UUID, *, now: datetime) -> Anomalies:
     """Return what is out of the ordinary now."""
     denied = denied_by_agent(organization_id, since=now - DENIED_WITHIN)
-    often = {agent_id: one.number for agent_id, one in denied.items() if one.is_often}
-    # A frozen one can do no more harm: it needs no look in the list of agents either.
-    thawed = Agent.objects.filter(organization_id=organization_id, pk__in=often, frozen_at=None)
-    names = dict(thawed.values_list("pk", "name"))
-    worst = sorted(names, key=lambda agent_id: (-often[agent_id], names[agent_id]))[:AGENTS_SHOWN]
+    urgent = sorted(
+        ((-one.number, one.agent_name, agent_id) for agent_id, one in denied.items() if one.is_urgent),
+    )[:AGENTS_SHOWN]
     return Anomalies(
-        [DeniedAgent(to_public(Prefix.AGENT, one), names[one], often[one]) for one in worst],
+        [DeniedAgent(to_public(Prefix.AGENT, agent_id), name, -number) for number, name, agent_id in urgent],
         unknown_since(organization_id, now - NEW_WITHIN),
     )
 
