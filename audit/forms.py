@@ -1,5 +1,6 @@
 """The filter of the log page; it lives in the address."""
 
+from collections import Counter
 from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
 from typing import Any, Final
@@ -8,8 +9,9 @@ from django import forms
 from django.utils import timezone
 
 from audit.catalogue import Action
-from audit.models import ID_LENGTH
+from audit.models import ID_LENGTH, NAME_LENGTH
 from audit.selectors import Filters
+from core.actor import ActorKind
 from core.filters import Filter
 from core.lists import Order, aware
 from core.paging import LONGEST_FILTER
@@ -17,6 +19,13 @@ from core.paging import LONGEST_FILTER
 DATE: Final = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
 
 
+KINDS: Final = {
+    "": "Anybody",
+    ActorKind.PERSON.value: "People",
+    ActorKind.AGENT.value: "Agents",
+    ActorKind.ORGANIZATION_KEY.value: "Back ends",
+    ActorKind.SYSTEM.value: "Conto itself",
+}
 ORDERS: Final = {
     "newest": Order("Newest first", "at", is_falling=True, read=aware),
     "oldest": Order("Oldest first", "at", read=aware),
@@ -38,7 +47,8 @@ class FilterForm(Filter):
 
     q = forms.CharField(label="Text", max_length=LONGEST_FILTER, required=False)
     action = forms.ChoiceField(label="What", choices=action_choices, required=False)
-    actor = forms.CharField(label="Who", max_length=ID_LENGTH, required=False)
+    kind = forms.ChoiceField(label="By", choices=list(KINDS.items()), required=False)
+    actor = forms.CharField(label="Who", max_length=max(ID_LENGTH, NAME_LENGTH), required=False)
     subject = forms.CharField(label="To what", max_length=ID_LENGTH, required=False)
     since = forms.DateField(label="From", required=False, widget=DATE)
     until = forms.DateField(label="To", required=False, widget=DATE)
@@ -48,9 +58,20 @@ class FilterForm(Filter):
 
     def __init__(self, data: Any, *, actors: list[tuple[str, str]]) -> None:
         super().__init__(data)
-        self.actors = actors
+        self.names_of_actors = dict(actors)
         self.fields["actor"].widget.attrs |= {"list": "actors", "placeholder": "anybody", "autocomplete": "off"}
         self.fields["subject"].widget.attrs |= {"placeholder": "an id", "autocomplete": "off"}
+
+    def suggested(self) -> list[str]:
+        """Return what the filter offers for who acted: names, and ids where several share one."""
+        how_often = Counter(self.names_of_actors.values())
+        return [name if how_often[name] == 1 else actor for actor, name in self.names_of_actors.items()]
+
+    def clean_actor(self) -> str:
+        """Return the id of who is meant: the one whose name was typed, or what was typed."""
+        typed = str(self.cleaned_data["actor"])
+        called_so = [actor for actor, name in self.names_of_actors.items() if name == typed]
+        return called_so[0] if len(called_so) == 1 else typed
 
     def narrowing(self) -> Iterator[forms.BoundField]:
         """Yield the fields beside the search box."""
@@ -63,6 +84,7 @@ class FilterForm(Filter):
         until = asked.get("until")
         return Filters(
             action=asked.get("action", ""),
+            kind=asked.get("kind", ""),
             actor=asked.get("actor", ""),
             subject=asked.get("subject", ""),
             text=asked.get("q", ""),
@@ -81,7 +103,9 @@ class FilterForm(Filter):
         if "action" in asked:
             shown["action"] = _words(asked["action"])
         if "actor" in asked:
-            shown["actor"] = dict(self.actors).get(asked["actor"], asked["actor"])
+            shown["actor"] = self.names_of_actors.get(asked["actor"], asked["actor"])
+        if "kind" in asked:
+            shown["kind"] = KINDS[asked["kind"]]
         return [(name, f"{self.fields[name].label}: {text}") for name, text in shown.items()]
 
 

@@ -38,6 +38,12 @@ class Event(models.Model):
             models.Index(fields=["organization_id", "subject_id", "-at"], name="event_of_subject"),
             models.Index(fields=["organization_id", "action", "-at"], name="event_of_action"),
             models.Index(fields=["organization_id", "actor_id", "-at"], name="event_of_actor"),
+            # Most events are those of agents: the others are rare among them, and an ask writes nothing here.
+            models.Index(
+                fields=["organization_id", "actor_kind", "-at", "-id"],
+                condition=~Q(actor_kind=ActorKind.AGENT.value),
+                name="event_of_other_kind",
+            ),
         ]
         constraints: ClassVar = [
             models.CheckConstraint(condition=Q(actor_kind__in=list(ActorKind)), name="event_actor_kind_is_known"),

@@ -18,6 +18,7 @@ from django.utils.safestring import SafeString
 from django.views.decorators.http import require_safe
 
 from audit import verifier as verifier_file
+from audit.catalogue import Action
 from audit.forms import FilterForm
 from audit.seal import public_key_text
 from audit.selectors import (
@@ -72,6 +73,8 @@ class Line:
     after: Mapping[str, object]
     address: str
     subject_url: str
+    compare_url: str
+    """Where the versions stand side by side between which the event lies."""
 
 
 @require_safe
@@ -160,7 +163,7 @@ def event_proof(request: MemberRequest, event_id: str) -> StreamingHttpResponse:
 @needs(READ)
 def table(request: MemberRequest) -> StreamingHttpResponse:
     """Send what is filtered as CSV."""
-    form = FilterForm(request.GET, actors=[])
+    form = FilterForm(request.GET, actors=actors(request.member.organization_id))
     rows = table_rows(request.member.organization_id, form.filters(), form.order())
     return csv_answer(f"audit-{clock_now():%Y-%m-%d}.csv", TABLE_COLUMNS, rows)
 
@@ -197,7 +200,7 @@ def proofs(request: MemberRequest, filters: Filters, name: str, now: datetime) -
 
 
 def asked(request: MemberRequest) -> Filters:
-    return FilterForm(request.GET, actors=[]).filters()
+    return FilterForm(request.GET, actors=actors(request.member.organization_id)).filters()
 
 
 # --- What the pages show ----------------------------------------------------------------------------------------------
@@ -232,6 +235,7 @@ def line(event: Viewed) -> Line:
         after=after,
         address=event.address,
         subject_url=subject_url(event),
+        compare_url=compare_url(event),
     )
 
 
@@ -241,3 +245,12 @@ def subject_url(event: Viewed) -> str:
         return reverse(SUBJECT_PAGES[event.subject_kind], args=[event.subject_id])
     except (KeyError, NoReverseMatch):
         return ""
+
+
+def compare_url(event: Viewed) -> str:
+    """Return where a version that was enforced stands beside the one before it, or nothing for any other event."""
+    before, after = (state.get("enforced") for state in event.changes)
+    if event.action != Action.POLICY_PUBLISHED or not (isinstance(before, int) and isinstance(after, int)):
+        return ""
+    versions = urlencode({"from": before, "to": after})
+    return f"{reverse('policies:compare', args=[event.subject_id])}?{versions}" if before != after else ""

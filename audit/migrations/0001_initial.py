@@ -88,6 +88,10 @@ class Migration(migrations.Migration):
             model_name='event',
             index=models.Index(fields=['organization_id', 'actor_id', '-at'], name='event_of_actor'),
         ),
+        migrations.AddIndex(
+            model_name='event',
+            index=models.Index(condition=models.Q(('actor_kind', 'agent'), _negated=True), fields=['organization_id', 'actor_kind', '-at', '-id'], name='event_of_other_kind'),
+        ),
         migrations.AddConstraint(
             model_name='event',
             constraint=models.CheckConstraint(condition=models.Q(('actor_kind__in', [core.actor.ActorKind['PERSON'], core.actor.ActorKind['AGENT'], core.actor.ActorKind['ORGANIZATION_KEY'], core.actor.ActorKind['SYSTEM']])), name='event_actor_kind_is_known'),

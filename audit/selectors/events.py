@@ -31,10 +31,12 @@ NEWER: Final = "newer."
 class Filters:
     """Which events: each set field narrows.
 
-    `action` is one or a family (`agent`); `text` stands in a name, an id or what changed; `until` is exclusive.
+    `action` is one or a family (`agent`); `kind` is what kind of actor did it; `text` stands in a name, an id or what
+    changed; `until` is exclusive.
     """
 
     action: str = ""
+    kind: str = ""
     actor: str = ""
     subject: str = ""
     text: str = ""
@@ -149,6 +151,8 @@ def filtered(organization_id: UUID, filters: Filters) -> QuerySet[Event]:
     found = Event.objects.filter(organization_id=organization_id).select_related("leaf")
     if filters.action:
         found = found.filter(Q(action=filters.action) | Q(action__startswith=f"{filters.action}."))
+    if filters.kind:
+        found = found.filter(actor_kind=filters.kind)
     if filters.actor:
         found = found.filter(actor_id=filters.actor)
     if filters.subject:
@@ -202,8 +206,11 @@ def actors(organization_id: UUID, *, looked_at: int = 1_000) -> list[tuple[str, 
 def _subject_name(event: Event) -> str:
     for state in (event.after, event.before):
         if isinstance(state, dict):
-            if event.subject_kind == "authorization" and (payment := _payment(state)):
-                return payment
+            if event.subject_kind == "authorization":
+                # A name in it is that of something else: of the credential that was used, say.
+                if payment := _payment(state):
+                    return payment
+                continue
             for field in NAMED_BY:
                 if isinstance(name := state.get(field), str) and name:
                     return clipped(name)

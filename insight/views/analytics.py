@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import chain
 from typing import Final
 
 from django.http import HttpResponse, StreamingHttpResponse
@@ -16,6 +17,7 @@ from core.tables import csv_answer
 from insight.forms import WORDS
 from insight.selectors.ledger import Dimension
 from insight.selectors.newcomers import newcomers
+from insight.selectors.periods import Period
 from insight.selectors.spending import Figure, Group, Spending, chart_of, lines_by_day, spending
 from insight.views.asked import Asked, Tab, asked_in, frame, only
 from insight.views.shown import with_query
@@ -24,6 +26,10 @@ from people.roles import Right
 
 NEWCOMERS_SHOWN: Final = 6
 COLUMNS: Final = ("day", "id", "name", "paid", "came back", "net", "currency", "payments", "without authorization")
+COMPARED: Final = "of"
+"""The last column where a file compares: to which of the two periods the day belongs."""
+THIS: Final = "this period"
+BEFORE: Final = "the time before"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,16 +77,22 @@ def analytics(request: MemberRequest) -> HttpResponse:
 @require_safe
 @needs(Right.READ)
 def export(request: MemberRequest) -> StreamingHttpResponse:
-    """Send what the page shows as CSV: one line per day and group."""
+    """Send what the page shows as CSV: one line per day and group, those of the time before behind them."""
     asked = asked_in(request)
     asked.form.must_make_sense()
     by = asked.form.by_what()
     name = f"spend-by-{by.value}-{asked.period.first}-{asked.period.last}.csv"
-    return csv_answer(name, COLUMNS, _cells(asked, by))
+    if asked.before is None:
+        return csv_answer(name, COLUMNS, _cells(asked, asked.period, by))
+    compared = chain(
+        ((*cells, THIS) for cells in _cells(asked, asked.period, by)),
+        ((*cells, BEFORE) for cells in _cells(asked, asked.before, by)),
+    )
+    return csv_answer(name, (*COLUMNS, COMPARED), compared)
 
 
-def _cells(asked: Asked, by: Dimension) -> Iterator[tuple[str, ...]]:
-    for day, key, name, sums in lines_by_day(asked.ledger, asked.period, by=by, chosen=asked.chosen):
+def _cells(asked: Asked, period: Period, by: Dimension) -> Iterator[tuple[str, ...]]:
+    for day, key, name, sums in lines_by_day(asked.ledger, period, by=by, chosen=asked.chosen):
         money = (sums.spent, sums.returned, sums.net)
         yield (
             day.isoformat(),

@@ -1,12 +1,14 @@
 """Histories that tests begin with, ways to damage them, and the stand-alone verifier as a process of its own."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from html import unescape
 from io import StringIO
 from pathlib import Path
 from typing import Any, Final
@@ -14,6 +16,7 @@ from uuid import UUID
 
 from django.core.management import CommandError, call_command
 from django.db import connection
+from django.test import Client
 
 from audit.catalogue import Action
 from audit.models import Checkpoint, Event, Leaf
@@ -26,6 +29,7 @@ from audit.services.sealing import configured_key, seal
 from core.actor import Actor, ActorKind
 from core.db import rows, use_case
 from core.ids import Prefix, new_id, to_public
+from people.models import Member
 from tests.factories import NOW
 
 VERIFIER: Final = Path(__file__).resolve().parents[2] / "audit" / "verifier.py"
@@ -149,3 +153,24 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
 
 def write_lines(path: Path, lines: Sequence[dict[str, Any]]) -> None:
     path.write_text("".join(f"{json.dumps(line)}\n" for line in lines), encoding="utf-8")
+
+
+# --- What members see -------------------------------------------------------------------------------------------------
+
+
+def signed_in(member: Member) -> Client:
+    client = Client()
+    client.force_login(member.person)
+    return client
+
+
+def text_of(client: Client, address: str) -> str:
+    """What a person reads on a page or a part of one, spaces run together."""
+    response = client.get(address, headers={"HX-Request": "true"} if "/history/" in address else {})
+    assert response.status_code == 200, response.content
+    return unescape(re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", response.content.decode())))
+
+
+def freeze(organization_id: UUID, *, name: str = "Research", subject: str = AGENT) -> None:
+    before, after = {"name": name, "frozen": False}, {"name": name, "frozen": True}
+    tell(organization_id, Action.AGENT_FROZEN, subject=subject, before=before, after=after)

@@ -8,8 +8,7 @@ from audit.catalogue import Action
 from audit.models import Event
 from core.ids import Prefix, to_public
 from tests.approvals.world import World, add_agent, ask, counterparty, put_policy
-from tests.audit.logbook import tell
-from tests.audit.test_log import signed_in, text_of
+from tests.audit.logbook import signed_in, tell, text_of
 from tests.factories import Cast, make_cast
 
 pytestmark = pytest.mark.django_db

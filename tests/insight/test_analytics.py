@@ -270,6 +270,19 @@ def test_the_page_shows_its_figures_and_the_export_the_same(world: World) -> Non
     assert "above its limit" in page(world.cast.vera, "/analytics/decisions/").content.decode()
 
 
+def test_a_file_that_compares_has_the_time_before_behind_the_period(world: World) -> None:
+    pay(world, "10", now=NOW - timedelta(days=2))
+    pay(world, "7", now=NOW - timedelta(days=9))
+
+    csv = page(world.cast.vera, "/analytics/export/?by=category&period=7&compare=on").getvalue().decode()
+
+    assert csv.splitlines()[0].endswith(",without authorization,of")
+    assert [(line.split(",")[0], line.split(",")[3], line.split(",")[-1]) for line in csv.splitlines()[1:]] == [
+        ("2026-11-20", "10.00", "this period"),
+        ("2026-11-13", "7.00", "the time before"),
+    ]
+
+
 def test_only_filters_that_count_on_a_page_stand_as_chips_on_it(world: World) -> None:
     ask(world, "10", category="travel")
     ask(add_agent(world.cast, "Other"), "20", category="books")

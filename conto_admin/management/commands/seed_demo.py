@@ -8,7 +8,8 @@ from typing import Any, Final
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from agents.models import Agent
-from audit.services.sealing import seal
+from audit.selectors.verification import verify
+from audit.services.sealing import accepted_keys, note_verification, seal
 from conto_admin import embedded
 from conto_admin.seeding import company as companies
 from conto_admin.seeding import month, payees, place, rules, stories
@@ -17,7 +18,7 @@ from conto_admin.seeding.market import KNOWN, MET
 from core.clock import now as clock_now
 from core.db import rows
 from core.ids import Prefix, from_public
-from insight.services import rebuild
+from insight.services import check_books, rebuild
 
 DEMO_FILE: Final = embedded.STATE / "demo.json"
 FOUNDED_HOUR: Final = 9
@@ -53,6 +54,7 @@ class Command(BaseCommand):
             self.stdout.flush()
             with place.marked(mark):
                 company = make(now, days=0 if no_history else month.DAYS)
+                look_over(company)
                 write_demo_file(file, contents(company, url))
         elif company.bots:
             write_demo_file(file, contents(company, url))
@@ -78,6 +80,13 @@ def make(now: datetime, *, days: int) -> Company:
     # A worker may have met the company before its past was written.
     rebuild(company.organization_id, now=now)
     return company
+
+
+def look_over(company: Company) -> None:
+    """Verify the log and check the books, as the worker does every night: this company has a past and no night yet."""
+    outcome = verify(company.organization_id, keys=accepted_keys())
+    note_verification(company.organization_id, size=outcome.size, faults=len(outcome.faults), now=clock_now())
+    check_books(clock=clock_now)
 
 
 def beginning(now: datetime, days: int) -> datetime:
