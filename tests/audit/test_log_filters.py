@@ -1,6 +1,7 @@
 """The filters of the log page: who, what kind of actor, what, to what, when, and words."""
 
 import re
+from functools import partial
 
 import pytest
 from django.db import connection
@@ -80,15 +81,9 @@ def test_who_did_it_is_found_by_name_where_one_alone_is_called_so(people: Cast) 
 
 
 def test_a_published_version_leads_to_what_differs(people: Cast) -> None:
-    told = {"kind": "policy", "subject": "pol_1"}
+    published = partial(tell, people.organization.pk, Action.POLICY_PUBLISHED, kind="policy", subject="pol_1")
     for before, after in ((None, 1), (1, 2), (2, 2)):
-        tell(
-            people.organization.pk,
-            Action.POLICY_PUBLISHED,
-            before={"enforced": before},
-            after={"enforced": after},
-            **told,
-        )
+        published(before={"enforced": before}, after={"enforced": after})
     page = signed_in(people.vera).get("/audit/").content.decode()
     assert re.findall(r"/policies/pol_1/compare/[^\"]*", page) == ["/policies/pol_1/compare/?from=1&amp;to=2"]
 
