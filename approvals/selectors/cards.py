@@ -10,6 +10,7 @@ from approvals.models import Authorization
 from approvals.selectors.inbox import Detail, Earlier, Need, for_the_same_payee
 from core.ids import Prefix, from_public, to_public
 from people.models import Member
+from spend.selectors.alike import Namesake, namesakes
 from spend.selectors.counterparties import CounterpartyView, present_counterparty
 
 MOST_SIMILAR: Final = 5
@@ -36,10 +37,12 @@ class Other:
 class Cards:
     """What a reviewer looks at beside the request itself.
 
-    `other_identifiers` are those of the counterparty that the agent did not send.
+    `other_identifiers` are those of the counterparty that the agent did not send; `namesakes` are others that go by its
+    name, or by the one that the agent sent.
     """
 
     counterparty: CounterpartyView | None
+    namesakes: tuple[Namesake, ...]
     other_identifiers: tuple[str, ...]
     asked: tuple[Asked, ...]
     similar: Sequence[Other]
@@ -52,8 +55,10 @@ def cards_of(shown: Detail, *, now: datetime) -> Cards:
     """Return what stands around an authorization that the viewer sees."""
     one = shown.authorization
     payee = present_counterparty(one.organization_id, one.counterparty_id) if one.counterparty_id else None
+    called = [name for name in (one.payee["name"], payee.name if payee else "") if name]
     return Cards(
         counterparty=payee,
+        namesakes=namesakes(one.organization_id, called, family=shown.family) if called else (),
         other_identifiers=tuple(other for other in payee.identifiers if other not in one.payee["identifiers"])
         if payee
         else (),
