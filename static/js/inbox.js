@@ -6,6 +6,9 @@ const pane = document.getElementById("request");
 const rows = () => [...document.querySelectorAll("#queue .queue-item")];
 const shownId = () => pane.querySelector("[data-request]")?.dataset.request;
 const answered = new Set();
+const UNREAD_MS = 400;
+let shown = shownId();
+let reading = 0;
 let asked = "";
 let before = { ids: [], version: "", focused: -1 };
 
@@ -145,6 +148,27 @@ function freshen(gone) {
   asked = id;
   globalThis.htmx.ajax("GET", pane.querySelector("[data-request]").dataset.url, { source: pane, target: pane, swap: "innerHTML" });
 }
+
+// Another request comes under the same key and the same finger: what repeats faster than anybody reads answers nothing.
+function leaveUnread() {
+  const id = shownId();
+  if (id === shown) return;
+  shown = id;
+  delete pane.dataset.unread;
+  clearTimeout(reading);
+  if (!id) return;
+  pane.dataset.unread = "";
+  reading = setTimeout(() => delete pane.dataset.unread, UNREAD_MS);
+}
+
+document.addEventListener("htmx:afterSwap", (event) => {
+  if (event.detail.target.id === "request") leaveUnread();
+});
+document.addEventListener("click", (event) => {
+  if (!event.target.closest("[data-unread] .answer")) return;
+  event.preventDefault();
+  event.stopImmediatePropagation();
+}, true);
 
 // What opens is ready at once: a reason is typed, and a payment that is asked about twice is approved with Enter. The
 // event "toggle" would come a letter too late.

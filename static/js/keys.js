@@ -1,4 +1,5 @@
-// Keys: ? help, / filter, j and k through lists, Enter opens, and any element with data-key="a" answers to its letter.
+// Keys: ? help, / filter, j and k through lists, Enter opens, and any element with data-key="a" answers to its letter;
+// one with data-key="A a" answers to both, and of several that are seen the first one on the page does.
 const SWITCH = "conto.keys";
 const isOn = () => (localStorage.getItem(SWITCH) ?? document.body.dataset.keys ?? "on") !== "off";
 const help = document.getElementById("keys");
@@ -40,7 +41,7 @@ document.addEventListener("keydown", (event) => {
   if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || !isOn() || isTyping(event.target)) return;
   const dialog = document.querySelector(".dialog:popover-open, dialog[open]");
   if (dialog && !(dialog === help && event.key === "?")) return;
-  const marked = [...document.querySelectorAll(`[data-key="${CSS.escape(event.key)}"]`)].find((one) => one.checkVisibility());
+  const marked = [...document.querySelectorAll(`[data-key~="${CSS.escape(event.key)}"]`)].find((one) => one.checkVisibility());
   // A key that is held down moves through a list; it must not answer what has just come under it.
   if (marked && event.repeat) return;
   const act = marked ? () => marked.click() : own[event.key];
@@ -55,14 +56,18 @@ function listPageKeys() {
   list.querySelectorAll("[data-page-key]").forEach((line) => line.remove());
   const seen = new Set();
   for (const element of document.querySelectorAll("[data-key][data-key-label]")) {
-    if (seen.has(element.dataset.key)) continue;
-    seen.add(element.dataset.key);
+    const [own, ...more] = element.dataset.key.split(" ");
+    const keys = [own, ...(element.checkVisibility() ? more : [])].filter((key) => !seen.has(key));
+    if (!keys.length) continue;
+    keys.forEach((key) => seen.add(key));
     const line = document.createElement("div");
     line.dataset.pageKey = "";
     line.append(document.createElement("dt"), document.createElement("dd"));
     line.firstChild.textContent = element.dataset.keyLabel;
-    line.lastChild.append(document.createElement("kbd"));
-    line.lastChild.firstChild.textContent = element.dataset.key;
+    for (const key of keys) {
+      if (line.lastChild.firstChild) line.lastChild.append(" ");
+      line.lastChild.append(Object.assign(document.createElement("kbd"), { textContent: key }));
+    }
     list.append(line);
   }
 }

@@ -16,12 +16,19 @@ from tests.journeys.waiting import fill
 pytestmark = pytest.mark.journey
 
 FORTY = 40
+AT_ONCE = """(way) => document.addEventListener("htmx:afterSettle", ({detail}) => {
+  if (detail.target.id !== "request") return;
+  if (way === "key") document.body.dispatchEvent(new KeyboardEvent("keydown", {key: "a", bubbles: true}));
+  else document.getElementById("approve-button").click();
+}, {once: true})"""
+"""The same answer again, the very moment that another request is shown."""
 
 
 def shown(page: Page, public_id: str) -> None:
-    """Wait until this request stands beside the queue, and its row is the current one."""
+    """Wait until this request stands beside the queue, its row is the current one, and it may be answered."""
     expect(page.locator(f'[data-request="{public_id}"]')).to_be_visible()
     expect(page.locator(".queue-item[aria-current]")).to_have_attribute("data-id", public_id)
+    expect(page.locator("[data-unread]")).to_have_count(0)
 
 
 def worker_looks() -> None:
@@ -116,6 +123,60 @@ def test_a_key_that_is_held_down_or_pressed_twice_answers_nothing_unseen(open_fo
     page.get_by_role("button", name="Approve", exact=True).click()
     shown(page, third)
     expect(page.locator(f"#open-{third}")).to_be_focused()
+
+
+@WITH_SCRIPTS
+@pytest.mark.parametrize("way", ["key", "click"])
+def test_what_repeats_faster_than_anybody_reads_answers_once(open_for: OpenFor, world: World, way: str) -> None:
+    first, second, third = fill(world, 3)
+    window = open_for(world.cast.rui)
+    page = window.page
+    window.open("/approvals/")
+    shown(page, first)
+
+    page.evaluate(AT_ONCE, way)
+    page.keyboard.press("a")
+    shown(page, second)
+    window.settle()
+    worker_looks()
+    assert statuses() == {first: "approved", second: "pending_review", third: "pending_review"}
+
+    page.keyboard.press("a")
+    shown(page, third)
+    page.keyboard.press("r")
+    expect(page.get_by_label("Reason")).to_be_focused()
+
+
+@WITH_SCRIPTS
+def test_the_keys_of_one_answer_those_that_are_selected(open_for: OpenFor, world: World) -> None:
+    first, second, third = fill(world, 3)
+    window = open_for(world.cast.rui)
+    page, pane = window.page, window.page.locator("#request")
+    window.open("/approvals/")
+    for public_id in (second, third):
+        page.locator(f"#row-{public_id} [name=chosen]").check()
+    shown(page, first)
+    expect(pane.get_by_role("button", name="Approve", exact=True).locator("kbd")).to_be_hidden()
+    page.keyboard.press("?")
+    expect(page.locator("#keys [data-page-key]", has_text="Approve the selected")).to_contain_text("A a")
+    page.keyboard.press("Escape")
+
+    page.keyboard.press("r")
+    expect(pane.get_by_role("heading", name="Reject 2 payments?")).to_be_visible()
+    page.get_by_role("link", name="Cancel").click()
+    shown(page, first)
+    page.keyboard.press("a")
+    expect(pane.get_by_role("heading", name="Approve 2 payments?")).to_be_visible()
+    worker_looks()
+    assert set(statuses().values()) == {"pending_review"}
+
+    page.get_by_role("link", name="Cancel").click()
+    page.get_by_role("button", name="Clear").click()
+    shown(page, first)
+    page.keyboard.press("a")
+    shown(page, second)
+    worker_looks()
+    assert statuses() == {first: "approved", second: "pending_review", third: "pending_review"}
 
 
 @WITH_SCRIPTS
