@@ -91,7 +91,8 @@ class Detail:
     """One authorization with what stands around it.
 
     `checks` are those of now while people decide, else those it was decided by. `digest` is the evidence shown.
-    `refusal` says why this viewer cannot answer, empty where they can. `reviews` leaves out what was taken back.
+    `refusal` says why this viewer cannot answer, empty where they can; `obstacle` why nobody can say yes for now.
+    `reviews` leaves out what was taken back.
     `as_asked` are the checks of the first decision where there is a second. `family` is the counterparty with those
     that were merged into it, empty where nobody knows it.
     """
@@ -111,6 +112,7 @@ class Detail:
     reviews: Sequence[Review]
     needs: tuple[Need, ...]
     refusal: str
+    obstacle: str
     is_to_be_confirmed: bool
     paid: tuple[tuple[str, Decimal, int], ...]
     family: tuple[UUID, ...]
@@ -205,6 +207,7 @@ def detail(organization_id: UUID, authorization_id: UUID, *, member: Member, now
         reviews=reviews,
         needs=needs,
         refusal=refusal_to(authorization, reviews, needs, member, now) if is_waiting else "",
+        obstacle=obstacle_to(authorization) if is_waiting else "",
         is_to_be_confirmed=is_waiting and is_to_be_confirmed(authorization),
         paid=paid_to(organization_id, counterparty) if counterparty else (),
         family=family,
@@ -278,6 +281,17 @@ def refusal_to(
     if needs and not any(is_asked(need.requirement, _reviewer(member)) for need in needs):
         return "The rule asks other people."
     return ""
+
+
+def obstacle_to(authorization: Authorization) -> str:
+    """Return why nobody can approve what waits for now, in a sentence; empty where nothing is frozen or retired."""
+    agent, organization = authorization.agent, authorization.organization
+    if agent.retired_at is not None:
+        return f"{agent.name} is retired; nothing it asked for is approved any more. It can be rejected."
+    frozen = [one.name for one in (organization, agent) if one.frozen_at is not None]
+    if not frozen:
+        return ""
+    return f"{' and '.join(frozen)} {'is' if len(frozen) == 1 else 'are'} frozen. Thaw first, or reject."
 
 
 def _reviewer(member: Member) -> Reviewer:

@@ -34,7 +34,9 @@ WAITING: Final = """
 select request.authorization_id, request.expires_at,
        (select count(*) from approvals_review yes where yes.request_id = request.id and yes.verdict = 'approve'
            and yes.closed_as not in ('withdrawn', 'set_aside')),
-       own.verdict
+       own.verdict,
+       (select agent.frozen_at is not null from agents_agent agent where agent.id = asked.agent_id)
+       or (select o.frozen_at is not null from people_organization o where o.id = %(organization)s::uuid)
 from approvals_approvalrequest request
 join approvals_authorization asked on asked.id = request.authorization_id
 left join approvals_review own on own.request_id = request.id and own.person_id = %(person)s::uuid
@@ -78,17 +80,21 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a request stands in the queue, as cheap as it can be read: yeses so far, and the viewer's own answer."""
+    """Where a request stands in the queue, as cheap as it can be read: yeses so far, and the viewer's own answer.
+
+    `is_frozen` says that its agent or the organization is: nobody can approve it for now.
+    """
 
     id: UUID
     expires_at: datetime
     yeses: int
     own: str | None
+    is_frozen: bool
 
     @property
     def version(self) -> str:
         """Another one where the row has something new to say."""
-        return f"{self.yeses}{self.own or ''}"
+        return f"{self.yeses}{self.own or ''}{'-frozen' if self.is_frozen else ''}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +194,7 @@ def who_left(member: Member, authorization_ids: Sequence[UUID]) -> list[Left]:
 
 def _places(wanted: Wanted, *, now: datetime, after: tuple[datetime, UUID], limit: int) -> list[Place]:
     found = cast(
-        Sequence[tuple[UUID, datetime, int, str | None]],
+        Sequence[tuple[UUID, datetime, int, str | None, bool]],
         prepared_rows(WAITING, _params(wanted, now=now, after=after, limit=limit)),
     )
     return [Place(*one) for one in found]

@@ -62,7 +62,7 @@ def test_what_they_take_and_what_came_of_each_stand_beside_the_live_queue(open_f
 
     expect(pane.get_by_role("heading", name="1 of 2 approved")).to_be_visible()
     expect(pane).to_contain_text("Not stored")
-    expect(page.locator(f"#row-{first}")).to_contain_text("you answered")
+    expect(page.locator(f"#row-{first}")).to_contain_text("you approved")
     page.keyboard.press("n")
     expect(page.locator(f'[data-request="{third}"]')).to_be_visible()
     found = statuses()

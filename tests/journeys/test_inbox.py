@@ -22,6 +22,20 @@ AT_ONCE = """(way) => document.addEventListener("htmx:afterSettle", ({detail}) =
   else document.getElementById("approve-button").click();
 }, {once: true})"""
 """The same answer again, the very moment that another request is shown."""
+HEIGHTS = """() => [...document.querySelectorAll(".queue-item")].map((one) => one.offsetHeight)"""
+UNDER = """(id) => {
+  const head = document.querySelector(".queue-top").getBoundingClientRect();
+  const found = [];
+  if (document.getElementById(`row-${id}`).getBoundingClientRect().top < head.bottom) found.push("the current row");
+  for (const pick of document.querySelectorAll(".queue-pick")) {
+    const {top, bottom, left, width} = pick.getBoundingClientRect();
+    const y = (Math.max(top, head.top) + Math.min(bottom, head.bottom)) / 2;
+    if (bottom <= head.top || top >= head.bottom) continue;
+    if (pick.contains(document.elementFromPoint(left + width / 2, y))) found.push(pick.textContent);
+  }
+  return found;
+}"""
+"""What stands half under the head of the queue, or shines through it."""
 
 
 def shown(page: Page, public_id: str) -> None:
@@ -177,6 +191,32 @@ def test_the_keys_of_one_answer_those_that_are_selected(open_for: OpenFor, world
     shown(page, second)
     worker_looks()
     assert statuses() == {first: "approved", second: "pending_review", third: "pending_review"}
+
+
+@WITH_SCRIPTS
+def test_an_answer_moves_no_row_and_the_current_one_is_seen_whole(open_for: OpenFor, world: World) -> None:
+    waiting = fill(world, 20)
+    window = open_for(world.cast.rui)
+    page = window.page
+    window.open("/approvals/")
+    shown(page, waiting[0])
+    heights = page.evaluate(HEIGHTS)
+    page.keyboard.press("r")
+    page.keyboard.type("We have this already.")
+    page.keyboard.press("Control+Enter")
+    shown(page, waiting[1])
+    page.keyboard.press("a")
+    shown(page, waiting[2])
+    expect(page.locator(f"#row-{waiting[0]} .tone-negative")).to_have_text("you rejected")
+    expect(page.locator(f"#row-{waiting[1]} .tone-positive")).to_have_text("you approved")
+    assert page.evaluate(HEIGHTS) == heights
+
+    page.locator(f"#open-{waiting[-1]}").click()
+    shown(page, waiting[-1])
+    for public_id in waiting[-2:9:-1]:
+        page.keyboard.press("k")
+        shown(page, public_id)
+        assert page.evaluate(UNDER, public_id) == []
 
 
 @WITH_SCRIPTS
