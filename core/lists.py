@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
 from functools import partial
 from operator import attrgetter
 from typing import Any, ClassVar, Final, Generic, TypeVar
@@ -13,7 +14,9 @@ from django.db.models import Model, Q, QuerySet
 from django.http import QueryDict
 
 from core.chips import CURSOR, chips_of, without
+from core.errors import Invalid
 from core.filters import Filter
+from core.money import parse_amount
 from core.paging import (
     DEFAULT_PAGE,
     LARGEST_PAGE,
@@ -160,6 +163,14 @@ def aware(text: str) -> datetime:
     if moment.tzinfo is None:
         raise ValueError("A moment without an offset is none.")
     return moment.astimezone(UTC)
+
+
+def amount(text: str) -> Decimal:
+    """Return an amount of money; raises `ValueError` for any other text."""
+    try:
+        return parse_amount(text)
+    except Invalid as error:
+        raise ValueError(error.detail) from error
 
 
 def pages_of(found: QuerySet[M], order: Order) -> Iterator[tuple[M, ...]]:

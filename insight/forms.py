@@ -11,12 +11,14 @@ from django.http import QueryDict
 from approvals.services.booking import Flag
 from core.filters import RECENT_WORDS, Filter, begins
 from core.ids import Prefix, from_public, ids_in
+from core.lists import Order
 from core.templatetags.statuses import status_of
 from insight.selectors.choices import Choices
 from insight.selectors.ledger import NONE, Chosen, Dimension
 from insight.selectors.periods import PRESET_WORDS, Period, Preset, between, preset, today_in
 from insight.selectors.spending import Figure
 from policies.engine.types import Rail
+from spend.selectors.analytics import ORDERS
 from spend.selectors.counterparties import counterparties_called, counterparty_names
 
 DEFAULT: Final = Preset.DAYS_30
@@ -44,7 +46,7 @@ def _within(day: date | None) -> date | None:
 
 
 class FlaggedForm(Filter):
-    """Which flagged records are listed."""
+    """Which flagged records are listed, and in which order."""
 
     flag = forms.ChoiceField(
         required=False,
@@ -54,6 +56,9 @@ class FlaggedForm(Filter):
     agent = forms.ChoiceField(required=False)
     period = forms.ChoiceField(
         required=False, choices=[("", "Reported any time"), *RECENT_WORDS.items()], label="Reported"
+    )
+    sort = forms.ChoiceField(
+        required=False, label="Order", choices=[(name, order.words) for name, order in ORDERS.items()]
     )
 
     def __init__(self, data: QueryDict, *, agents: list[tuple[str, str]]) -> None:
@@ -65,6 +70,10 @@ class FlaggedForm(Filter):
         """Return the agent that filters, with its name, and the period; flags are tabs."""
         agent, period = (str(self.data.get(name) or "") for name in ("agent", "period"))
         return [("agent", self.names.get(agent, agent)), ("period", RECENT_WORDS.get(period, period))]
+
+    def order(self) -> Order:
+        """Return by what they go, newest first unless something else is asked for."""
+        return ORDERS[self.cleaned_data.get("sort") or next(iter(ORDERS))]
 
     def chosen_flag(self) -> str:
         """Return the flag, empty for any."""

@@ -207,9 +207,14 @@ class SpendRecord(models.Model):
             models.Index(fields=["agent", "-recorded_at"], name="record_of_agent"),
             models.Index(fields=["authorization_id"], name="record_of_authorization"),
             models.Index(
-                fields=["organization", "-recorded_at"],
+                fields=["organization", "-recorded_at", "-id"],
                 condition=~Q(flags=[]),
                 name="record_flagged",
+            ),
+            models.Index(
+                fields=["organization", "-amount", "-id"],
+                condition=~Q(flags=[]),
+                name="record_flagged_largest_first",
             ),
         ]
         constraints: ClassVar = [

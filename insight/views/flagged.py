@@ -63,7 +63,7 @@ class Line:
 @require_safe
 @needs(Right.READ)
 def flagged(request: MemberRequest) -> HttpResponse:
-    """Show the records of the filter in the address, newest first."""
+    """Show the records of the filter in the address, newest first unless asked otherwise."""
     organization_id, now = request.member.organization_id, clock_now()
     form = _form(request)
     # What cannot be understood shows nothing: everything would pass for what was asked for.
@@ -72,9 +72,10 @@ def flagged(request: MemberRequest) -> HttpResponse:
         cursor = text_in(request.GET, "cursor")
         page = flagged_page(
             organization_id,
-            flag=form.chosen_flag() or None,
+            flag=form.chosen_flag(),
             agent_id=form.chosen_agent(),
             begins_at=form.begins_at(now=now),
+            order=form.order(),
             cursor=cursor,
         )
     flag, agent_id = form.chosen_flag(), form.chosen_agent()
@@ -87,6 +88,7 @@ def flagged(request: MemberRequest) -> HttpResponse:
         "form": form,
         "sections": sections(request, "insight:flagged"),
         "lines": lines,
+        "label": f"Flagged records, {form.order().words.lower()}",
         "stoppable": stoppable(request, {one.agent_id for one in lines}),
         "next_cursor": page.next_cursor,
         "previous_cursor": page.previous_cursor,
@@ -111,9 +113,7 @@ def export_flagged(request: MemberRequest) -> StreamingHttpResponse:
     form = _form(request)
     form.must_make_sense()
     now = clock_now()
-    lines = _every_line(
-        request.member.organization_id, form.chosen_flag(), form.chosen_agent(), form.begins_at(now=now)
-    )
+    lines = _every_line(request.member.organization_id, form, now)
     return csv_answer(f"flagged-records-{now:%Y-%m-%d}.csv", COLUMNS, map(_cells, lines))
 
 
@@ -122,9 +122,16 @@ def _form(request: MemberRequest) -> FlaggedForm:
     return FlaggedForm(request.GET, agents=agents)
 
 
-def _every_line(organization_id: UUID, flag: str, agent_id: UUID | None, begins_at: datetime | None) -> Iterator[Line]:
-    for page in flagged_pages(organization_id, flag=flag or None, agent_id=agent_id, begins_at=begins_at):
-        yield from _lines(organization_id, page.rows)
+def _every_line(organization_id: UUID, form: FlaggedForm, now: datetime) -> Iterator[Line]:
+    every = flagged_pages(
+        organization_id,
+        flag=form.chosen_flag(),
+        agent_id=form.chosen_agent(),
+        begins_at=form.begins_at(now=now),
+        order=form.order(),
+    )
+    for found in every:
+        yield from _lines(organization_id, found)
 
 
 def _lines(organization_id: UUID, found: Sequence[FlaggedRecord]) -> list[Line]:

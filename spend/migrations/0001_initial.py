@@ -413,8 +413,16 @@ class Migration(migrations.Migration):
             model_name="spendrecord",
             index=models.Index(
                 condition=models.Q(("flags", []), _negated=True),
-                fields=["organization", "-recorded_at"],
+                fields=["organization", "-recorded_at", "-id"],
                 name="record_flagged",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="spendrecord",
+            index=models.Index(
+                condition=models.Q(("flags", []), _negated=True),
+                fields=["organization", "-amount", "-id"],
+                name="record_flagged_largest_first",
             ),
         ),
         migrations.AddConstraint(

@@ -7,10 +7,13 @@ from decimal import Decimal
 from typing import Final, cast
 from uuid import UUID
 
+from django.db.models import Q, QuerySet
+
 from core.db import rows
 from core.ids import Prefix, to_public
-from core.lists import Page, page_from, since
-from core.paging import DEFAULT_PAGE, LARGEST_PAGE, encode_cursor
+from core.lists import Order, Page, amount, aware, page_of, pages_of
+from core.paging import DEFAULT_PAGE
+from spend.models import SpendRecord
 
 FLAGS: Final = """
 select flag, count(*) from spend_spendrecord r cross join unnest(r.flags) flag
@@ -24,17 +27,12 @@ select count(*) from spend_spendrecord where organization_id = %(organization)s 
   and flags <> '{}'
 """
 
-FLAGGED: Final = """
-select r.id, r.agent_id, r.authorization_id, r.kind, r.amount, r.currency, r.counterparty_id, r.payee->>'name',
-    r.reference, r.flags, r.recorded_at
-from spend_spendrecord r
-where r.organization_id = %(organization)s and r.flags <> '{{}}'
-  and (%(flag)s::text is null or r.flags @> array[%(flag)s]::varchar[])
-  and (%(agent)s::uuid is null or r.agent_id = %(agent)s::uuid)
-  and (%(since)s::timestamptz is null or r.recorded_at >= %(since)s)
-  and (%(behind_at)s::timestamptz is null or (r.recorded_at, r.id) {side} (%(behind_at)s, %(behind_id)s::uuid))
-order by r.recorded_at {way}, r.id {way} limit %(limit)s
-"""
+ORDERS: Final = {
+    "newest": Order("Newest first", "recorded_at", is_falling=True, read=aware),
+    "oldest": Order("Oldest first", "recorded_at", read=aware),
+    "largest": Order("Largest first", "amount", is_falling=True, read=amount),
+}
+"""By what flagged records go, each served by an index; amounts of all currencies by their numbers."""
 
 OPEN: Final = """
 select currency, count(*), sum(held), min(asked_at) from spend_hold
@@ -105,49 +103,59 @@ def number_flagged(organization_id: UUID, *, since: datetime) -> int:
 def flagged_page(
     organization_id: UUID,
     *,
-    flag: str | None = None,
+    flag: str = "",
     agent_id: UUID | None = None,
     begins_at: datetime | None = None,
+    order: Order = ORDERS["newest"],
     cursor: str = "",
     limit: int = DEFAULT_PAGE,
 ) -> Page[FlaggedRecord]:
-    """Return the newest flagged records behind `cursor`, or those before it; raises `Invalid` (`cursor_invalid`)."""
-    limit = max(1, min(limit, LARGEST_PAGE))
-    begin = since(cursor)
-    params = {
-        "organization": organization_id,
-        "flag": flag,
-        "agent": agent_id,
-        "since": begins_at,
-        "behind_at": begin.moment,
-        "behind_id": begin.row_id,
-        "limit": limit + 1,
-    }
-    found = [
-        FlaggedRecord(*line)
-        for line in cast(
-            list[
-                tuple[
-                    UUID, UUID, UUID | None, str, Decimal, str, UUID | None, str | None, str | None, list[str], datetime
-                ]
-            ],
-            rows(FLAGGED.format(way=begin.way, side=begin.side), params),
-        )
-    ]
-    return page_from(found, lambda one: encode_cursor(one.recorded_at, one.id), cursor=cursor, limit=limit)
+    """Return the flagged records behind `cursor`, or those before it; raises `Invalid` (`cursor_invalid`)."""
+    found = flagged_records(organization_id, flag=flag, agent_id=agent_id, begins_at=begins_at)
+    page = page_of(found, order, cursor=cursor, limit=limit)
+    return Page(tuple(map(_flagged, page.rows)), page.next_cursor, page.previous_cursor)
 
 
 def flagged_pages(
-    organization_id: UUID, *, flag: str | None = None, agent_id: UUID | None = None, begins_at: datetime | None = None
-) -> Iterator[Page[FlaggedRecord]]:
-    """Yield all flagged records, newest first, a page in memory at a time."""
-    cursor, is_more = "", True
-    while is_more:
-        page = flagged_page(
-            organization_id, flag=flag, agent_id=agent_id, begins_at=begins_at, cursor=cursor, limit=LARGEST_PAGE
-        )
-        yield page
-        cursor, is_more = page.next_cursor, bool(page.next_cursor)
+    organization_id: UUID,
+    *,
+    flag: str = "",
+    agent_id: UUID | None = None,
+    begins_at: datetime | None = None,
+    order: Order = ORDERS["newest"],
+) -> Iterator[tuple[FlaggedRecord, ...]]:
+    """Yield all flagged records in their order, a page in memory at a time."""
+    found = flagged_records(organization_id, flag=flag, agent_id=agent_id, begins_at=begins_at)
+    for some in pages_of(found, order):
+        yield tuple(map(_flagged, some))
+
+
+def flagged_records(
+    organization_id: UUID, *, flag: str, agent_id: UUID | None, begins_at: datetime | None
+) -> QuerySet[SpendRecord]:
+    """Return the records that came with a flag: with this one, of this agent, since then, where they are given."""
+    found = SpendRecord.objects.filter(~Q(flags=[]), organization_id=organization_id)
+    if flag:
+        found = found.filter(flags__contains=[flag])
+    if begins_at is not None:
+        found = found.filter(recorded_at__gte=begins_at)
+    return found if agent_id is None else found.filter(agent_id=agent_id)
+
+
+def _flagged(one: SpendRecord) -> FlaggedRecord:
+    return FlaggedRecord(
+        one.id,
+        one.agent_id,
+        one.authorization_id,
+        one.kind,
+        one.amount,
+        one.currency,
+        one.counterparty_id,
+        (one.payee or {}).get("name"),
+        one.reference,
+        one.flags,
+        one.recorded_at,
+    )
 
 
 def open_holds(organization_id: UUID, agent_id: UUID) -> tuple[OpenHolds, ...]:

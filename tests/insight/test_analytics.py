@@ -348,7 +348,7 @@ def test_a_flag_that_does_not_exist_shows_and_exports_nothing(world: World) -> N
 
 def test_flagged_records_leave_as_csv_as_they_are_filtered(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     # Pages of one, so that three of them have to be fetched.
-    monkeypatch.setattr("spend.selectors.analytics.LARGEST_PAGE", 1)
+    monkeypatch.setattr("core.lists.LARGEST_PAGE", 1)
     report(world, Report(Decimal(5), "USD", payee=PayeeClaim("=Cash", ()), reference="+till"), None)
     for number in (12, 13):
         report(world, Report(Decimal(number), "USD"), ask(world, "10").answer.id)
