@@ -3,7 +3,7 @@
 from typing import Final
 
 from core.ids import Prefix
-from core.span import ANY_PAYMENT
+from core.span import ANY_PAYMENT, Condition
 from policies.engine.judging import MACHINE_RAILS, is_listed
 from policies.engine.rules import (
     ApprovalThreshold,
@@ -28,14 +28,20 @@ CAPS: Final = ("per_transaction", "hourly", "daily", "weekly", "monthly", "total
 
 
 def contradiction(one: Rule, other: Rule) -> str | None:
-    """Return why no payment whatever can pass both rules, or None; only what holds for all payments is looked at."""
-    if one.when != ANY_PAYMENT or other.when != ANY_PAYMENT:
+    """Return why no payment that both rules judge can pass both, or None; looked at where they judge the same ones."""
+    if one.when != other.when:
         return None
     if lacks_common_currency(one, other):
         return "they have amounts in no common currency, and each denies what it has no amount for"
     if _asks_people(one) or _asks_people(other):
         return None
     return _why(one, other) or _why(other, one)
+
+
+def told(why: str, key: str, *, of: str = "", judging: Condition) -> str:
+    """Return what lint says of a contradiction with the rule `key`, `of` another policy."""
+    nothing = "nothing can ever pass" if judging == ANY_PAYMENT else "no payment of their condition can ever pass"
+    return f"Together with the rule {key}{of} {nothing}: {why}."
 
 
 def currencies(rule: Rule) -> frozenset[str] | None:

@@ -7,8 +7,9 @@ from enum import StrEnum
 from itertools import combinations
 from typing import Final
 
+from core.span import ANY_PAYMENT
 from policies.engine import wording
-from policies.engine.contradictions import CAPS, COUNTERPARTY_IDS, contradiction, currencies, money_maps
+from policies.engine.contradictions import CAPS, COUNTERPARTY_IDS, contradiction, currencies, money_maps, told
 from policies.engine.document import Document
 from policies.engine.judging import MACHINE_RAILS
 from policies.engine.remedies import REMEDIES
@@ -251,8 +252,10 @@ def _caps_without_effect(rule: SpendLimit, path: str) -> Iterator[Finding]:
 def _about_two(rules: Sequence[Rule], first: int, second: int) -> Iterator[Finding]:
     one, other = rules[first], rules[second]
     if why := contradiction(one, other):
-        detail = f"Together with the rule {one.key} nothing can ever pass: {why}."
-        yield Finding(Level.ERROR, "never_allowed", f"rules[{second}]", detail)
+        # What closes all of it is a mistake; what closes a part of it may be meant.
+        level = Level.ERROR if one.when == ANY_PAYMENT else Level.WARNING
+        detail = told(why, one.key, judging=one.when)
+        yield Finding(level, "never_allowed", f"rules[{second}]", detail)
     for place, rule, by in ((second, other, one), (first, one, other)):
         if _is_shadowed(rule, by):
             detail = f"The rule {by.key} is at least as strict for every payment, so this one changes nothing."

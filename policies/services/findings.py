@@ -14,7 +14,7 @@ from core.errors import Invalid, InvalidMany
 from core.ids import Prefix, to_public
 from core.span import ANY_PAYMENT
 from people.models import Member
-from policies.engine.contradictions import contradiction, currencies, money_maps
+from policies.engine.contradictions import contradiction, currencies, money_maps, told
 from policies.engine.document import Document
 from policies.engine.lint import Finding, Level, in_order, lint, lint_at
 from policies.engine.rules import Rule
@@ -212,5 +212,5 @@ def _about_others(rule: Rule, path: str, beside: Sequence[Beside]) -> Iterator[F
     for other in beside:
         for theirs in other.rules:
             if why := contradiction(rule, theirs):
-                detail = f"Together with the rule {theirs.key} of the policy {other.name} nothing can ever pass: {why}."
+                detail = told(why, theirs.key, of=f" of the policy {other.name}", judging=rule.when)
                 yield Finding(Level.WARNING, "contradicts_policy", path, detail)

@@ -63,3 +63,10 @@ def test_nothing_can_pass_both(one: dict[str, Any], other: dict[str, Any]) -> No
 def test_something_may_pass_both(one: dict[str, Any], other: dict[str, Any]) -> None:
     assert contradiction(parsed(one), parsed(other)) is None
     assert contradiction(parsed(other), parsed(one)) is None
+
+
+@pytest.mark.parametrize(("one", "other"), IMPOSSIBLE)
+def test_nothing_of_a_condition_can_pass_both_where_they_share_it(one: dict[str, Any], other: dict[str, Any]) -> None:
+    by_card, by_bank = {"rails": ["card"]}, {"rails": ["bank"]}
+    assert contradiction(parsed(one | {"when": by_card}), parsed(other | {"when": by_card}))
+    assert contradiction(parsed(one | {"when": by_card}), parsed(other | {"when": by_bank})) is None

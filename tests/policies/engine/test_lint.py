@@ -334,6 +334,17 @@ def test_two_rules_that_nothing_can_pass() -> None:
     assert level_of(GUARD, *some) is Level.ERROR
 
 
+def test_two_rules_that_nothing_of_their_condition_can_pass() -> None:
+    travel = {"when": {"counterparties": [CPT]}}
+    apart = [
+        rule("TIME_WINDOW", windows=[{"from": "09:00", "to": "12:00"}], time_zone="UTC") | travel,
+        {**rule("TIME_WINDOW", windows=[{"from": "14:00", "to": "18:00"}], time_zone="UTC"), "key": "other"} | travel,
+    ]
+    (finding,) = lint(parse({"schema": 1, "rules": [GUARD, *apart]}))
+    assert (finding.code, finding.level, finding.path) == ("never_allowed", Level.WARNING, "rules[2]")
+    assert "no payment of their condition can ever pass: their hours never overlap." in finding.detail
+
+
 def test_amounts_without_a_common_currency() -> None:
     apart = {**GUARD, "weekly": {"EUR": "5.00"}}
     assert found(apart) == [("never_allowed", "rules[0]")]
