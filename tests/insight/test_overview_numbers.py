@@ -52,8 +52,8 @@ def troubled() -> World:
         for _ in range(MANY + 1):
             ask(world, "900", now=moment)
         ask(world, "22", payee=PayeeClaim(f"Shop {moment:%d}", (f"domain:shop{moment:%d}.example",)), now=moment)
-    for amount in ("120", "130", "160"):
-        ask(other, amount, now=NOW - timedelta(minutes=5))
+    for asked in ("120", "130", "160"):
+        ask(other, asked, now=NOW - timedelta(minutes=5))
     frozen = add_agent(world.cast, "Stopped")
     freeze_agent(
         organization_id=world.organization_id,

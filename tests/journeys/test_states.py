@@ -44,7 +44,7 @@ KEPT: Final = {
     Listed.ANALYTICS: "period=90",
     Listed.MEMBERS: "role=operator",
     Listed.COUNTERPARTIES: "standing=unknown",
-    Listed.POLICIES: "q=Research",
+    Listed.FLAGGED: "period=30d&sort=largest",
 }
 """Filters of some lists; of the last two nobody keeps any."""
 NAMES: Final = ("Month end", "Waits too long", "Refused for being above what it may spend without a person")
