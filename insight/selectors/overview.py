@@ -19,9 +19,11 @@ from policies.engine.rules import RuleType
 from policies.engine.types import Mode
 from policies.selectors import policies_for
 from spend.selectors.analytics import flag_counts, number_flagged
+from spend.selectors.by_agent import Unasked, unasked_by_agent
 
 FLAGS_SHOWN_FOR: Final = timedelta(days=7)
 EXPIRING_SHOWN: Final = 3
+OFFENDERS_SHOWN: Final = 3
 AGENTS_LOOKED_AT: Final = 12
 """Agents whose limits the first page compares: each costs one read."""
 LIMITS_SHOWN: Final = 5
@@ -39,6 +41,7 @@ class Needs:
     in_doubt: Unfinished
     flags: Mapping[str, int]
     flagged: int
+    unasked: Sequence[Unasked]
     overdue: int
     fleet: Fleet
 
@@ -88,6 +91,7 @@ def needs_of(organization_id: UUID, *, now: datetime) -> Needs:
         in_doubt=unfinished(organization_id)["in_doubt"],
         flags=flag_counts(organization_id, since=now - FLAGS_SHOWN_FOR),
         flagged=number_flagged(organization_id, since=now - FLAGS_SHOWN_FOR),
+        unasked=unasked_by_agent(organization_id, since=now - FLAGS_SHOWN_FOR, limit=OFFENDERS_SHOWN),
         overdue=overdue(organization_id, now=now),
         fleet=fleet_of(organization_id, now=now),
     )

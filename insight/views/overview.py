@@ -1,5 +1,6 @@
 """The first page."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -27,6 +28,7 @@ from insight.views.shown import authorization_rows, authorizations_url
 from people.models import Member
 from people.permissions import MemberRequest, needs
 from people.roles import Right
+from spend.selectors.by_agent import Unasked
 
 CHART_DAYS: Final = 30
 WEEK_DAYS: Final = 7
@@ -47,6 +49,12 @@ class Matter:
     title: str
     detail: str
     url: str
+    offenders: Sequence[Unasked] = ()
+
+    @property
+    def more_offenders(self) -> int:
+        """How many agents did it that are not named."""
+        return self.offenders[0].of - len(self.offenders) if self.offenders else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +84,7 @@ def overview(request: MemberRequest) -> HttpResponse:
     recent = authorizations_page(Chosen(organization_id=organization.pk), now=now, limit=DECISIONS_SHOWN).rows
     odd, health = anomalies_of(organization.pk, now=now), health_of(organization.pk, overdue=needed.overdue, now=now)
     context = {
+        "may_freeze": request.member.may(Right.FREEZE),
         "matters": matters_of(needed, odd, health, mine=_waiting_for(request.member, needed, now), now=now),
         "health": health,
         "fleet": needed.fleet,
@@ -118,6 +127,7 @@ def matters_of(needed: Needs, odd: Anomalies, health: Health, *, mine: int, now:
             "paid without an authorization in 7 days",
             "Money moved and Conto was not asked: look at the agent, or freeze it.",
             f"{reverse('insight:flagged')}?flag={UNAUTHORIZED}&period={LAST_WEEK}",
+            needed.unasked,
         ),
         Matter(
             "help-circle",

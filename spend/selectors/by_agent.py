@@ -35,6 +35,14 @@ where r.organization_id = %(organization)s and r.flags <> '{}' and r.recorded_at
 group by 1, 2 order by 1, 3 desc, 2
 """
 
+UNASKED: Final = """
+select r.agent_id, a.name, count(*), a.frozen_at is null and a.retired_at is null, count(*) over ()
+from spend_spendrecord r join agents_agent a on a.id = r.agent_id
+where r.organization_id = %(organization)s and r.flags @> array['unauthorized']::varchar[] and r.flags <> '{}'
+  and r.recorded_at >= %(since)s
+group by r.agent_id, a.name, a.frozen_at, a.retired_at order by 3 desc, 2 limit %(limit)s
+"""
+
 MOST_RECORDS: Final = 500
 """Records looked at for the checks of an integration, the newest first."""
 
@@ -58,6 +66,22 @@ class Reported:
     def public_id(self) -> str:
         """`spd_…`."""
         return to_public(Prefix.RECORD, self.id)
+
+
+@dataclass(frozen=True, slots=True)
+class Unasked:
+    """An agent that paid so often without asking; `of` is how many such agents there are in all."""
+
+    id: UUID
+    name: str
+    number: int
+    can_be_frozen: bool
+    of: int
+
+    @property
+    def public_id(self) -> str:
+        """`agt_…`."""
+        return to_public(Prefix.AGENT, self.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +136,12 @@ def flags_by_agent(organization_id: UUID, *, since: datetime) -> Mapping[UUID, M
     for agent_id, flag, number in cast(list[tuple[UUID, str, int]], rows(FLAGGED, params)):
         found[agent_id][flag] = number
     return found
+
+
+def unasked_by_agent(organization_id: UUID, *, since: datetime, limit: int) -> tuple[Unasked, ...]:
+    """Return the agents that paid without asking since then, who did it most first; one read by index."""
+    params = {"organization": organization_id, "since": since, "limit": limit}
+    return tuple(Unasked(*line) for line in cast(list[tuple[UUID, str, int, bool, int]], rows(UNASKED, params)))
 
 
 def reported_by(organization_id: UUID, agent_id: UUID, *, since: datetime) -> tuple[Reported, ...]:

@@ -8,12 +8,15 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils.html import strip_tags
 
+from agents.models import Agent
 from agents.services import freeze_agent, issue_key
 from approvals.selectors.by_agent import MANY
 from approvals.services.booking import Report
 from approvals.services.record import record_spend, record_unauthorized
 from approvals.services.void import mark_in_doubt, void_authorization
+from core.ids import Prefix, to_public
 from people.models import Member
 from spend.models import Counterparty
 from spend.payee import PayeeClaim
@@ -41,8 +44,8 @@ def troubled() -> World:
     world = make_world(CAPS, PEOPLE, OWN, now=NOW - timedelta(days=20))
     other = add_agent(world.cast, "Buyer", now=NOW - timedelta(days=20))
     for moment in (NOW - timedelta(hours=1), LONG_AGO):
-        for amount in (5, 6):
-            record_unauthorized(Report(Decimal(amount), "USD"), now=moment, **reach(other))
+        for number in (5, 6):
+            record_unauthorized(Report(Decimal(number), "USD"), now=moment, **reach(other))
         late = ask(world, "20", now=moment).answer.id
         void_authorization(late, reason="", now=moment, **reach(world))
         # Paid against the answer, and too much: one record with two flags.
@@ -62,13 +65,12 @@ def troubled() -> World:
         actor=actor_for(world.cast.olu),
         now=NOW,
     )
-    soon, created = NOW + timedelta(days=2), actor_for(world.cast.olu)
     issue_key(
         organization_id=world.organization_id,
         agent_id=other.agent.id,
         name="soon",
-        expires_at=soon,
-        actor=created,
+        expires_at=NOW + timedelta(days=2),
+        actor=actor_for(world.cast.olu),
         now=NOW,
     )
     return world
@@ -120,3 +122,27 @@ def test_a_list_of_what_was_first_seen_lately_leaves_out_the_others_and_says_so(
     flagged = b"".join(get("/analytics/flagged/export/?period=7d").streaming_content).decode()
     everything = b"".join(get("/analytics/flagged/export/").streaming_content).decode()
     assert (flagged.count("spd_"), everything.count("spd_")) == (3, 6)
+
+
+def test_agents_that_paid_without_asking_are_named_and_can_be_stopped_there() -> None:
+    world = make_world(CAPS)
+    ask(world, "10")
+    for number in range(1, 6):
+        agent = add_agent(world.cast, f"No. {number}")
+        for _ in range(number):
+            record_unauthorized(Report(Decimal(number), "USD"), now=NOW - timedelta(hours=1), **reach(agent))
+    Agent.objects.filter(name="No. 5").update(frozen_at=NOW, frozen_reason="odd")
+    ids = {agent.name: to_public(Prefix.AGENT, agent.pk) for agent in Agent.objects.all()}
+    client = Client()
+
+    def shown_to(member: Member) -> tuple[list[str], set[str]]:
+        client.force_login(member.person)
+        rows = client.get("/").content.decode().partition('class="matter-rows"')[2].partition("</ul>")[0]
+        named = [" ".join(strip_tags(one).split()) for one in re.findall(r"<li>(.*?)</li>", rows, re.DOTALL)]
+        return named, set(re.findall(r'href="/agents/(agt_\w+)/freeze/', rows))
+
+    named = ["No. 5 5 ×", "No. 4 4 ×", "No. 3 3 ×", "and 2 more"]
+    assert shown_to(world.cast.olu) == (named, {ids["No. 4"], ids["No. 3"]})
+    assert shown_to(world.cast.vera) == (named, set())
+    client.force_login(world.cast.mallory.person)
+    assert "No. 5" not in client.get("/").content.decode()
