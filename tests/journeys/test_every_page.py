@@ -68,6 +68,14 @@ TOO_WIDE = """() => {
   return [`wider than ${innerWidth}: ${document.documentElement.scrollWidth} ${loose}`];
 }"""
 
+SCROLLS_BY_NOTHING = """() => {
+  const scrolls = (one) => ["auto", "scroll"].includes(getComputedStyle(one).overflowY);
+  const over = (one) => one.scrollHeight - one.clientHeight;
+  const odd = [...document.body.querySelectorAll("*")].filter((one) => over(one) > 0 && over(one) < 8 && scrolls(one));
+  return odd.map((one) => `scrolls by ${over(one)} px: ${one.cloneNode().outerHTML.slice(0, 160)}`);
+}"""
+"""Bars are hidden on photos; people who use a mouse see them."""
+
 
 @pytest.fixture(scope="module")
 def database(conto_process: LiveConto, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
@@ -178,6 +186,7 @@ def faults_of(window: Window, name: str) -> list[str]:
     page = window.page
     found = page.evaluate(VIOLATIONS, None)
     found += page.evaluate(TOO_WIDE)
+    found += page.evaluate(SCROLLS_BY_NOTHING)
     keep(page, f"{name}.light")
     page.evaluate(THEME, "dark")
     found += page.evaluate(VIOLATIONS, ["color-contrast"])
