@@ -58,6 +58,13 @@ class Runtime:
     events: Sequence[Viewed]
 
     @property
+    def seen_at(self) -> datetime | None:
+        """When it was last heard of: its visits are noted now and then, each ask and each record at once."""
+        asked = self.last_asked.asked_at if self.last_asked else None
+        recorded = self.last_record.recorded_at if self.last_record else None
+        return max((one for one in (self.row.agent.last_seen_at, asked, recorded) if one), default=None)
+
+    @property
     def per_minute(self) -> float:
         """Decisions per minute now: the mean of the last five minutes."""
         return sum(self.by_minute[-RATE_MINUTES:]) / RATE_MINUTES

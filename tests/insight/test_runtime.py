@@ -114,6 +114,7 @@ def test_what_is_open_odd_and_recent_is_counted(world: World) -> None:
     assert shown.last_asked.id == paid.answer.id
     assert shown.last_record is not None
     assert shown.last_record.recorded_at == NOW
+    assert shown.seen_at == NOW, "a record is heard of, whenever its visit was noted"
     assert {event.action for event in shown.events[:4]} == {
         "record.flagged",
         "authorization.recorded",
