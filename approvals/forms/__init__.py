@@ -203,6 +203,10 @@ class FilterForm(Filter):
         """Yield the other fields."""
         return (self[name] for name in self.fields if name not in MAIN and name != "q")
 
+    def is_more_wrong(self) -> bool:
+        """Say whether one of the other fields says what it takes: it has to be seen."""
+        return any(one.errors for one in self.more())
+
     def number_of_more(self) -> int:
         """Return how many of the other fields filter, order otherwise than the list does by itself, or are wrong."""
         typed = [one.name for one in self.more() if self.data.get(one.name) or one.errors]

@@ -111,6 +111,7 @@ def frame(
         ],
         "main_fields": [one for one in fields if one not in more],
         "more_fields": more,
+        "is_more_wrong": any(one.errors for one in more),
         "number_of_more": sum(bool(request.GET.get(one.name) or one.errors) for one in more),
     }
 
