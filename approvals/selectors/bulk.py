@@ -11,7 +11,7 @@ from uuid import UUID
 from approvals.lifecycle import NEVER_GIVEN
 from approvals.models import Authorization, Review
 from approvals.selectors.evidence import Evidence, evidence_of_each, is_still_waiting
-from approvals.selectors.inbox import ShownCheck, is_to_be_confirmed, needs_of, refusal_to, shown_checks
+from approvals.selectors.inbox import ShownCheck, is_to_be_confirmed, needs_of, refusal_to, shown_checks, why_of
 from approvals.selectors.reviewers import yeses_among
 from core.db import rows
 from core.errors import NotFound
@@ -43,13 +43,15 @@ class Total:
 class Candidate:
     """One of several that were chosen, with what a yes to it is bound to.
 
-    `outcome`, `reasons`, `checks`, `digest` and the `standing` of its payee are those of now, empty where it does not
-    wait any more. `refusal` says why this viewer cannot answer, empty where they can.
+    `why` says why it waits or would be declined, as the queue does. It, `outcome`, `reasons`, `checks`, `digest`, and
+    the `standing` of its payee are those of now, empty where it does not wait any more. `refusal` says why this viewer
+    cannot answer, empty where they can.
     """
 
     authorization: Authorization
     public_id: str
     outcome: str
+    why: str
     reasons: tuple[str, ...]
     checks: tuple[ShownCheck, ...]
     digest: str
@@ -61,11 +63,6 @@ class Candidate:
     def is_waiting(self) -> bool:
         """Whether people can still answer."""
         return bool(self.digest)
-
-    @property
-    def why(self) -> str:
-        """Why it waits, or would be declined: what the strictest rule says, with its figures."""
-        return self.checks[0].sentence if self.checks else next(iter(self.reasons), "")
 
     @property
     def judging(self) -> tuple[ShownCheck, ...]:
@@ -158,12 +155,14 @@ def _candidates(member: Member, ids: Sequence[UUID], now: datetime) -> list[Cand
 
 
 def _candidate(authorization: Authorization, evidence: Evidence | None, refusal: str) -> Candidate:
-    shown = shown_checks(evidence.decision.checks) if evidence else ()
+    decision = evidence.decision if evidence else None
+    shown = shown_checks(decision.checks) if decision else ()
     return Candidate(
         authorization=authorization,
         public_id=to_public(Prefix.AUTHORIZATION, authorization.id),
-        outcome=evidence.decision.outcome.value if evidence else "",
-        reasons=tuple(sentence(code) for code in evidence.decision.reasons) if evidence else (),
+        outcome=decision.outcome.value if decision else "",
+        why=why_of(decision.reasons, decision.outcome.value, decision.checks) if decision else "",
+        reasons=tuple(sentence(code) for code in decision.reasons) if decision else (),
         checks=tuple(one for one in shown if one.check.mode.value == "enforced"),
         digest=evidence.digest if evidence else "",
         standing=evidence.standing if evidence else "",

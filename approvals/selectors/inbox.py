@@ -167,10 +167,17 @@ def waiting(organization_id: UUID, *, now: datetime) -> QuerySet[Authorization]:
 def why_here(authorization: Authorization) -> str:
     """Return in one sentence why an authorization was not simply approved."""
     codes = authorization.reasons
-    for stored in authorization.decision["checks"]:
-        if codes and stored["code"] == codes[0] and stored["outcome"] == authorization.outcome:
-            return check_sentence(check_from_plain(stored))
-    return sentence(codes[0]) if codes else "Every rule allows it."
+    told = [one for one in authorization.decision["checks"] if codes and one["code"] == codes[0]]
+    return why_of(codes, authorization.outcome, [check_from_plain(one) for one in told])
+
+
+def why_of(codes: Sequence[str], outcome: str, checks: Sequence[Check]) -> str:
+    """Return the first reason of a decision in one sentence, with the figures of the check that gave it."""
+    if not codes:
+        return "Every rule allows it."
+    told = (one for one in checks if one.code == codes[0] and one.outcome.value == outcome)
+    check = next(told, None)
+    return sentence(codes[0]) if check is None else check_sentence(check)
 
 
 def detail(organization_id: UUID, authorization_id: UUID, *, member: Member, now: datetime) -> Detail:

@@ -65,7 +65,18 @@ def undo_bulk(request: MemberRequest) -> HttpResponse:
         messages.success(request, f"{number} of {len(names)} answers taken back.")
     else:
         messages.error(request, "Nothing could be taken back: these answers have taken effect.")
-    return redirect(f"{reverse('approvals:inbox')}{kept_in(request)}")
+    return redirect(f"{_back(request)}{kept_in(request)}")
+
+
+def _back(request: MemberRequest) -> str:
+    """Return the address of the request that was shown before several were answered, else that of the queue."""
+    at = _at(request)
+    return reverse("approvals:request", args=[at]) if at else reverse("approvals:inbox")
+
+
+def _at(request: MemberRequest) -> str:
+    at = request.POST.get("at", "")
+    return to_public(Prefix.AUTHORIZATION, from_public(Prefix.AUTHORIZATION, at)) if at else ""
 
 
 def _preview(
@@ -101,4 +112,4 @@ def _done(request: MemberRequest, results: list[Result], verdict: str) -> HttpRe
 
 
 def _around(request: MemberRequest) -> dict[str, Any]:
-    return {"kept": kept_in(request), "is_part": is_for_pane(request)}
+    return {"kept": kept_in(request), "is_part": is_for_pane(request), "at": _at(request)}

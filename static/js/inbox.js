@@ -89,6 +89,11 @@ document.addEventListener("htmx:beforeRequest", (event) => {
   }
 });
 
+// From several answers, and from taking them back, the way leads to where one was.
+document.addEventListener("htmx:configRequest", (event) => {
+  if (event.detail.elt.id === "bulk" && shownId()) event.detail.parameters.at = shownId();
+});
+
 document.addEventListener("htmx:afterRequest", (event) => {
   if (event.detail.elt.matches("#request form:not([data-undo])") && !event.detail.successful) answered.delete(shownId());
 });
@@ -202,6 +207,14 @@ document.addEventListener("keydown", (event) => {
     const answer = event.target.form.querySelector("button[name=answer]");
     answer ? answer.click() : event.target.form.requestSubmit();
   }
+});
+
+document.addEventListener("click", (event) => {
+  const ready = event.target.closest("[data-fill]");
+  if (!ready) return;
+  const field = document.getElementById(ready.dataset.fill);
+  field.value = ready.textContent;
+  field.focus();
 });
 
 mark();

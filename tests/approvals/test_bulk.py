@@ -15,7 +15,7 @@ from approvals.lifecycle import UNDO_TIME
 from approvals.models import Authorization, Review
 from approvals.selectors.books import faults
 from approvals.selectors.bulk import MOST_AT_ONCE, preview
-from approvals.selectors.inbox import detail
+from approvals.selectors.inbox import detail, why_here
 from approvals.services.finalise import finalise_reviews
 from core.ids import Prefix, to_public
 from people.models import Member, Organization
@@ -173,6 +173,34 @@ def test_one_that_was_decided_meanwhile_keeps_no_other_from_being_stored() -> No
     assert "1 of 2 approved" in done
     assert "Ada was faster" in done
     assert statuses() == {60: "declined", 70: "approved"}
+
+
+def test_the_reason_is_that_of_the_queue_and_each_limit_says_what_it_is() -> None:
+    unknown = {"key": "known", "type": "COUNTERPARTY", "unknown": "review"}
+    caps = {"key": "caps", "type": "SPEND_LIMIT", "daily": {"USD": "500"}, "monthly": {"USD": "900"}}
+    world = make_world({"key": "large", "type": "APPROVAL_THRESHOLD", "above": {"USD": "50"}}, caps, unknown)
+    (one,) = pending(world, "60")
+
+    found = preview(world.cast.rui, [one.id], now=NOW)
+
+    assert [each.why for each in found.answerable] == [why_here(one)]
+    html = send(world.cast.rui, chosen=names(one)).content.decode().split("What they take")[1]
+    for name in ("Daily limit", "Monthly limit"):
+        assert html.count(f"<span>{name}<") == 1
+    assert html.split("Daily limit")[1].split("</tr>")[0].count("until <time") == 1
+
+
+def test_taking_them_back_leads_to_where_one_was() -> None:
+    world = make_world({"key": "large", "type": "APPROVAL_THRESHOLD", "above": {"USD": "50"}})
+    _, one, other = pending(world, "60", "70", "80")
+    at = to_public(Prefix.AUTHORIZATION, other.id)
+    html = send(world.cast.rui, chosen=names(one), at=at).content.decode()
+    assert f'name="at" value="{at}"' in html
+
+    back = send(world.cast.rui, "undo/", review=[], at=at)
+
+    assert back.headers["Location"] == f"/approvals/{at}/"
+    assert send(world.cast.rui, "undo/", review=[]).headers["Location"] == "/approvals/"
 
 
 def test_nothing_is_approved_blind() -> None:

@@ -88,6 +88,49 @@ def test_all_are_taken_back_with_one_key(open_for: OpenFor, world: World) -> Non
     assert set(statuses().values()) == {"pending_review"}
 
 
+@WITH_SCRIPTS
+def test_all_are_selected_with_a_key_and_taking_back_leads_to_where_one_was(open_for: OpenFor, world: World) -> None:
+    waiting = fill(world, 3)
+    window = open_for(world.cast.rui)
+    page, pane = window.page, window.page.locator("#request")
+    window.open("/approvals/")
+    page.keyboard.press("?")
+    for told in ("Undo the last answer", "Select all that are listed"):
+        expect(page.locator("#keys [data-page-key]", has_text=told)).to_have_count(1)
+    page.keyboard.press("Escape")
+    page.locator(f"#open-{waiting[1]}").click()
+    expect(page.locator(f'[data-request="{waiting[1]}"]')).to_be_visible()
+
+    page.keyboard.press("*")
+    expect(page.locator("#bulk")).to_contain_text("3 selected")
+    page.keyboard.press("r")
+    expect(pane.get_by_role("heading", name="Reject 3 payments?")).to_be_visible()
+    pane.get_by_role("button", name="Paid already.").click()
+    expect(pane.get_by_label("Reason")).to_have_value("Paid already.")
+    expect(pane.get_by_label("Reason")).to_be_focused()
+    page.keyboard.press("Control+Enter")
+    expect(pane.get_by_role("heading", name="3 of 3 rejected")).to_be_visible()
+    page.keyboard.press("u")
+    expect(page.locator(f'[data-request="{waiting[1]}"]')).to_be_visible()
+    expect(page).to_have_url(f"{window.origin}/approvals/{waiting[1]}/")
+    assert set(statuses().values()) == {"pending_review"}
+
+
+@WITH_SCRIPTS
+def test_a_no_names_the_payment_and_has_its_reasons_ready(open_for: OpenFor, world: World) -> None:
+    fill(world, 1)
+    window = open_for(world.cast.rui)
+    page = window.page
+    window.open("/approvals/")
+    page.keyboard.press("r")
+    dialog = page.get_by_role("dialog", name="Reject 100.00 USD to Vendor 00?")
+    dialog.get_by_role("button", name="Not agreed with this payee.").click()
+    expect(dialog.get_by_label("Reason")).to_have_value("Not agreed with this payee.")
+    expect(dialog).to_contain_text("Ctrl or")
+    page.keyboard.press("Control+Enter")
+    expect(page.locator(".undo")).to_contain_text("Rejected")
+
+
 @pytest.mark.parametrize("has_scripts", [False], indirect=True, ids=["no-scripts"])
 def test_without_scripts_each_step_is_a_page(open_for: OpenFor, world: World) -> None:
     first, second, third = fill(world, 3)

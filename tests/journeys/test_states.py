@@ -175,6 +175,26 @@ def test_on_paper_an_authorization_is_a_receipt(window: Window, world: World) ->
     must_be_well(window.faults)
 
 
+def test_a_payee_called_like_another_and_an_agent_that_is_frozen(window: Window, world: World) -> None:
+    a_counterparty(world.cast.olu, "Vendor 01", identifiers=["domain:vendor-01.example"], standing="verified")
+    first, second, third = fill(world, 3)
+    window.sign_in_as(world.cast.rui)
+    page = window.page
+    window.open(f"/approvals/{second}/")
+    found = faults_of(window, "state-namesake")
+    for key in ("Approve", "Reject"):
+        window.open(f"/approvals/{first if key == 'Approve' else third}/")
+        window.press(key, within="#request")
+        if key == "Reject":
+            found += faults_of(window, "state-reject-dialog")
+            page.get_by_role("button", name="Paid already.").click()
+            page.keyboard.press("Control+Enter")
+        page.locator(f"#row-{first if key == 'Approve' else third} .queue-said").wait_for()
+    freeze_agent(agent_id=world.agent.id, reason="It asked too often", **scope(world, clock_now()))
+    window.open(f"/approvals/{second}/")
+    must_be_well([*found, *faults_of(window, "state-frozen-request"), *window.faults])
+
+
 def test_a_large_payment_asks_for_the_second_factor(window: Window, world: World) -> None:
     Organization.objects.filter(id=world.organization_id).update(confirmation_amount=100)
     second = fill(world, 3)[1]
