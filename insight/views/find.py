@@ -10,8 +10,9 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
+from agents.views.stopping import stoppable
 from core.templatetags.conto import PLACES, url_of
-from insight.selectors.found import LONGEST_SEARCH, Find, Kind, find
+from insight.selectors.found import LONGEST_SEARCH, SHORTEST_SEARCH, Find, Kind, find
 from people.permissions import MemberRequest, needs
 from people.roles import Right
 
@@ -30,12 +31,14 @@ FURTHER: Final = (
     ("Organization keys", "key", "people:keys", Right.READ),
     ("Your account", "user-circle", "people:account", Right.READ),
     ("Second factor and passkeys", "shield-lock", "mfa_index", Right.READ),
+    ("Freeze everything…", "snowflake", "people:settings", Right.FREEZE),
     ("API reference", "api", "api_docs", Right.READ),
     ("New agent", "plus", "agents:new", Right.MANAGE_AGENTS),
     ("New policy", "plus", "policies:create", Right.MANAGE_POLICIES),
     ("New counterparty", "plus", "spend:new", Right.MANAGE_COUNTERPARTIES),
 )
 """Pages beside the places of the navigation, each with the right without which nobody is led there."""
+FREEZE: Final = "freeze"
 
 SHOWN: Final = {
     Kind.AUTHORIZATION: ("Authorizations", "receipt", "approvals:authorization"),
@@ -70,6 +73,7 @@ def find_anything(request: MemberRequest) -> HttpResponse:
     text = request.GET.get("q", "").strip()[:LONGEST_SEARCH]
     pages = tuple(pages_like(text, request))
     groups = [Group("Pages", pages)] if pages else []
+    groups += stopping(text, request)
     groups += groups_of(find(request.member.organization_id, text))
     page = "insight/find.html#results" if request.htmx else "insight/find.html"
     return render(request, page, {"groups": groups, "text": text})
@@ -83,6 +87,21 @@ def pages_like(text: str, request: MemberRequest) -> Iterator[Result]:
         url = url_of(name)
         if url and request.member.may(right) and all(f" {word}" in f" {label.lower()}" for word in words):
             yield Result(url, icon, label)
+
+
+def stopping(text: str, request: MemberRequest) -> list[Group]:
+    """Return the ways to stop what somebody names after the word: each leads to the page that asks for the reason."""
+    verb, _, named = text.partition(" ")
+    if not FREEZE.startswith(verb.lower()) or len(named.strip()) < SHORTEST_SEARCH:
+        return []
+    agents = [one for one in find(request.member.organization_id, named) if one.kind is Kind.AGENT]
+    can_be = stoppable(request, [one.public_id for one in agents])
+    lines = tuple(
+        Result(reverse("agents:freeze", args=[one.public_id]), "snowflake", f"Freeze {one.name}…", one.detail)
+        for one in agents
+        if one.public_id in can_be
+    )
+    return [Group("Stop", lines)] if lines else []
 
 
 def groups_of(found: list[Find]) -> list[Group]:

@@ -4,6 +4,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from agents.models import Agent
 from core.clock import now as clock_now
 from core.ids import Prefix, to_public
 from spend.payee import PayeeClaim
@@ -130,3 +131,22 @@ def signed_in(world: World) -> Client:
     client = Client()
     client.force_login(world.cast.vera.person)
     return client
+
+
+def test_who_may_freeze_finds_the_way_by_that_word(world: World) -> None:
+    zebra, gone = an_agent(world.cast.olu, "Zebra research"), an_agent(world.cast.olu, "Zebra of old")
+    Agent.objects.filter(pk=gone.pk).update(frozen_at=clock_now(), frozen_reason="odd")
+    stop = reverse("agents:freeze", args=[to_public(Prefix.AGENT, zebra.pk)])
+    client = Client()
+
+    client.force_login(world.cast.olu.person)
+    assert stop in links(client, "freeze zebra")
+    assert reverse("agents:freeze", args=[to_public(Prefix.AGENT, gone.pk)]) not in links(client, "freeze zebra")
+    assert links(client, "freeze") == [reverse("people:settings")]
+    assert client.get(stop).status_code == 200
+    assert f'action="{reverse("people:freeze")}"' in client.get(reverse("people:settings")).content.decode()
+    for other in (world.cast.vera, world.cast.mallory):
+        client.force_login(other.person)
+        assert stop not in links(client, "freeze zebra")
+    client.force_login(world.cast.vera.person)
+    assert links(client, "freeze") == []
