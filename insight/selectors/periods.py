@@ -109,6 +109,17 @@ class Period:
             case _:
                 return months_on(begin.replace(day=1), 1) - DAY
 
+    @property
+    def words(self) -> str:
+        """As a sentence names it: `13\u201319 Nov 2026`, with what both ends share said once."""
+        first, last = self.first, self.last
+        if first == last:
+            return f"{last:%-d %b %Y}"
+        if first.year != last.year:
+            return f"{first:%-d %b %Y}\u2013{last:%-d %b %Y}"
+        start = f"{first:%-d}" if first.month == last.month else f"{first:%-d %b}"
+        return f"{start}\u2013{last:%-d %b %Y}"
+
     def whole_months(self) -> "Period | None":
         """Return the months that lie wholly in it; None where there is none."""
         first = self.first if self.first.day == 1 else months_on(self.first.replace(day=1), 1)

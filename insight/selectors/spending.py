@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
@@ -109,6 +109,8 @@ class Spending:
     before: Sums | None
     by_key: Mapping[str, Mapping[Step, Sums]]
     before_by_step: Sequence[Sums] = field(default=())
+    in_others: Mapping[str, Sums] = field(default_factory=dict)
+    """What was recorded in the currencies that are not shown; only `last_spending` says it."""
 
     @property
     def net(self) -> Decimal:
@@ -205,19 +207,18 @@ def currency_for(
     """Return the currency to show and all there are: the wanted one, else the own one, else the most frequent."""
     known = tuple(sums_by_currency(ledger, period, chosen or Chosen()))
     own = organization.currency
-    for currency in (wanted, own):
-        if currency in known:
-            return currency, known
-    return (known[0] if known else own), known or (own,)
+    return _one_of(known, wanted, own), known or (own,)
 
 
 def last_spending(organization: Organization, period: Period, *, counterparty_id: UUID | None = None) -> Spending:
     """Return what agents spent in a period, in the currency to show, for pages that show it beside other things."""
     ledger = ledger_of(organization)
     some = Chosen(counterparty=None if counterparty_id is None else str(counterparty_id))
-    currency, _ = currency_for(organization, ledger, period, chosen=some)
+    known = sums_by_currency(ledger, period, some)
+    currency = _one_of(tuple(known), "", organization.currency)
     chosen = Chosen(counterparty=some.counterparty, currency=currency)
-    return spending(ledger, period, by=Dimension.AGENT, chosen=chosen)
+    others = {one: sums for one, sums in known.items() if one != currency}
+    return replace(spending(ledger, period, by=Dimension.AGENT, chosen=chosen), in_others=others)
 
 
 def chart_of(shown: Spending, figure: Figure = Figure.NET) -> dict[str, Any]:
@@ -271,6 +272,10 @@ def names_of(organization_id: UUID, by: Dimension, keys: Iterable[str]) -> Mappi
         return policy_names(organization_id, known) if by is Dimension.POLICY else {key: key for key in known}
     find = agent_names if by is Dimension.AGENT else counterparty_names
     return {str(one): name for one, name in find(organization_id, [UUID(key) for key in keys if key != NONE]).items()}
+
+
+def _one_of(known: Sequence[str], wanted: str, own: str) -> str:
+    return next((currency for currency in (wanted, own) if currency in known), known[0] if known else own)
 
 
 def _by_key(period: Period, found: Iterable[tuple[date, str, Sums]]) -> Mapping[str, Mapping[Step, Sums]]:

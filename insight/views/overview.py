@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Final
 
 from django.conf import settings
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils.http import urlencode
 from django.views.decorators.http import require_safe
 
 from approvals.selectors.lists import Chosen, authorizations_page
@@ -22,16 +24,18 @@ from core.templatetags.statuses import status_of
 from insight.selectors.anomalies import Anomalies, BooksState, Health, anomalies_of, health_of
 from insight.selectors.fleet import Fleet
 from insight.selectors.overview import Beginning, Needs, UsedLimit, beginning_of, most_used_limits, needs_of
-from insight.selectors.periods import last_days
-from insight.selectors.spending import chart_of, last_spending
+from insight.selectors.periods import Preset, preset
+from insight.selectors.spending import Spending, chart_of, last_spending
 from insight.views.shown import authorization_rows, authorizations_url
 from people.models import Member
 from people.permissions import MemberRequest, needs
 from people.roles import Right
 from spend.selectors.by_agent import Unasked
 
-CHART_DAYS: Final = 30
+CHART_PERIOD: Final = Preset.DAYS_30
 WEEK_DAYS: Final = 7
+CURRENCIES_BESIDE: Final = 2
+"""Other currencies whose spend stands under that of the one shown."""
 UNAUTHORIZED: Final = "unauthorized"
 DECISIONS_SHOWN: Final = 8
 HEALTH: Final = "#health"
@@ -69,6 +73,15 @@ class Step:
     is_next: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What was spent in a currency that is not the one shown, and the page that shows it."""
+
+    net: Decimal
+    currency: str
+    url: str
+
+
 @require_safe
 @needs(Right.READ)
 def overview(request: MemberRequest) -> HttpResponse:
@@ -77,7 +90,7 @@ def overview(request: MemberRequest) -> HttpResponse:
     beginning = beginning_of(organization.pk, now=now)
     if not beginning.is_over:
         return render(request, "insight/start.html", _start(request, beginning))
-    period = last_days(CHART_DAYS, zone=organization.time_zone, now=now)
+    period = preset(CHART_PERIOD, zone=organization.time_zone, now=now)
     with one_snapshot():
         shown = last_spending(organization, period)
     by_day, needed = shown.by_day(), needs_of(organization.pk, now=now)
@@ -90,6 +103,9 @@ def overview(request: MemberRequest) -> HttpResponse:
         "fleet": needed.fleet,
         "expiring_first": authorization_rows(needed.expiring_first),
         "shown": shown,
+        "also": _also(shown),
+        "more_currencies": max(0, len(shown.in_others) - CURRENCIES_BESIDE),
+        "all_spend_url": _spend_url(),
         "spent_today": by_day[-1],
         "spent_in_week": sum(by_day[-WEEK_DAYS:]),
         "chart": chart_of(shown),
@@ -251,6 +267,15 @@ def _fleet_matters(fleet: Fleet) -> list[Matter]:
 
 def _many(number: int, noun: str) -> str:
     return noun if number == 1 else f"{noun}s"
+
+
+def _also(shown: Spending) -> list[Beside]:
+    found = list(shown.in_others.items())[:CURRENCIES_BESIDE]
+    return [Beside(sums.net, currency, _spend_url(currency=currency)) for currency, sums in found]
+
+
+def _spend_url(**chosen: str) -> str:
+    return f"{reverse('insight:analytics')}?{urlencode({**chosen, 'period': CHART_PERIOD.value})}"
 
 
 def _limit(used: UsedLimit) -> dict[str, object]:

@@ -8,6 +8,10 @@ const shortened = (name) => (name.length > 32 ? `${name.slice(0, 31)}…` : name
 const NARROW = 480;
 const MINUTES = "min";
 const hours = (value) => (value < 60 ? `${figures.format(value)} min` : `${short.format(value / 60)} h`);
+// Dashes, as the line itself has: a square would look like one more of the bars.
+const DASHES = "path://M0 0h4v2H0zM6 0h4v2H6z";
+// Little that came back would push the axis a whole step below zero: below this part of the highest it ends at itself.
+const LITTLE = 0.02;
 const short = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
 
 // Colours are written for both themes with light-dark(); an element's computed colour is the one in force.
@@ -82,6 +86,7 @@ function axes(data, colour) {
   };
   const values = {
     type: "value",
+    min: ({ min, max }) => (min < 0 && -min < LITTLE * max ? min : undefined),
     splitNumber: 4,
     splitLine: { lineStyle: { color: colour.line } },
     axisLabel: { ...words, formatter: (value) => (data.unit === MINUTES ? hours(value) : short.format(value)) },
@@ -104,7 +109,7 @@ function optionsOf(data, title, colour, isNarrow) {
     aria: { enabled: true, label: { description: `${title}. The same figures stand in the table below.` } },
     grid: { left: 4, right: 12, top: unit && data.unit !== MINUTES && data.kind !== "hbar" ? 26 : 12, bottom: wraps ? 56 : many ? 32 : 4, containLabel: true },
     legend: many
-      ? { type: wraps ? "plain" : "scroll", bottom: 0, left: 0, icon: "roundRect", itemWidth: 10, itemHeight: 10, itemGap: 14, formatter: shortened, textStyle: { color: colour["text-soft"], fontSize: 12 } }
+      ? { data: data.series.map(({ name, line }) => (line ? { name, icon: DASHES } : { name })), type: wraps ? "plain" : "scroll", bottom: 0, left: 0, icon: "roundRect", itemWidth: 10, itemHeight: 10, itemGap: 14, formatter: shortened, textStyle: { color: colour["text-soft"], fontSize: 12 } }
       : undefined,
     tooltip: {
       trigger: isPie ? "item" : "axis",

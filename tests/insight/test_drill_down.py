@@ -1,7 +1,7 @@
 """Figures of analytics lead to what is behind them, and are the same whether they come from rollups or the ledger."""
 
 import re
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from random import Random
 from typing import Any
@@ -15,7 +15,7 @@ from insight.selectors.latency import latency
 from insight.selectors.ledger import Chosen, Dimension, ledger_of
 from insight.selectors.newcomers import newcomers
 from insight.selectors.payments import Wanted, payments_page
-from insight.selectors.periods import last_days
+from insight.selectors.periods import Period, last_days
 from insight.selectors.spending import chart_of, spending
 from insight.services import roll
 from people.models import Organization
@@ -108,6 +108,20 @@ def test_the_time_before_stands_beside(world: World) -> None:
     html = page(world.cast.vera, "/analytics/?period=7&compare=on").content.decode()
     assert "50 %" in html
     assert "Time before" in html
+    assert html.count("Compared with 9\u201315 Nov 2026.") == 1
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "words"),
+    [
+        (date(2026, 11, 13), date(2026, 11, 13), "13 Nov 2026"),
+        (date(2026, 11, 13), date(2026, 11, 19), "13\u201319 Nov 2026"),
+        (date(2026, 10, 28), date(2026, 11, 3), "28 Oct\u20133 Nov 2026"),
+        (date(2025, 11, 28), date(2026, 11, 3), "28 Nov 2025\u20133 Nov 2026"),
+    ],
+)
+def test_a_period_names_what_both_its_ends_share_once(first: date, last: date, words: str) -> None:
+    assert Period(first, last, "UTC").words == words
 
 
 def test_a_figure_leads_to_its_single_payments(world: World) -> None:

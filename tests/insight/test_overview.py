@@ -1,7 +1,9 @@
 """The first page: how to begin, then what needs somebody."""
 
+import re
 from datetime import timedelta
 from decimal import Decimal
+from html import unescape
 from typing import Any
 
 import pytest
@@ -220,6 +222,31 @@ def test_a_quiet_organization_says_so_and_shows_its_spend() -> None:
 
     assert "Nothing needs you" in html
     assert "Every rule allows it." in html
+
+
+def test_spend_in_other_currencies_stands_beside_and_leads_to_just_as_much() -> None:
+    world = make_world(DAILY)
+    ask(world, "10")
+    reach = {"organization_id": world.organization_id, "agent_id": world.agent.id}
+
+    def beside() -> list[tuple[str, str]]:
+        html = page(world.cast.vera).content.decode().split('id="spend"')[1].split("</section>")[0]
+        found = re.findall(r'<a class="stat-hint" href="([^"]*)">(.*?)</a>', html)
+        return [(unescape(url), strip_tags(said)) for url, said in found]
+
+    record_unauthorized(Report(Decimal(7), "USD"), actor=world.actor, now=NOW, **reach)
+    assert beside() == []
+    for currency, number in (("CHF", 1), ("EUR", 4), ("GBP", 3), ("SEK", 2)):
+        for _ in range(number):
+            record_unauthorized(Report(Decimal("500.25"), currency), actor=world.actor, now=NOW, **reach)
+
+    euros, pounds, rest = beside()
+
+    assert euros == ("/analytics/?currency=EUR&period=30", "also 2,001.00 EUR")
+    assert pounds == ("/analytics/?currency=GBP&period=30", "also 1,500.75 GBP")
+    assert rest == ("/analytics/?period=30", "and 2 more")
+    led_to = page(world.cast.vera, euros[0]).content.decode().split('class="stat-value">')[1]
+    assert strip_tags(led_to.split("</div>")[0]) == "2,001.00 EUR"
 
 
 def test_limits_are_compared_and_a_shared_pot_stands_once() -> None:

@@ -16,12 +16,18 @@ from core.clock import now as clock_now
 from insight.services import roll
 from spend.payee import PayeeClaim
 from tests.approvals.world import World, add_agent, ask, make_world
-from tests.journeys.conftest import OpenFor
+from tests.journeys.conftest import WITH_SCRIPTS, OpenFor
 
 pytestmark = pytest.mark.journey
 
 POT = {"key": "pot", "type": "BUDGET_ALLOCATION", "amount": {"USD": "1000"}, "period": "year", "warn_at": [10]}
 
+DRAWN = """() => {
+  const chart = echarts.getInstanceByDom(document.querySelector("#spend-over-time"));
+  const [lowest, highest] = chart.getModel().getComponent("yAxis").axis.scale.getExtent();
+  const dashes = chart.getOption().legend[0].data.filter((one) => one.icon).map((one) => one.name);
+  return { lowest, highest, dashes };
+}"""
 
 GITHUB = PayeeClaim("GitHub", ("domain:github.com",))
 OPENAI = PayeeClaim("OpenAI", ("domain:api.openai.com",))
@@ -76,6 +82,27 @@ def test_a_period_is_chosen_and_compared(open_for: OpenFor) -> None:
     expect(page.locator("#spend")).to_contain_text("50 %")
     assert "compare=on" in page.url
     assert "period=7" in page.url
+
+
+@WITH_SCRIPTS
+def test_neither_a_cent_that_came_back_nor_the_time_before_is_drawn_as_more_than_it_is(open_for: OpenFor) -> None:
+    now = clock_now()
+    world = make_world(POT, now=now - timedelta(days=12))
+    pay(world, "900", "cloud", now - timedelta(days=2))
+    asked = ask(world, "0.30", category="cloud", payee=GITHUB, now=now - timedelta(days=6)).answer.id
+    reach: dict[str, Any] = {"organization_id": world.organization_id, "agent_id": world.agent.id}
+    for kind, days in (("payment", 6), ("refund", 4)):
+        record_spend(
+            asked, Report(Decimal("0.30"), "USD", kind=kind), actor=world.actor, now=now - timedelta(days=days), **reach
+        )
+    window = open_for(world.cast.vera)
+
+    window.open("/analytics/?compare=on")
+
+    drawn = window.page.evaluate(DRAWN)
+    assert drawn["lowest"] == -0.3
+    assert drawn["highest"] >= 900
+    assert drawn["dashes"] == ["Time before"]
 
 
 def test_spend_is_filtered_in_the_row_above_it(open_for: OpenFor) -> None:
