@@ -1,5 +1,6 @@
 """The filter of the log page; it lives in the address."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
@@ -11,7 +12,7 @@ from django.utils import timezone
 from audit.catalogue import Action
 from audit.models import ID_LENGTH, NAME_LENGTH
 from audit.selectors import Filters
-from core.actor import ActorKind
+from core.actor import SYSTEM, ActorKind
 from core.filters import Filter
 from core.lists import Order, aware
 from core.paging import LONGEST_FILTER
@@ -26,6 +27,7 @@ KINDS: Final = {
     ActorKind.ORGANIZATION_KEY.value: "Back ends",
     ActorKind.SYSTEM.value: "Conto itself",
 }
+ACTOR_ID: Final = re.compile(rf"[a-z]+_[0-9a-z]+|{SYSTEM.id}")
 ORDERS: Final = {
     "newest": Order("Newest first", "at", is_falling=True, read=aware),
     "oldest": Order("Oldest first", "at", read=aware),
@@ -68,10 +70,19 @@ class FilterForm(Filter):
         return [name if how_often[name] == 1 else actor for actor, name in self.names_of_actors.items()]
 
     def clean_actor(self) -> str:
-        """Return the id of who is meant: the one whose name was typed, or what was typed."""
+        """Return the id of who is meant: what was typed, where it is one, else that of who is called so.
+
+        An id comes first: people choose their names, and one of them might be called like the id of another.
+        """
         typed = str(self.cleaned_data["actor"])
+        if not typed or typed in self.names_of_actors or ACTOR_ID.fullmatch(typed):
+            return typed
         called_so = [actor for actor, name in self.names_of_actors.items() if name == typed]
-        return called_so[0] if len(called_so) == 1 else typed
+        if len(called_so) > 1:
+            raise forms.ValidationError("Several are called so. Choose one of their ids from the list.")
+        if not called_so:
+            raise forms.ValidationError("Nobody who acted of late is called so. Choose from the list, or write an id.")
+        return called_so[0]
 
     def narrowing(self) -> Iterator[forms.BoundField]:
         """Yield the fields beside the search box."""

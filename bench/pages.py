@@ -11,6 +11,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.test import Client
+from django.urls import reverse
 
 from approvals.selectors.situation import Ask, read_asker
 from approvals.services.authorize import authorize_payment
@@ -64,8 +65,8 @@ with payee as (
     select id, %(organization)s, agent_id, repeat('0', 64), amount, 'USD', 'USD', payee_id, '{{}}', repeat('0', 64),
         category, rail, '', '{{}}', outcome, case outcome when 'deny' then array['daily_limit'] else '{{}}' end,
         jsonb_build_object('outcome', outcome, 'reasons', '[]'::jsonb, 'checks', (%(checks)s::jsonb -> (n %% 4)) || case
-            when key is null then '[]' else jsonb_build_array(jsonb_build_object('counter', key, 'outcome', 'allow'))
-            end),
+            when key is null then '[]'
+            else jsonb_build_array(jsonb_build_object('code', 'allow', 'counter', key, 'outcome', 'allow')) end),
         '{{}}', '{{}}', case outcome when 'deny' then 'declined' else 'recorded' end, '', asked_at,
         case outcome when 'deny' then null else asked_at end, asked_at, asked_at, 0
     from drawn returning id, outcome
@@ -121,7 +122,7 @@ def pages(report: Report, past: int) -> None:
     place = world.make_world("pages", AGENTS, RULES, labels=LABELS)
     seed(place, past)
     report.say("")
-    report.say("## Pages of analytics and budgets")
+    report.say("## Pages")
     report.say("")
     begun = time.monotonic()
     rebuild(place.organization_id, now=clock_now())
@@ -176,7 +177,7 @@ def checks(organization_id: UUID, now: datetime) -> list[list[dict[str, str]]]:
     """Create policies and return what they said of one payment after the other: two of them, one, or none."""
     ids = [create_policy(organization_id=organization_id, name=name, actor=ACTOR, now=now) for name in POLICIES]
     first, second, shadow = (
-        {"policy": to_public(Prefix.POLICY, one), "mode": mode, "outcome": "allow"}
+        {"code": "allow", "policy": to_public(Prefix.POLICY, one), "mode": mode, "outcome": "allow"}
         for one, mode in zip(ids, ("enforced", "enforced", "shadow"), strict=True)
     )
     return [[first], [first, second, shadow], [shadow], [second, shadow | {"outcome": "not_applicable"}]]
@@ -184,6 +185,8 @@ def checks(organization_id: UUID, now: datetime) -> list[list[dict[str, str]]]:
 
 def addresses(place: World) -> Iterator[str]:
     """Yield the pages that are measured."""
+    names = ("insight:overview", "insight:fleet", "approvals:inbox", "approvals:authorizations", "audit:log")
+    yield from map(reverse, (*names, "spend:counterparties"))
     for days in (30, 90):
         yield from (f"/analytics/?period={days}&by={by.value}" for by in Dimension)
     yield "/analytics/?period=90&by=counterparty&compare=on"

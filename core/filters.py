@@ -19,9 +19,10 @@ WORDS: Final[tuple[tuple[type[forms.Field], str, str], ...]] = (
 LONGEST_ECHO: Final = 60
 LAST_DAY: Final = "24h"
 LAST_WEEK: Final = "7d"
-RECENT: Final = {LAST_DAY: timedelta(days=1), LAST_WEEK: timedelta(days=7), "30d": timedelta(days=30)}
+LAST_MONTH: Final = "30d"
+RECENT: Final = {LAST_DAY: timedelta(days=1), LAST_WEEK: timedelta(days=7), LAST_MONTH: timedelta(days=30)}
 """Periods up to now, whichever zone somebody lives in."""
-RECENT_WORDS: Final = {LAST_DAY: "Last 24 hours", LAST_WEEK: "Last 7 days", "30d": "Last 30 days"}
+RECENT_WORDS: Final = {LAST_DAY: "Last 24 hours", LAST_WEEK: "Last 7 days", LAST_MONTH: "Last 30 days"}
 
 
 class Filter(forms.Form):

@@ -20,7 +20,7 @@ with denied as (
     from approvals_authorization
     where organization_id = %(organization)s and status = 'declined' and asked_at >= %(since)s and outcome = 'deny'
 )
-select agent.id, agent.name, agent.frozen_at is not null, found.* from (
+select agent.id, agent.name, agent.frozen_at is not null or agent.retired_at is not null, found.* from (
     select agent_id, count(*), count(*) filter (where is_thawed),
         mode() within group (order by reason) filter (where is_thawed), max(asked_at) filter (where is_thawed)
     from denied group by agent_id having bool_or(is_thawed)
@@ -45,7 +45,7 @@ class Denied:
     """Denied asks of one agent: all of them, and how many, mostly why and when last while it was not frozen."""
 
     agent_name: str
-    is_frozen: bool
+    is_stopped: bool
     number: int
     thawed: int
     reason: str
@@ -58,16 +58,16 @@ class Denied:
 
     @property
     def is_urgent(self) -> bool:
-        """Whether somebody has to look: a frozen agent can do no more harm."""
-        return self.is_often and not self.is_frozen
+        """Whether somebody has to look: an agent that is frozen or retired can do no more harm."""
+        return self.is_often and not self.is_stopped
 
 
 def denied_by_agent(organization_id: UUID, *, since: datetime) -> Mapping[UUID, Denied]:
     """Return the agents that were denied something since then for more than being frozen; one read by index."""
     found = rows(DENIED, {"organization": organization_id, "since": since})
     return {
-        agent_id: Denied(name, is_frozen, number, thawed, reason or "", last)
-        for agent_id, name, is_frozen, _, number, thawed, reason, last in cast(
+        agent_id: Denied(name, is_stopped, number, thawed, reason or "", last)
+        for agent_id, name, is_stopped, _, number, thawed, reason, last in cast(
             list[tuple[UUID, str, bool, UUID, int, int, str | None, datetime]], found
         )
     }

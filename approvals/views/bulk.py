@@ -17,6 +17,7 @@ from approvals.services.bulk import Answer, Result, approve_each, reject_each, w
 from approvals.views.proving import factor_of, forget, lead_to_proof, said_before
 from approvals.views.shown import REJECT_IDS, is_for_pane, kept_in
 from core.clock import now as clock_now
+from core.errors import NotFound
 from core.ids import Prefix, from_public, to_public
 from people.authentication import second_factor_proven_at
 from people.permissions import MemberRequest, actor_of, needs
@@ -75,8 +76,10 @@ def _back(request: MemberRequest) -> str:
 
 
 def _at(request: MemberRequest) -> str:
-    at = request.POST.get("at", "")
-    return to_public(Prefix.AUTHORIZATION, from_public(Prefix.AUTHORIZATION, at)) if at else ""
+    try:
+        return to_public(Prefix.AUTHORIZATION, from_public(Prefix.AUTHORIZATION, request.POST.get("at", "")))
+    except NotFound:
+        return ""
 
 
 def _preview(

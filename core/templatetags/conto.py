@@ -83,11 +83,7 @@ def moment(when: datetime | None, style: str = "relative", empty: str = "–") -
         return format_html('<span class="nothing">{}</span>', empty)
     local = timezone.localtime(when)
     exact = f"{local:%-d %b %Y, %H:%M:%S} {zone_words(local)}"
-    texts = {
-        "exact": f"{local:%-d %b %Y, %H:%M}",
-        "day": f"{local:%-d %b %Y}",
-        "clock": f"{local:%H:%M:%S}",
-    }
+    texts = {"exact": f"{local:%-d %b %Y, %H:%M}", "day": f"{local:%-d %b %Y}", "clock": f"{local:%H:%M:%S}"}
     stamp = when.isoformat(timespec="seconds")
     if style in texts:
         return format_html('<time datetime="{}" title="{}">{}</time>', stamp, exact, texts[style])
@@ -97,6 +93,12 @@ def moment(when: datetime | None, style: str = "relative", empty: str = "–") -
         exact,
         ago(when),
     )
+
+
+@register.filter
+def is_past(when: datetime | None) -> bool:
+    """Say whether a moment is over."""
+    return when is not None and when <= clock_now()
 
 
 def zone_words(local: datetime) -> str:

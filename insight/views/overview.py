@@ -14,7 +14,7 @@ from django.utils.http import urlencode
 from django.views.decorators.http import require_safe
 
 from approvals.selectors.lists import Chosen, authorizations_page
-from approvals.selectors.queue import Wanted, number_waiting
+from approvals.selectors.queue import MOST_COUNTED, Wanted, number_waiting
 from approvals.selectors.told import OVERDUE
 from audit.selectors import SealState
 from core.clock import now as clock_now
@@ -193,9 +193,12 @@ def _waiting_for(member: Member, needed: Needs, now: datetime) -> int:
 
 
 def _inbox_matter(needed: Needs, mine: int) -> Matter:
-    inbox, others = reverse("approvals:inbox"), needed.waiting - mine
+    # Counted one after the other: an ask may have come in between.
+    inbox, others = reverse("approvals:inbox"), max(0, needed.waiting - mine)
     if not mine:
         return Matter("inbox", "info", needed.waiting, "waiting for the reviewers", "", inbox)
+    if mine > MOST_COUNTED:
+        return Matter("inbox", "caution", MOST_COUNTED, "or more wait for a review of yours", "", f"{inbox}?who=mine")
     detail = f"{others} more {'waits' if others == 1 else 'wait'} for others." if others else ""
     return Matter("inbox", "caution", mine, "waiting for a review of yours", detail, f"{inbox}?who=mine")
 

@@ -17,6 +17,7 @@ from approvals.selectors.activity import Ages
 from audit.selectors import Viewed
 from audit.views import line
 from core.clock import now as clock_now
+from core.filters import LAST_MONTH
 from core.ids import Prefix, from_public, to_public
 from insight.selectors.runtime import UNAUTHORIZED, Runtime, runtime_of, runtime_state
 from insight.views.live import answer, part_of
@@ -88,7 +89,7 @@ def agent_runtime(request: MemberRequest, public_id: str) -> HttpResponse:
 
 
 def _context(shown: Runtime, public_id: str) -> dict[str, Any]:
-    flagged = f"{reverse('insight:flagged')}?agent={public_id}"
+    flagged = f"{reverse('insight:flagged')}?agent={public_id}&period={LAST_MONTH}"
     return {
         "shown": shown,
         "agent": shown.row.agent,

@@ -3,6 +3,7 @@
 from functools import wraps
 from typing import ParamSpec
 
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import redirect
 
@@ -28,6 +29,8 @@ def behind_second_factor(view: View[HttpRequest, P]) -> View[HttpRequest, P]:
         if isinstance(request.user, Person):
             proven_at = second_factor_proven_at(request)
             if second_factor_of(request.user.pk, proven_at, now=clock_now()) is SecondFactor.OWED:
+                if request.method == "POST":
+                    messages.info(request, "Nothing was changed: prove your second factor once more, then begin again.")
                 return redirect(address_to_prove(request.user, then=request.get_full_path()))
         return view(request, *args, **kwargs)
 

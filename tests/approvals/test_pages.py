@@ -59,6 +59,18 @@ def test_the_inbox_shows_what_waits_and_escapes_the_agents_words() -> None:
     assert "<script>alert" not in html
 
 
+def test_a_day_that_is_over_is_not_told_as_if_it_were_today(time_machine: Any) -> None:
+    world = make_world(REVIEW, {"key": "daily", "type": "SPEND_LIMIT", "daily": {"USD": "500"}})
+    _, public_id = waiting(world)
+    address, over = f"/approvals/{public_id}/", "in a time that ended"
+
+    assert over not in page(world.cast.rui, address).content.decode()
+    time_machine.move_to(NOW + timedelta(days=1), tick=False)
+    assert re.search(
+        rf"<code>daily</code> {over} <time[^>]*>23 Nov 2026", page(world.cast.rui, address).content.decode()
+    )
+
+
 def test_approving_what_was_shown_approves() -> None:
     world = make_world(REVIEW)
     one, public_id = waiting(world)

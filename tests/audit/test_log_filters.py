@@ -1,16 +1,17 @@
 """The filters of the log page: who, what kind of actor, what, to what, when, and words."""
 
 import re
+from datetime import timedelta
 from functools import partial
 
 import pytest
 from django.db import connection
 
 from audit.catalogue import Action
-from audit.selectors.events import Filters, filtered
+from audit.selectors.events import Filters, actors, filtered
 from core.actor import SYSTEM, Actor, ActorKind
-from tests.audit.logbook import AGENT, freeze, signed_in, tell, text_of
-from tests.factories import Cast, make_cast
+from tests.audit.logbook import ADA, AGENT, freeze, signed_in, tell, text_of
+from tests.factories import NOW, Cast, make_cast
 
 pytestmark = pytest.mark.django_db
 
@@ -75,9 +76,27 @@ def test_who_did_it_is_found_by_name_where_one_alone_is_called_so(people: Cast) 
     assert "Agent 1" not in page
     assert "Who: Ada" in page
     assert "Agent 0" in b"".join(client.get("/audit/table/?actor=Ada")).decode()
-    assert "Nothing matches" in text_of(client, "/audit/?actor=Kim")
+    assert "Several are called so." in text_of(client, "/audit/?actor=Kim")
+    assert "Nobody who acted of late is called so." in text_of(client, "/audit/?actor=Noor")
     offered = re.findall(r'<option value="([^"]*)"></option>', client.get("/audit/").content.decode())
     assert offered == ["Ada", "per_1", "per_2"]
+
+
+def test_people_are_found_by_name_however_much_machines_did_since(people: Cast) -> None:
+    freeze(people.organization.pk)
+    bot = Actor(ActorKind.AGENT, "agt_01jdbot", "Bot", None)
+    for number in range(3):
+        tell(people.organization.pk, Action.RECORD_STORED, actor=bot, now=NOW + timedelta(seconds=number + 1))
+    assert actors(people.organization.pk, looked_at=2) == [(ADA.id, "Ada"), (bot.id, "Bot")]
+
+
+def test_nobody_takes_over_the_acts_of_another_by_being_called_like_their_id(people: Cast) -> None:
+    freeze(people.organization.pk)
+    villain = Actor(ActorKind.PERSON, "per_01jdvillain", ADA.id, None)
+    tell(people.organization.pk, Action.AGENT_THAWED, actor=villain, after={"name": "Painting"})
+    page = text_of(signed_in(people.vera), f"/audit/?actor={ADA.id}")
+    assert "Ada froze agent Research" in page
+    assert "Painting" not in page
 
 
 def test_a_published_version_leads_to_what_differs(people: Cast) -> None:

@@ -10,6 +10,7 @@ import pytest
 from django.test import Client
 from django.utils.html import strip_tags
 
+from agents.models import Agent
 from agents.selectors import AgentFilter
 from agents.services import create_agent, freeze_agent, issue_key
 from approvals.selectors.by_agent import MANY
@@ -172,6 +173,8 @@ def test_an_agent_that_is_denied_often_stands_out_with_its_denials() -> None:
     fleet = fleet_page(world.organization_id, AgentFilter(), cursor="", now=NOW)
     assert [one.row.agent.name for one in fleet.rows if one.is_bad] == [world.agent.name], "one rule on both pages"
     assert not anomalies_of(world.cast.mallory.organization_id, now=NOW).denied
+    Agent.objects.filter(pk=world.agent.pk).update(retired_at=NOW)
+    assert not anomalies_of(world.organization_id, now=NOW).denied, "it goes on asking no more"
 
 
 def test_a_payee_that_nobody_judged_is_new_for_a_week() -> None:
