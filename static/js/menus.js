@@ -1,5 +1,6 @@
 // Menus (<details data-menu>) close on Escape and on a click elsewhere; notes can be dismissed, good news goes by itself;
 // what is loaded into a [data-opens] popover opens it, ready to be typed into;
+// filters that fold are folded again by what they find, unless somebody types or goes by keys in them; focus survives it;
 // "conto:note" (detail: the words) shows a note, "conto:announce" says its words in the page's live region.
 const NOTE_MILLISECONDS = 7000;
 
@@ -52,4 +53,23 @@ document.addEventListener("htmx:afterSwap", (event) => {
   if (!target.matches("[data-opens]") || target.matches(":popover-open")) return;
   target.showPopover();
   (target.querySelector("[autofocus]") ?? target.querySelector("textarea"))?.focus();
+});
+
+const foldsOf = (field) =>
+  [field.closest("form.filters")?.querySelector(".filters-fold"), field.closest(".filters-more")].filter(Boolean);
+let inUse = null;
+
+document.addEventListener("htmx:beforeSwap", () => {
+  const field = document.activeElement ?? document.body;
+  const isOpen = foldsOf(field).some((fold) => fold.open);
+  inUse = isOpen ? { id: field.id, keepsOpen: field.matches(":focus-visible") } : null;
+});
+
+document.addEventListener("htmx:afterSwap", () => {
+  const field = inUse?.id ? document.getElementById(inUse.id) : null;
+  if (!field) return;
+  const folds = foldsOf(field);
+  if (inUse.keepsOpen) for (const fold of folds) fold.open = true;
+  const seen = [field, ...folds.map((fold) => fold.firstElementChild)].find((one) => one.checkVisibility());
+  seen?.focus();
 });

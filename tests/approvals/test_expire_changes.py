@@ -115,7 +115,9 @@ def test_a_page_that_shows_the_count_gets_no_answer_until_it_is_another(people: 
     waits(send(people, policy_in_force(people), "900"))
     rows("update people_pendingchange set expires_at = now() + interval '1 day'")
 
-    assert client.get("/approvals/waiting/", headers=shown).status_code == 200
+    renewed = client.get("/approvals/waiting/", headers=shown)
+    assert renewed.status_code == 200
+    assert 'id="waiting-now" hx-swap-oob="true">1</span>' in renewed.content.decode(), "the bar of a phone shows it too"
     assert counted(client, people.ada) == "1"
 
 

@@ -121,6 +121,7 @@ def test_spend_is_filtered_in_the_row_above_it(open_for: OpenFor) -> None:
         page.locator(".analytics-filters").get_by_role("button", name="Show").click()
     expect(page.locator("#spend .stat-value").first).to_contain_text("120.00")
     expect(page.get_by_label("Filters in force")).to_contain_text("Category: cloud")
+    page.locator(".filters-more > summary").click()
     page.locator("#id_counterparty").fill("nobody")
     page.locator(".analytics-filters").get_by_role("button", name="Show").click()
     expect(page.locator("main")).to_contain_text("No counterparty here has this name, identifier or id.")

@@ -298,3 +298,20 @@ def test_a_phone_shows_one_half_at_a_time(open_for: OpenFor, world: World) -> No
     page.get_by_role("link", name="Queue", exact=True).click()
     expect(page.locator("#queue")).to_be_visible()
     assert statuses() == dict.fromkeys((first, second), "pending_review")
+
+
+@WITH_SCRIPTS
+def test_the_bar_of_a_phone_says_how_many_wait(open_for: OpenFor, world: World) -> None:
+    fill(world, 2)
+    window = open_for(world.cast.rui)
+    page = window.page
+    page.set_viewport_size({"width": PHONE[0], "height": PHONE[1]})
+    polls: list[str] = []
+    page.on("request", lambda request: polls.append(request.url) if "/approvals/waiting/" in request.url else None)
+
+    window.open("/settings/")
+    link = page.locator(".topbar").get_by_role("link", name="Approvals 2 waiting")
+    expect(link).to_be_visible()
+    assert len(polls) == 1, "one question for both places"
+    link.click()
+    expect(page).to_have_url(f"{window.origin}/approvals/")

@@ -5,7 +5,9 @@ from playwright.sync_api import Route, expect
 
 from core.clock import now as clock_now
 from tests.agents.samples import an_agent
+from tests.approvals.world import World
 from tests.factories import make_cast
+from tests.journeys.browser import DESKTOP, PHONE, Window
 from tests.journeys.conftest import WITH_SCRIPTS, OpenFor
 
 pytestmark = pytest.mark.journey
@@ -36,3 +38,55 @@ def test_a_filter_follows_what_is_typed_and_takes_nothing_away(open_for: OpenFor
     expect(field).to_have_value("research")
     assert field.evaluate("(one) => one.selectionStart") == len("research")
     expect(page.locator("#announcements")).to_have_text("1 agent")
+
+
+def resize(window: Window, size: tuple[int, int]) -> None:
+    window.page.set_viewport_size({"width": size[0], "height": size[1]})
+
+
+def test_a_phone_folds_the_filters_away(open_for: OpenFor) -> None:
+    cast = make_cast(now=clock_now())
+    an_agent(cast.olu, "Research")
+    window = open_for(cast.olu)
+    page = window.page
+    state, fold = page.locator("#id_state"), page.locator(".filters-fold > summary")
+    resize(window, PHONE)
+    window.open("/agents/")
+    expect(page.locator("[data-search]")).to_be_visible()
+    expect(state).to_be_hidden()
+
+    fold.press("Enter")
+    state.select_option("frozen")
+    if not window.has_scripts:
+        page.get_by_role("button", name="Filter", exact=True).click()
+    expect(fold).to_have_text("Filters 1 in force")
+    window.open("/agents/?state=frozen")
+    expect(state).to_be_hidden()
+    resize(window, DESKTOP)
+    expect(state).to_be_visible()
+    expect(fold).to_be_hidden()
+
+    resize(window, PHONE)
+    window.open("/agents/?state=nonsense")
+    expect(state).to_be_visible()
+
+
+@WITH_SCRIPTS
+def test_more_filters_fold_again_unless_somebody_goes_by_keys_in_them(open_for: OpenFor, world: World) -> None:
+    window = open_for(world.cast.vera)
+    page = window.page
+    window.open("/authorizations/")
+    more = page.locator(".filters-more")
+    more.locator("summary").press("Enter")
+    page.locator("#id_at_least").focus()
+    page.keyboard.type("5")
+    page.keyboard.press("Tab")
+    expect(page.get_by_label("Filters in force")).to_contain_text("At least: 5")
+    expect(more).to_have_attribute("open", "")
+    expect(page.locator("#id_at_most")).to_be_focused()
+
+    page.locator("#id_status").focus()
+    page.locator("#id_status").select_option("declined")
+    expect(page.get_by_label("Filters in force")).to_contain_text("Status: Declined")
+    expect(more).not_to_have_attribute("open", "")
+    expect(page.locator("#id_status")).to_be_focused()
