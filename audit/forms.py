@@ -14,6 +14,7 @@ from audit.models import ID_LENGTH, NAME_LENGTH
 from audit.selectors import Filters
 from core.actor import SYSTEM, ActorKind
 from core.filters import Filter
+from core.ids import ID_LIKE
 from core.lists import Order, aware
 from core.paging import LONGEST_FILTER
 
@@ -27,7 +28,7 @@ KINDS: Final = {
     ActorKind.ORGANIZATION_KEY.value: "Back ends",
     ActorKind.SYSTEM.value: "Conto itself",
 }
-ACTOR_ID: Final = re.compile(rf"[a-z]+_[0-9a-z]+|{SYSTEM.id}")
+ACTOR_ID: Final = re.compile(r"[a-z]+_[0-9a-z]+")
 ORDERS: Final = {
     "newest": Order("Newest first", "at", is_falling=True, read=aware),
     "oldest": Order("Oldest first", "at", read=aware),
@@ -67,22 +68,30 @@ class FilterForm(Filter):
     def suggested(self) -> list[str]:
         """Return what the filter offers for who acted: names, and ids where several share one."""
         how_often = Counter(self.names_of_actors.values())
-        return [name if how_often[name] == 1 else actor for actor, name in self.names_of_actors.items()]
+        return [
+            name if how_often[name] == 1 and not self._is_id(name) else actor
+            for actor, name in self.names_of_actors.items()
+        ]
 
     def clean_actor(self) -> str:
-        """Return the id of who is meant: what was typed, where it is one, else that of who is called so.
+        """Return the id of who is meant: what was typed, where it surely is one, else that of who is called so.
 
         An id comes first: people choose their names, and one of them might be called like the id of another.
         """
         typed = str(self.cleaned_data["actor"])
-        if not typed or typed in self.names_of_actors or ACTOR_ID.fullmatch(typed):
+        if not typed or self._is_id(typed):
             return typed
         called_so = [actor for actor, name in self.names_of_actors.items() if name == typed]
         if len(called_so) > 1:
             raise forms.ValidationError("Several are called so. Choose one of their ids from the list.")
+        if not called_so and ACTOR_ID.fullmatch(typed):
+            return typed
         if not called_so:
             raise forms.ValidationError("Nobody who acted of late is called so. Choose from the list, or write an id.")
         return called_so[0]
+
+    def _is_id(self, text: str) -> bool:
+        return text in self.names_of_actors or text == SYSTEM.id or ID_LIKE.fullmatch(text) is not None
 
     def narrowing(self) -> Iterator[forms.BoundField]:
         """Yield the fields beside the search box."""

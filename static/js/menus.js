@@ -62,14 +62,18 @@ let inUse = null;
 document.addEventListener("htmx:beforeSwap", () => {
   const field = document.activeElement ?? document.body;
   const isOpen = foldsOf(field).some((fold) => fold.open);
-  inUse = isOpen ? { id: field.id, keepsOpen: field.matches(":focus-visible") } : null;
+  inUse = isOpen ? { id: field.id, name: field.name, keepsOpen: field.matches(":focus-visible") } : null;
 });
 
 document.addEventListener("htmx:afterSwap", () => {
-  const field = inUse?.id ? document.getElementById(inUse.id) : null;
+  if (!inUse) return;
+  const called = inUse.name ? document.querySelector(`form.filters [name="${CSS.escape(inUse.name)}"]`) : null;
+  const field = inUse.id ? document.getElementById(inUse.id) : called;
   if (!field) return;
   const folds = foldsOf(field);
   if (inUse.keepsOpen) for (const fold of folds) fold.open = true;
+  // What has no id is the search box: the focus and the words in it are kept elsewhere.
+  if (!inUse.id) return;
   const seen = [field, ...folds.map((fold) => fold.firstElementChild)].find((one) => one.checkVisibility());
-  seen?.focus();
+  if (seen !== document.activeElement) seen?.focus({ preventScroll: true });
 });

@@ -99,6 +99,15 @@ def test_nobody_takes_over_the_acts_of_another_by_being_called_like_their_id(peo
     assert "Painting" not in page
 
 
+def test_an_agent_whose_name_looks_like_an_id_is_found_by_it(people: Cast) -> None:
+    bot = Actor(ActorKind.AGENT, "agt_01jdbot", "research_bot", None)
+    tell(people.organization.pk, Action.AGENT_THAWED, actor=bot, after={"name": "Painting"})
+    client = signed_in(people.vera)
+    assert "Painting" in text_of(client, "/audit/?actor=research_bot")
+    tell(people.organization.pk, Action.AGENT_THAWED, actor=Actor(ActorKind.PERSON, "per_x", "system", None))
+    assert '<option value="per_x"></option>' in client.get("/audit/").content.decode()
+
+
 def test_a_published_version_leads_to_what_differs(people: Cast) -> None:
     published = partial(tell, people.organization.pk, Action.POLICY_PUBLISHED, kind="policy", subject="pol_1")
     for before, after in ((None, 1), (1, 2), (2, 2)):

@@ -17,8 +17,8 @@ from tests.journeys.conftest import OpenFor
 pytestmark = pytest.mark.journey
 REVIEW = {"key": "all", "type": "APPROVAL_THRESHOLD", "above": {"USD": "50"}}
 ROWS = """() => {
-  const shown = [...document.querySelectorAll(".filters > :not(.chips)")].map((one) => one.getBoundingClientRect());
-  return new Set(shown.map((one) => Math.round(one.bottom))).size;
+  const fields = [...document.querySelectorAll(".filters > :not(.chips, .filters-fold)")];
+  return new Set(fields.map((one) => Math.round(one.getBoundingClientRect().bottom))).size;
 }"""
 """In how many rows the fields of the filter stand."""
 
