@@ -192,7 +192,7 @@ def test_the_section_comes_alone_to_htmx_and_as_a_page_to_people(world: World) -
     assert "<html" not in part
     for html in (whole, part):
         assert f'href="/authorizations/?agent={agent}&amp;status=pending_review"' in html
-        assert f'href="/analytics/flagged/?agent={agent}&amp;flag=unauthorized"' in html
+        assert f'href="/analytics/flagged/?agent={agent}&amp;period=30d&amp;flag=unauthorized"' in html
 
 
 def test_a_foreign_agent_is_not_found(world: World) -> None:

@@ -56,7 +56,7 @@ def test_an_agent_is_frozen_from_the_request_that_it_made(open_for: OpenFor, has
     asked.get_by_role("button", name="Freeze", exact=True).click()
 
     expect(page).to_have_url(f"{window.origin}/approvals/{first}/?payee=vendor")
-    expect(page.get_by_text("Research is frozen.")).to_be_visible()
+    expect(page.get_by_text("Research is frozen.", exact=True)).to_be_visible()
     expect(page.get_by_role("button", name="Freeze Research")).to_have_count(0)
     with App(window.origin, world.secret) as app:
         assert app.ask("11", GOOD_PAYEE)["decision"]["reasons"] == ["agent_frozen"]

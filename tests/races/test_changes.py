@@ -123,14 +123,16 @@ def by_key(people: Cast, policy: Policy, amount: str = "800") -> UUID:
 def test_control_without_the_gate_each_of_two_who_agree_at_once_takes_themselves_for_the_first() -> None:
     people, policy, _ = set_up()
     change_id = by_key(people, policy)
-    written = Barrier(2)
+    written, counted = Barrier(2), Barrier(2)
 
     def call(who: Member) -> str:
         with transaction.atomic():
             change = PendingChange.objects.get(pk=change_id)
             agree_to(change, who.person_id, actor=actor_for(who), now=NOW)
             written.wait()
-            return f"{len(those_who_agree(change))} of 2"
+            number = len(those_who_agree(change))
+            counted.wait()
+            return f"{number} of 2"
 
     assert at_the_same_time(lambda: call(people.ada), lambda: call(people.oona)) == Counter({"1 of 2": 2})
 
