@@ -129,9 +129,8 @@ def _in_effect(act: Act) -> str:
 def _taken_back(act: Act) -> None:
     assert act.member_id is not None, "people take back"
     member = Member.objects.get(id=act.member_id)
-    own = Review.objects.get(
-        request__authorization_id=act.authorization_id, person_id=member.person_id, closed_at__isnull=True
-    )
+    # One that has taken effect before this looks is refused, as one that does so behind it.
+    own = Review.objects.filter(request__authorization_id=act.authorization_id, person_id=member.person_id).latest("at")
     withdraw(own.id, member=member, actor=actor_for(member), now=act.now)
 
 
