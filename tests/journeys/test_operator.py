@@ -49,7 +49,7 @@ def test_an_agent_that_begins_to_misbehave_is_seen_and_stopped_without_leaving_t
 
     operator.open("/agents/")
     expect(row).not_to_contain_text("denied")
-    for _ in range(4):
+    for _ in range(5):
         ask(world, "90001", now=clock_now())
     if not has_scripts:
         page.get_by_role("link", name="Refresh").click()
