@@ -81,8 +81,7 @@ class Line:
 @needs(READ)
 def log(request: MemberRequest) -> HttpResponse:
     """Show everything that happened, newest first unless asked otherwise."""
-    organization_id = request.member.organization_id
-    form = FilterForm(request.GET, actors=actors(organization_id))
+    organization_id, form = request.member.organization_id, filter_form(request)
     page = Page([], "", "")
     if form.is_valid():
         page = listed(organization_id, form.filters(), form.order(), cursor=text_in(request.GET, "cursor"))
@@ -128,7 +127,7 @@ def export(request: MemberRequest) -> StreamingHttpResponse:
     """Send what is filtered, with its proofs, for `verifier.py`."""
     now = clock_now()
     name = f"conto-audit-{to_public(Prefix.ORGANIZATION, request.member.organization_id)}-{now:%Y%m%dT%H%M%SZ}.jsonl"
-    return proofs(request, asked(request), name, now)
+    return proofs(request, filter_form(request).filters(), name, now)
 
 
 @require_safe
@@ -163,7 +162,7 @@ def event_proof(request: MemberRequest, event_id: str) -> StreamingHttpResponse:
 @needs(READ)
 def table(request: MemberRequest) -> StreamingHttpResponse:
     """Send what is filtered as CSV."""
-    form = FilterForm(request.GET, actors=actors(request.member.organization_id))
+    form = filter_form(request)
     rows = table_rows(request.member.organization_id, form.filters(), form.order())
     return csv_answer(f"audit-{clock_now():%Y-%m-%d}.csv", TABLE_COLUMNS, rows)
 
@@ -199,8 +198,8 @@ def proofs(request: MemberRequest, filters: Filters, name: str, now: datetime) -
     return response
 
 
-def asked(request: MemberRequest) -> Filters:
-    return FilterForm(request.GET, actors=actors(request.member.organization_id)).filters()
+def filter_form(request: MemberRequest) -> FilterForm:
+    return FilterForm(request.GET, actors=actors(request.member.organization_id))
 
 
 # --- What the pages show ----------------------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 """Lists in moments that are rare: a filter that is not understood, one that nothing passes, a page in the middle."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Final
 
@@ -61,26 +61,30 @@ def places(furnished: Furnished, half: str) -> Iterator[tuple[str, str]]:
         yield name, furnished.fill(LISTS[name])
 
 
+def must_say(
+    window: Window, lists: Iterator[tuple[str, str]], queries: Mapping[str, str], words: str, *, photo: str
+) -> None:
+    """Open each list with its query: it says so in these words, and nothing is wrong with how it looks."""
+    found: list[str] = []
+    for name, path in lists:
+        window.open(f"{path}?{queries[name]}")
+        expect(window.page.locator("main")).to_contain_text(words)
+        found += faults_of(window, f"{photo}-{name}")
+    must_be_well([*found, *window.faults])
+
+
 @pytest.mark.parametrize("half", HALVES)
 def test_a_filter_that_nothing_passes(window: Window, furnished: Furnished, half: str) -> None:
     window.sign_in_as(furnished.cast.oona)
-    found: list[str] = []
-    for name, path in places(furnished, half):
-        window.open(f"{path}?{NOTHING.get(name, 'q=nowhere-to-be-found')}")
-        expect(window.page.locator("main")).to_contain_text("match")
-        found += faults_of(window, f"nothing-{name}")
-    must_be_well([*found, *window.faults])
+    queries = {name: NOTHING.get(name, "q=nowhere-to-be-found") for name in LISTS}
+    must_say(window, places(furnished, half), queries, "match", photo="nothing")
 
 
 @pytest.mark.parametrize("half", HALVES)
 def test_a_filter_that_is_not_understood(window: Window, furnished: Furnished, half: str) -> None:
     window.sign_in_as(furnished.cast.oona)
-    found: list[str] = []
-    for name, path in places(furnished, half):
-        window.open(f"{path}?{MISTAKEN.get(name, 'sort=nonsense')}")
-        expect(window.page.locator("main")).to_contain_text("cannot be understood")
-        found += faults_of(window, f"mistaken-{name}")
-    must_be_well([*found, *window.faults])
+    queries = {name: MISTAKEN.get(name, "sort=nonsense") for name in LISTS}
+    must_say(window, places(furnished, half), queries, "cannot be understood", photo="mistaken")
 
 
 def test_a_place_in_a_list_that_is_none(window: Window, furnished: Furnished) -> None:
