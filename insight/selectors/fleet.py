@@ -24,6 +24,7 @@ from approvals.selectors.activity import Unfinished
 from approvals.selectors.by_agent import Denied, asked_by_agent, denied_by_agent, unsettled_by_agent
 from core.errors import NotFound
 from core.ids import Prefix, from_public, to_public
+from core.paging import wrong_cursor
 from spend.selectors.by_agent import Held, Spent, flags_by_agent, held_by_agent, spent_by_hour
 
 LOOKED_AT: Final = timedelta(days=1)
@@ -129,6 +130,7 @@ class _Signs:
 def fleet_page(organization_id: UUID, chosen: AgentFilter, *, cursor: str, now: datetime) -> FleetPage:
     """Return one page of agents, the worst first unless the filter wants another order.
 
+    Raises `Invalid` (`cursor_invalid`).
     Costs the same number of reads whatever there is, each of the last day or of what is open.
     """
     signs = _signs(organization_id, now)
@@ -239,12 +241,16 @@ def _troubles(row: AgentRow, signs: _Signs, now: datetime) -> tuple[Trouble, ...
 
 
 def _part_of(ids: list[UUID], cursor: str) -> tuple[int, int]:
-    """Return where the page behind an agent, or before it, begins and ends; the first where it is not among them."""
+    """Return where the page behind an agent, or before it, begins and ends; raises `Invalid` (`cursor_invalid`).
+
+    An agent that has left the list since is no error, for the list moves while it is looked at: it begins anew.
+    """
     try:
-        place = ids.index(from_public(Prefix.AGENT, cursor.removeprefix(BACK))) if cursor else -1
-    except (NotFound, ValueError):
-        place, cursor = -1, ""
-    start = max(0, place - ROWS) if cursor.startswith(BACK) else place + 1
+        edge = from_public(Prefix.AGENT, cursor.removeprefix(BACK)) if cursor else None
+    except NotFound:
+        raise wrong_cursor() from None
+    place = ids.index(edge) if edge in ids else -1
+    start = max(0, place - ROWS) if cursor.startswith(BACK) and place >= 0 else place + 1
     return start, min(len(ids), start + ROWS)
 
 

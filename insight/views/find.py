@@ -31,13 +31,15 @@ FURTHER: Final = (
     ("Organization keys", "key", "people:keys", Right.READ),
     ("Your account", "user-circle", "people:account", Right.READ),
     ("Second factor and passkeys", "shield-lock", "mfa_index", Right.READ),
-    ("Freeze everything…", "snowflake", "people:settings", Right.FREEZE),
     ("API reference", "api", "api_docs", Right.READ),
     ("New agent", "plus", "agents:new", Right.MANAGE_AGENTS),
     ("New policy", "plus", "policies:create", Right.MANAGE_POLICIES),
     ("New counterparty", "plus", "spend:new", Right.MANAGE_COUNTERPARTIES),
 )
 """Pages beside the places of the navigation, each with the right without which nobody is led there."""
+STOP: Final = ("Freeze everything…", "snowflake", "people:settings", Right.FREEZE)
+GO_ON: Final = ("Thaw everything…", "player-play", "people:settings", Right.THAW)
+"""The switch of the organization: which of the two is offered is how it stands."""
 FREEZE: Final = "freeze"
 
 SHOWN: Final = {
@@ -83,7 +85,8 @@ def pages_like(text: str, request: MemberRequest) -> Iterator[Result]:
     """Yield the pages that this member may open and that have a word beginning with each word of `text`."""
     words = text.lower().split()
     places = [(label, icon, name, Right.READ) for label, icon, name, _ in PLACES]
-    for label, icon, name, right in (*places, *FURTHER):
+    switch = STOP if request.member.organization.frozen_at is None else GO_ON
+    for label, icon, name, right in (*places, *FURTHER, switch):
         url = url_of(name)
         if url and request.member.may(right) and all(f" {word}" in f" {label.lower()}" for word in words):
             yield Result(url, icon, label)

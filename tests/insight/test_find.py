@@ -1,5 +1,7 @@
 """Finding anything by name or id: the page and what the palette shows of it."""
 
+import re
+
 import pytest
 from django.test import Client
 from django.urls import reverse
@@ -7,10 +9,11 @@ from django.urls import reverse
 from agents.models import Agent
 from core.clock import now as clock_now
 from core.ids import Prefix, to_public
+from people.services import freeze_organization
 from spend.payee import PayeeClaim
 from tests.agents.samples import an_agent
 from tests.approvals.world import World, ask, make_world
-from tests.factories import make_cast
+from tests.factories import actor_for, make_cast
 from tests.furnished import RULES
 from tests.spend.samples import a_counterparty, public
 
@@ -116,6 +119,23 @@ def test_every_page_of_its_own_is_offered_and_no_part_of_one(world: World, text:
     assert reverse(name) in found
     assert reverse("audit:seal") not in found
     assert "<html" in client.get(reverse(name)).content.decode()
+
+
+def test_the_switch_is_offered_as_it_stands_and_to_those_who_may_turn_it() -> None:
+    cast = make_cast()
+
+    def offered() -> dict[str, list[str]]:
+        words = {}
+        for name in ("vera", "olu", "ada"):
+            client = Client()
+            client.force_login(getattr(cast, name).person)
+            html = client.get(reverse("insight:find"), {"q": "everything"}, headers=HTMX).content.decode()
+            words[name] = re.findall(r'class="found-name">([^<]+)', html)
+        return words
+
+    assert offered() == {"vera": [], "olu": ["Freeze everything…"], "ada": ["Freeze everything…"]}
+    freeze_organization(organization_id=cast.organization.pk, reason="Odd", actor=actor_for(cast.olu), now=clock_now())
+    assert offered() == {"vera": [], "olu": [], "ada": ["Thaw everything…"]}
 
 
 def test_without_a_text_the_pages_are_offered_and_without_scripts_it_is_a_page(world: World) -> None:
