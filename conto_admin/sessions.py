@@ -2,21 +2,22 @@
 
 from typing import Any, Final, cast
 
+from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.backends import db
 from django.contrib.sessions.backends.base import SessionBase
-from django.contrib.sessions.models import Session
 
 from core.clock import now
-from core.db import prepared_rows
 from core.keys import secret_hash
+from people.authentication import hand_over
+from people.models import Session
+from people.selectors import opened_session
 
-SESSION_QUERY: Final = "select session_data from django_session where session_key = %(key)s and expire_date > %(now)s"
 COLUMN_LENGTH: Final = 40
 """Of the table's key: 160 bits of the hash."""
 
 
 class SessionStore(db.SessionStore):
-    """Django's own table of sessions, by another name for each; `SESSION_ENGINE` looks for this name."""
+    """Sessions as Django keeps them, by another name for each; `SESSION_ENGINE` looks for this name."""
 
     # Through the methods below, not past them as the table's own ones go.
     aexists, acreate, asave, aload, adelete = (
@@ -27,13 +28,22 @@ class SessionStore(db.SessionStore):
         SessionBase.adelete,
     )
 
+    @classmethod
+    def get_model_class(cls) -> type[Session]:
+        """Return the table, which knows whose session each is."""
+        return Session
+
     def load(self) -> dict[str, Any]:
-        """Return what the session holds; an unknown or ended one is empty and gets a new key when it is stored."""
-        found = prepared_rows(SESSION_QUERY, {"key": hashed(self.session_key or ""), "now": now()})
-        if not found:
+        """Return what the session holds; an unknown or ended one is empty and gets a new key when it is stored.
+
+        Whoever has signed in is read along with it, for the question that comes next.
+        """
+        found = opened_session(hashed(self.session_key or ""), now())
+        hand_over(found.person if found else None)
+        if found is None:
             self._session_key = None
             return {}
-        return self.decode(cast(str, found[0][0]))
+        return self.decode(found.data)
 
     def exists(self, session_key: str) -> bool:
         """Say whether there is a session of this key."""
@@ -42,7 +52,7 @@ class SessionStore(db.SessionStore):
     def create_model_instance(self, data: dict[str, Any]) -> Session:
         """Return the row that is to be stored."""
         stored = cast(Session, super().create_model_instance(data))
-        stored.session_key = hashed(stored.session_key)
+        stored.session_key, stored.person_id = hashed(stored.session_key), data.get(SESSION_KEY)
         return stored
 
     def delete(self, session_key: str | None = None) -> None:

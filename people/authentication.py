@@ -1,5 +1,6 @@
 """Who calls and who signs in: organization keys of back ends, and what allauth may do with people's accounts."""
 
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -42,6 +43,8 @@ PROVES: Final = "mfa_reauthenticate"
 """How the ways begin in which allauth lets somebody prove one again; the password is none of them."""
 THEME_COOKIE: Final = "theme"
 THEME_SECONDS: Final = 365 * 86_400
+
+_HANDED_OVER: Final = ContextVar[Person | None]("person of the session that was just read", default=None)
 
 KEY_QUERY: Final = """
     select k.secret_hash, k.expires_at, k.revoked_at, k.last_used_at, k.name, k.scopes,
@@ -157,8 +160,19 @@ class Backend(AuthenticationBackend):  # type: ignore[misc]
 
     def get_user(self, user_id: UUID) -> Person | None:
         """Return the person whom a session names, unless they may no longer sign in."""
-        person = signed_in_person(user_id)
+        person = _taken_over(user_id) or signed_in_person(user_id)
         return person if person and self.user_can_authenticate(person) else None
+
+
+def hand_over(person: Person | None) -> None:
+    """Keep who was read along with a session for whoever asks next who has signed in, in this thread and once."""
+    _HANDED_OVER.set(person)
+
+
+def _taken_over(person_id: UUID) -> Person | None:
+    person = _HANDED_OVER.get()
+    hand_over(None)
+    return person if person and person.pk == person_id else None
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]

@@ -7,6 +7,7 @@ from zoneinfo import available_timezones
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.sessions.base_session import AbstractBaseSession
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Lower
@@ -93,6 +94,18 @@ class Person(AbstractBaseUser, PermissionsMixin):
 
     def __str__(self) -> str:
         return self.name or self.email
+
+
+class Session(AbstractBaseSession):
+    """What a browser holds a key of, by the hash of the key, with the person who has signed in: both are read at once.
+
+    `conto_admin.sessions` stores and finds them.
+    """
+
+    person = models.ForeignKey(Person, on_delete=models.CASCADE, null=True, related_name="+", db_index=False)
+
+    class Meta(AbstractBaseSession.Meta):
+        pass
 
 
 class Member(models.Model):

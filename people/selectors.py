@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import cache
@@ -67,21 +68,45 @@ def _columns(model: type[Model], alias: str) -> str:
     return ", ".join(f'{alias}."{field.column}"' for field in model._meta.concrete_fields)  # noqa: SLF001 - public in all but name (Django documents it)
 
 
+PERSON_COLUMNS: Final = ", ".join(
+    [_columns(Person, "person"), _columns(Member, "member"), _columns(Organization, "organization")]
+)
+MEMBERSHIPS: Final = """
+    left join people_member member on member.person_id = person.id and member.removed_at is null
+    left join people_organization organization on organization.id = member.organization_id
+"""
+IN_ORDER: Final = "order by organization.name, organization.id limit %(most)s"
 PERSON_QUERY: Final = f"""
-    select {_columns(Person, "person")}, {_columns(Member, "member")}, {_columns(Organization, "organization")}
-      from people_person person
-      left join people_member member on member.person_id = person.id and member.removed_at is null
-      left join people_organization organization on organization.id = member.organization_id
-     where person.id = %(person)s
-     order by organization.name, organization.id
-     limit %(most)s
+    select {PERSON_COLUMNS} from people_person person {MEMBERSHIPS} where person.id = %(person)s {IN_ORDER}
 """  # noqa: S608 - nothing but names of columns
+SESSION_QUERY: Final = f"""
+    select session.session_data, {PERSON_COLUMNS}
+      from people_session session left join people_person person on person.id = session.person_id {MEMBERSHIPS}
+     where session.session_key = %(key)s and session.expire_date > %(now)s {IN_ORDER}
+"""  # noqa: S608 - as above
+
+
+@dataclass(frozen=True)
+class OpenedSession:
+    """What is stored of a session that has not ended, as `SessionStore` reads it, and who has signed in there."""
+
+    data: str
+    person: Person | None
+
+
+def opened_session(key: str, now: datetime) -> OpenedSession | None:
+    """Return a session by the hash of its key, with the person and their memberships: one read, for every page."""
+    found = prepared_rows(SESSION_QUERY, {"key": key, "now": now, "most": MOST_MEMBERSHIPS})
+    return OpenedSession(str(found[0][0]), _person([row[1:] for row in found])) if found else None
 
 
 def signed_in_person(person_id: UUID) -> Person | None:
-    """Return whom a session names, with the present memberships at hand: one read, for every page and poll."""
-    found = prepared_rows(PERSON_QUERY, {"person": person_id, "most": MOST_MEMBERSHIPS})
-    if not found:
+    """Return whom a session names, with the present memberships at hand."""
+    return _person(prepared_rows(PERSON_QUERY, {"person": person_id, "most": MOST_MEMBERSHIPS}))
+
+
+def _person(found: Sequence[Sequence[object]]) -> Person | None:
+    if not found or found[0][0] is None:
         return None
     person = _made(Person, found[0])
     person.present_memberships = tuple(_member(person, row) for row in found if row[len(_names(Person))])

@@ -204,12 +204,12 @@ def test_a_session_is_stored_under_another_name_than_the_browser_holds(people: C
     held = console.cookies[settings.SESSION_COOKIE_NAME].value
     assert console.get("/agents/").status_code == 200
     assert_nowhere(held, database())
-    (stored,) = (str(key) for (key,) in rows("select session_key from django_session"))
+    (stored,) = (str(key) for (key,) in rows("select session_key from people_session"))
     thief = Client()
     thief.cookies[settings.SESSION_COOKIE_NAME] = stored
     assert thief.get("/agents/").status_code == 302
     console.post("/accounts/logout/")
-    assert rows("select session_key from django_session") == []
+    assert rows("select session_key from people_session") == []
 
 
 def test_the_secret_of_a_second_factor_is_readable_nowhere(people: Cast, settings: Settings) -> None:

@@ -3,11 +3,10 @@
 import re
 
 import pytest
-from django.contrib.sessions.models import Session
 from playwright.sync_api import Page, expect
 
 from core.clock import now as clock_now
-from people.models import Member
+from people.models import Member, Session
 from tests.factories import PASSWORD, make_member, make_organization, make_person
 from tests.journeys.browser import Window
 from tests.journeys.conftest import WITH_SCRIPTS, OpenFor
