@@ -29,6 +29,11 @@ app.conf.beat_schedule = {
     "run-backtests": {"task": "approvals.run_backtests", "schedule": 30.0, "options": {"expires": 30.0}},
     "seal-audit": {"task": "audit.seal", "schedule": 1.0, "options": {"expires": 1.0}},
     "roll-ledgers": {"task": "insight.roll", "schedule": 60.0, "options": {"expires": 60.0}},
+    "forget-ended-sessions": {
+        "task": "people.forget_ended_sessions",
+        "schedule": 3600.0,
+        "options": {"expires": 3600.0},
+    },
     # A turn each minute of the night until everything is looked at, once.
     "check-books": {
         "task": "insight.check_books",

@@ -43,6 +43,7 @@ from people.services.persons import (
     note_signed_in,
     note_signed_out,
 )
+from people.services.sessions import forget_ended_sessions
 
 __all__ = [
     "MOST_SAVED",
@@ -68,6 +69,7 @@ __all__ = [
     "change_settings",
     "close",
     "create_organization",
+    "forget_ended_sessions",
     "forget_filter",
     "freeze_organization",
     "invite",

@@ -19,6 +19,7 @@ def own() -> set[str]:
 
 def longest(name: str) -> timedelta:
     """After what time a pool of processes ends it."""
+    app.loader.import_default_modules()
     limit = app.tasks[name].time_limit
     return timedelta(seconds=app.conf.task_time_limit if limit is None else limit)
 
