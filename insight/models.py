@@ -59,27 +59,45 @@ class Rollup(models.Model):
         return f"until {self.until}"
 
 
-class SpendDay(models.Model):
-    """What was recorded on one day of one currency, agent, counterparty, category, rail and set of policies.
-
-    `policies` are the public ids of those that had a say in the payments, sorted; `policies_key` is the digest of them.
-    `unauthorized` is the part of `spent` that no authorization stood behind.
-    """
+class Recorded(models.Model):
+    """What was recorded in one currency: `unauthorized` is the part of `spent` that no authorization stood behind."""
 
     organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+", db_index=False)
-    day = models.DateField()
     currency = models.CharField(max_length=10)
+    spent = models.DecimalField(max_digits=30, decimal_places=6)
+    returned = models.DecimalField(max_digits=30, decimal_places=6)
+    payments = models.BigIntegerField()
+    unauthorized = models.DecimalField(max_digits=30, decimal_places=6)
+    unauthorized_payments = models.BigIntegerField()
+
+    class Meta:
+        abstract = True
+
+
+class Spend(Recorded):
+    """What was recorded of one agent, counterparty, category, rail and set of policies.
+
+    `policies` are the public ids of those that had a say in the payments, sorted; `policies_key` is the digest of them.
+    """
+
     agent = models.ForeignKey(Agent, on_delete=models.PROTECT, related_name="+", db_index=False)
     counterparty_id = models.UUIDField(null=True)
     category = models.CharField(max_length=TEXT_LENGTH, null=True)
     rail = models.CharField(max_length=20, null=True)
     policies = ArrayField(models.CharField(max_length=POLICY_LENGTH), default=list)
     policies_key = models.CharField(max_length=32)
-    spent = models.DecimalField(max_digits=30, decimal_places=6)
-    returned = models.DecimalField(max_digits=30, decimal_places=6)
-    payments = models.BigIntegerField()
-    unauthorized = models.DecimalField(max_digits=30, decimal_places=6)
-    unauthorized_payments = models.BigIntegerField()
+
+    class Meta:
+        abstract = True
+
+
+class SpendDay(Spend):
+    """The same on one day: with few payments of a kind, these rows are as many as payments.
+
+    A year of days is drawn under several filters: what they let through is found by what narrows it most.
+    """
+
+    day = models.DateField()
 
     class Meta:
         constraints: ClassVar = [
@@ -98,28 +116,64 @@ class SpendDay(models.Model):
                 name="spend_day_is_one_per_group",
             ),
         ]
+        indexes: ClassVar = [
+            models.Index(fields=["organization", "category", "rail", "day"], name="spend_day_by_category_and_rail"),
+            models.Index(fields=["organization", "counterparty_id", "day"], name="spend_day_by_counterparty"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.day} {self.spent} {self.currency}"
 
 
-class GroupDay(models.Model):
-    """What was recorded on one day of one currency and one agent, counterparty, category, rail or policy.
+class SpendMonth(Spend):
+    """The same in the month that begins on `month`: one row for each combination that the month had.
 
-    What several policies had a say in stands under each of them. Most pages group by one thing: these rows are few, and
-    those of `SpendDay` are as many as payments. `key` is the text of an id or a word, empty where there was none.
+    Agents that pay the same payees for the same things every day have a thirtieth of the rows of its days; where no
+    combination comes twice in a month, there are as many as payments.
     """
 
-    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+", db_index=False)
+    month = models.DateField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=[
+                    "organization",
+                    "month",
+                    "currency",
+                    "agent",
+                    "counterparty_id",
+                    "category",
+                    "rail",
+                    "policies_key",
+                ],
+                nulls_distinct=False,
+                name="spend_month_is_one_per_group",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.month:%Y-%m} {self.spent} {self.currency}"
+
+
+class Grouped(Recorded):
+    """What was recorded of one agent, counterparty, category, rail or policy: most pages group by one thing.
+
+    What several policies had a say in stands under each of them. `key` is the text of an id or a word, empty where
+    there was none.
+    """
+
     by = models.CharField(max_length=12)
-    day = models.DateField()
-    currency = models.CharField(max_length=10)
     key = models.CharField(max_length=TEXT_LENGTH)
-    spent = models.DecimalField(max_digits=30, decimal_places=6)
-    returned = models.DecimalField(max_digits=30, decimal_places=6)
-    payments = models.BigIntegerField()
-    unauthorized = models.DecimalField(max_digits=30, decimal_places=6)
-    unauthorized_payments = models.BigIntegerField()
+
+    class Meta:
+        abstract = True
+
+
+class GroupDay(Grouped):
+    """The same on one day: these rows are few, and those of `SpendDay` are as many as payments."""
+
+    day = models.DateField()
 
     class Meta:
         constraints: ClassVar = [
@@ -134,19 +188,10 @@ class GroupDay(models.Model):
         return f"{self.day} {self.by} {self.spent} {self.currency}"
 
 
-class GroupMonth(models.Model):
+class GroupMonth(Grouped):
     """The same by month, which begins on `month`: long periods would read hundreds of days of each key."""
 
-    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+", db_index=False)
-    by = models.CharField(max_length=12)
     month = models.DateField()
-    currency = models.CharField(max_length=10)
-    key = models.CharField(max_length=TEXT_LENGTH)
-    spent = models.DecimalField(max_digits=30, decimal_places=6)
-    returned = models.DecimalField(max_digits=30, decimal_places=6)
-    payments = models.BigIntegerField()
-    unauthorized = models.DecimalField(max_digits=30, decimal_places=6)
-    unauthorized_payments = models.BigIntegerField()
 
     class Meta:
         constraints: ClassVar = [

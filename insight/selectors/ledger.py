@@ -7,7 +7,7 @@ currencies do not mix.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -18,8 +18,8 @@ from uuid import UUID
 
 from core.db import rows
 from insight.models import Rollup
-from insight.selectors.groups import ONLY, group_days, group_totals
-from insight.selectors.periods import Period
+from insight.selectors.periods import DAY, Period, months_on
+from insight.selectors.summed import ONLY, Least, rows_of_groups, rows_of_spend
 from people.models import Organization
 from spend.selectors.families import FAMILY
 
@@ -93,12 +93,6 @@ ONLY_CHOSEN: Final = {
 }
 """The same for the rows of one dimension: they are found by their key, others are not read."""
 
-DAYS: Final = """
-select d.day, d.currency, d.agent_id, d.counterparty_id, d.category, d.rail, d.policies, d.spent, d.returned,
-    d.payments, d.unauthorized, d.unauthorized_payments
-from insight_spendday d
-where d.organization_id = %(organization)s and d.day >= %(first)s and d.day <= %(last)s
-"""
 TAIL: Final = """
 select (r.recorded_at at time zone %(zone)s)::date, r.currency, r.agent_id, r.counterparty_id, h.category, h.rail,
     {policies},
@@ -155,8 +149,6 @@ class Chosen:
 
 
 ANYTHING: Final = Chosen()
-Rolled = Callable[[Period, str], tuple[str, dict[str, Any]]]
-"""How a question wants the rows of one dimension: by day, by month, or added up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +161,11 @@ class Ledger:
     organization_id: UUID
     zone: str
     rolled_until: datetime | None
+
+    def in_whole_months(self, period: Period) -> Period:
+        """Return a period in which the same is added up: to the end of its last month, if nothing is there yet."""
+        is_all = self.rolled_until is not None and self.rolled_until <= period.until
+        return replace(period, last=months_on(period.last.replace(day=1), 1) - DAY) if is_all else period
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +220,7 @@ def renewed(ledger: Ledger) -> Ledger:
 
 def sums_by_currency(ledger: Ledger, period: Period, chosen: Chosen = ANYTHING) -> Mapping[str, Sums]:
     """Return what was recorded per currency, the one with most payments first."""
-    found = _read(CURRENCIES, ledger, period, chosen, rolled=group_totals, limit=MOST_CURRENCIES)
+    found = _read(CURRENCIES, ledger, period, chosen, least=Least.PERIOD, limit=MOST_CURRENCIES)
     return {str(currency): Sums(*sums) for currency, *sums in found}
 
 
@@ -231,7 +228,7 @@ def sums_by_group(
     ledger: Ledger, period: Period, by: Dimension, chosen: Chosen, *, limit: int
 ) -> tuple[Mapping[str, Sums], int]:
     """Return the groups with the largest net spend, the largest first, and how many groups there are."""
-    found = _read(GROUPS, ledger, period, chosen, by=by, rolled=group_totals, limit=limit)
+    found = _read(GROUPS, ledger, period, chosen, by=by, least=Least.PERIOD, limit=limit)
     return {key: Sums(*sums) for key, *sums, _ in found}, found[0][-1] if found else 0
 
 
@@ -239,33 +236,30 @@ def sums_of_groups(
     ledger: Ledger, period: Period, by: Dimension, chosen: Chosen, *, keys: Sequence[str]
 ) -> Mapping[str, Sums]:
     """Return what was recorded in these groups; one in which nothing was is missing."""
-    found = _read(GROUPS, ledger, period, chosen, by=by, rolled=group_totals, keys=list(keys), limit=len(keys))
+    found = _read(GROUPS, ledger, period, chosen, by=by, least=Least.PERIOD, keys=list(keys), limit=len(keys))
     return {key: Sums(*sums) for key, *sums, _ in found}
 
 
 def sums_by_day(
-    ledger: Ledger, period: Period, by: Dimension, chosen: Chosen, *, keys: Sequence[str], rolled: Rolled = group_days
+    ledger: Ledger, period: Period, by: Dimension, chosen: Chosen, *, keys: Sequence[str], least: Least = Least.DAY
 ) -> Iterable[tuple[date, str, Sums]]:
-    """Return what was recorded on each day in each of these groups, and in all others as `OTHERS`, the oldest first.
-
-    With `group_months` what a whole month had may stand on its first day.
-    """
+    """Return what was recorded on each day in each of these groups, and in all others as `OTHERS`, the oldest first."""
     if by in OVERLAPPING or _one_thing(chosen, by) is None:
-        found = _read(SERIES, ledger, period, chosen, by=by, rolled=rolled, lines=list(keys), others=OTHERS)
+        found = _read(SERIES, ledger, period, chosen, by=by, least=least, lines=list(keys), others=OTHERS)
         return [(day, key, Sums(*sums)) for day, key, *sums in found]
     # Rows are as many as groups: those of the others are not read, what they had is what is left of each day.
     some: defaultdict[date, dict[str, Sums]] = defaultdict(dict)
-    for day, key, *sums in _read(SERIES_OF_SOME, ledger, period, chosen, by=by, rolled=rolled, keys=list(keys)):
+    for day, key, *sums in _read(SERIES_OF_SOME, ledger, period, chosen, by=by, least=least, keys=list(keys)):
         some[day][key] = Sums(*sums)
-    for day, whole in sums_of_days(ledger, period, chosen, rolled=rolled).items():
+    for day, whole in sums_of_days(ledger, period, chosen, least=least).items():
         others = reduce(Sums.less, some[day].values(), whole)
         some[day] |= {OTHERS: others} if others != NOTHING else {}
     return [(day, key, sums) for day, groups in sorted(some.items()) for key, sums in groups.items()]
 
 
-def sums_of_days(ledger: Ledger, period: Period, chosen: Chosen, *, rolled: Rolled = group_days) -> Mapping[date, Sums]:
+def sums_of_days(ledger: Ledger, period: Period, chosen: Chosen, *, least: Least = Least.DAY) -> Mapping[date, Sums]:
     """Return what was recorded on each day on which anything was, once, the oldest day first."""
-    return {day: Sums(*sums) for day, *sums in _read(WHOLE, ledger, period, chosen, rolled=rolled)}
+    return {day: Sums(*sums) for day, *sums in _read(WHOLE, ledger, period, chosen, least=least)}
 
 
 def both_sides(ledger: Ledger, period: Period, days: str, tail: str) -> tuple[str, dict[str, Any]]:
@@ -306,19 +300,23 @@ def _read(
     period: Period,
     chosen: Chosen,
     *,
-    rolled: Rolled,
+    least: Least,
     by: Dimension | None = None,
     keys: Sequence[str] | None = None,
     **more: Any,
 ) -> list[tuple[Any, ...]]:
-    """Ask a question; `rolled` are the rows of one dimension as it wants them, `keys` the groups it is about."""
+    """Ask a question; `least` is what it tells apart, `keys` the groups it is about."""
     one_thing = _one_thing(chosen, by)
     conditions, values = conditions_of(chosen)
     if by is Dimension.POLICY and chosen.policy is not None:
         # Others that had a say beside the chosen one are not groups of this question.
         conditions.append(f"{KEYS[by]} = %(policy)s")
-    days, params = (DAYS, {}) if one_thing is None else rolled(period, _only(one_thing, by, chosen, keys))
-    both, read = both_sides(ledger, period, days, TAIL)
+    reach = ledger.in_whole_months(period)
+    if one_thing is None:
+        summed, params = rows_of_spend(reach, least)
+    else:
+        summed, params = rows_of_groups(reach, least, _only(one_thing, by, chosen, keys))
+    both, read = both_sides(ledger, period, summed, TAIL)
     asked = sql.format(
         columns=COLUMNS,
         sums=SUMS,

@@ -8,9 +8,9 @@ from uuid import UUID
 
 from core.db import rows
 from core.ids import Prefix, to_public
-from insight.selectors.groups import group_totals
 from insight.selectors.ledger import COLUMNS, TAIL, Dimension, Ledger, both_sides
 from insight.selectors.periods import Period
+from insight.selectors.summed import Least, rows_of_groups
 
 ONLY: Final = """
 d.key in (select n.id::text from newcomers n
@@ -46,7 +46,7 @@ class Newcomer:
 
 def newcomers(ledger: Ledger, period: Period, *, currency: str, limit: int) -> tuple[tuple[Newcomer, ...], int]:
     """Return those most was spent at, and how many there are."""
-    totals, params = group_totals(period, ONLY)
+    totals, params = rows_of_groups(ledger.in_whole_months(period), Least.PERIOD, ONLY)
     both, more = both_sides(ledger, period, totals, TAIL)
     more |= {"one_thing": Dimension.COUNTERPARTY, "begin": period.since, "currency": currency, "limit": limit}
     found = cast(

@@ -36,6 +36,21 @@ QUESTIONS: Final[dict[str, str]] = {
         having (sum(spent), sum(returned), sum(payments)) <> (0, 0, 0)
             or (sum(unauthorized), sum(unauthorized_payments)) <> (0, 0)
     """,
+    "month of spend differs from its days": """
+        select organization_id, month, currency, agent_id, counterparty_id, category, rail, policies from (
+            select organization_id, month, currency, agent_id, counterparty_id, category, rail, policies, spent,
+                returned, payments, unauthorized, unauthorized_payments
+            from insight_spendmonth where /*by k: organization_id*/ true
+            union all
+            select organization_id, make_date(extract(year from day)::int, extract(month from day)::int, 1), currency,
+                agent_id, counterparty_id, category, rail, policies, -spent, -returned, -payments, -unauthorized,
+                -unauthorized_payments
+            from insight_spendday where /*by k: organization_id*/ true
+        ) both_sides
+        group by organization_id, month, currency, agent_id, counterparty_id, category, rail, policies
+        having (sum(spent), sum(returned), sum(payments)) <> (0, 0, 0)
+            or (sum(unauthorized), sum(unauthorized_payments)) <> (0, 0)
+    """,
     "day of a group differs from its records": """
         select organization_id, by, day, currency, key from (
             select organization_id, by, day, currency, key, spent, returned, payments, unauthorized,

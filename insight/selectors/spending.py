@@ -12,7 +12,6 @@ from uuid import UUID
 from agents.selectors import agent_names
 from core.db import one_snapshot
 from core.ids import Prefix, to_public
-from insight.selectors.groups import group_days, group_months
 from insight.selectors.ledger import (
     NONE,
     NOTHING,
@@ -31,6 +30,7 @@ from insight.selectors.ledger import (
     sums_of_groups,
 )
 from insight.selectors.periods import DAY, Period, Step
+from insight.selectors.summed import Least
 from people.models import Organization
 from policies.selectors import policy_names
 from spend.selectors.counterparties import counterparty_names
@@ -167,8 +167,8 @@ def spending(
         for key, sums in found.items()
     )
     keys = [group.key for group in groups[:SERIES]]
-    rolled = group_months if period.step_word == "Month" else group_days
-    by_key = _by_key(period, sums_by_day(ledger, period, by, chosen, keys=keys, rolled=rolled))
+    least = Least.MONTH if period.step_word == "Month" else Least.DAY
+    by_key = _by_key(period, sums_by_day(ledger, period, by, chosen, keys=keys, least=least))
     beside = _beside(period, is_compared_with, days_before) if is_compared_with and days_before is not None else ()
     if by in OVERLAPPING:
         # What has two labels or policies stands in two groups.

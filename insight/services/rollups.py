@@ -11,7 +11,7 @@ from typing import Final, cast
 from uuid import UUID
 
 from core.db import rows, use_case
-from insight.models import AskDay, GroupDay, GroupMonth, PotDay, ReviewDay, Rollup, SpendDay
+from insight.models import AskDay, GroupDay, GroupMonth, PotDay, ReviewDay, Rollup, SpendDay, SpendMonth
 from insight.services.statements import FIRST, OLDEST_OPEN, STATEMENTS
 from people.models import Organization
 
@@ -79,9 +79,9 @@ def _start(organization: Organization, *, end: datetime, now: datetime) -> None:
     ((first,),) = cast(list[tuple[datetime | None]], rows(FIRST, {"organization": organization.pk}))
     place = {"time_zone": organization.time_zone, "until": min(first or end, end), "rolled_at": now}
     Rollup.objects.update_or_create(organization_id=organization.pk, defaults=place)
-    groups = (SpendDay.objects, GroupDay.objects, GroupMonth.objects)
-    for days in (*groups, AskDay.objects, ReviewDay.objects, PotDay.objects):
-        days.filter(organization_id=organization.pk).delete()
+    spend = (SpendDay.objects, SpendMonth.objects, GroupDay.objects, GroupMonth.objects)
+    for added_up in (*spend, AskDay.objects, ReviewDay.objects, PotDay.objects):
+        added_up.filter(organization_id=organization.pk).delete()
 
 
 def _final_until(now: datetime) -> datetime:

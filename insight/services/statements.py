@@ -24,22 +24,34 @@ ADD: Final = """
 """
 
 SPEND: Final = """
-insert into insight_spendday as kept (organization_id, day, currency, agent_id, counterparty_id, category, rail,
+with added as materialized (
+    select r.organization_id, (r.recorded_at at time zone %(zone)s)::date as day, r.currency, r.agent_id,
+        r.counterparty_id, h.category, h.rail, said.policies, md5(array_to_string(said.policies, ',')) as policies_key,
+        coalesce(sum(r.amount) filter (where r.kind = 'payment'), 0) as spent,
+        coalesce(sum(r.amount) filter (where r.kind = 'refund'), 0) as returned,
+        count(*) filter (where r.kind = 'payment') as payments,
+        coalesce(sum(r.amount) filter (where r.kind = 'payment' and r.flags @> '{unauthorized}'), 0) as unauthorized,
+        count(*) filter (where r.kind = 'payment' and r.flags @> '{unauthorized}') as unauthorized_payments
+    from spend_spendrecord r join spend_hold h on h.id = r.hold_id
+    cross join lateral (select {policies} as policies) said
+    where r.organization_id = %(organization)s and r.recorded_at >= %(since)s and r.recorded_at < %(until)s
+    group by 1, 2, 3, 4, 5, 6, 7, 8
+), days as (
+    insert into insight_spendday as kept (organization_id, day, currency, agent_id, counterparty_id, category, rail,
+        policies, policies_key, spent, returned, payments, unauthorized, unauthorized_payments)
+    select * from added
+    on conflict (organization_id, day, currency, agent_id, counterparty_id, category, rail, policies_key)
+        do update set {add}
+)
+insert into insight_spendmonth as kept (organization_id, month, currency, agent_id, counterparty_id, category, rail,
     policies, policies_key, spent, returned, payments, unauthorized, unauthorized_payments)
-select r.organization_id, (r.recorded_at at time zone %(zone)s)::date, r.currency, r.agent_id, r.counterparty_id,
-    h.category, h.rail, said.policies, md5(array_to_string(said.policies, ',')),
-    coalesce(sum(r.amount) filter (where r.kind = 'payment'), 0),
-    coalesce(sum(r.amount) filter (where r.kind = 'refund'), 0),
-    count(*) filter (where r.kind = 'payment'),
-    coalesce(sum(r.amount) filter (where r.kind = 'payment' and r.flags @> '{unauthorized}'), 0),
-    count(*) filter (where r.kind = 'payment' and r.flags @> '{unauthorized}')
-from spend_spendrecord r join spend_hold h on h.id = r.hold_id
-cross join lateral (select {policies} as policies) said
-where r.organization_id = %(organization)s and r.recorded_at >= %(since)s and r.recorded_at < %(until)s
-group by 1, 2, 3, 4, 5, 6, 7, 8
-on conflict (organization_id, day, currency, agent_id, counterparty_id, category, rail, policies_key)
+select organization_id, date_trunc('month', day::timestamp)::date, currency, agent_id, counterparty_id, category, rail,
+    policies, policies_key, sum(spent), sum(returned), sum(payments), sum(unauthorized), sum(unauthorized_payments)
+from added group by 1, 2, 3, 4, 5, 6, 7, 8, 9
+on conflict (organization_id, month, currency, agent_id, counterparty_id, category, rail, policies_key)
     do update set {add}
 """.replace("{policies}", POLICIES).replace("{add}", ADD)
+"""What each day and each month gets is read once."""
 
 GROUPS: Final = """
 with added as materialized (
@@ -72,7 +84,6 @@ select organization_id, by, date_trunc('month', day::timestamp)::date, currency,
 from added group by 1, 2, 3, 4, 5
 on conflict (organization_id, by, month, currency, key) do update set {add}
 """.replace("{policies}", POLICIES).replace("{add}", ADD)
-"""What each day and each month gets is read once."""
 
 ASKS: Final = """
 insert into insight_askday as kept (organization_id, day, currency, agent_id, said, reason, asks, amount)
@@ -124,4 +135,4 @@ on conflict (organization_id, counter_id, day, agent_id) do update set
 """
 
 STATEMENTS: Final = (SPEND, GROUPS, ASKS, CLOSED, REVIEWS, POTS)
-"""Each adds what lies in the stretch to the rows of its days."""
+"""Each adds what lies in the stretch to the rows of its days, and of its months."""

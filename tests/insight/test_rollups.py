@@ -174,6 +174,13 @@ PLANTED: Final[dict[str, tuple[str, ...]]] = {
         "delete from insight_spendday",
         "update insight_rollup set until = until + interval '1 year'",
     ),
+    "month of spend differs from its days": (
+        "update insight_spendmonth set returned = returned + 1",
+        "update insight_spendmonth set rail = 'other'",
+        "update insight_spendmonth set policies = '{}'",
+        "update insight_spendmonth set month = month + interval '1 month'",
+        "delete from insight_spendmonth",
+    ),
     "day of a group differs from its records": (
         "update insight_groupday set spent = spent + 1 where by = 'rail'",
         "delete from insight_groupday where by = 'agent'",
@@ -248,6 +255,11 @@ ONE_MORE: Final = {
         insert into insight_spendday (organization_id, day, currency, agent_id, policies, policies_key, spent, returned,
             payments, unauthorized, unauthorized_payments)
         select organization_id, day, currency, agent_id, policies, policies_key, 1, 0, 1, 0, 0 from insight_spendday
+    """,
+    "spend_month_is_one_per_group": """
+        insert into insight_spendmonth (organization_id, month, currency, agent_id, policies, policies_key, spent,
+            returned, payments, unauthorized, unauthorized_payments)
+        select organization_id, month, currency, agent_id, policies, policies_key, 1, 0, 1, 0, 0 from insight_spendmonth
     """,
     "ask_day_is_one_per_answer": """
         insert into insight_askday (organization_id, day, currency, agent_id, said, reason, asks, amount)
