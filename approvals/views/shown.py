@@ -16,7 +16,7 @@ from approvals.lifecycle import MOVES, Status
 from approvals.models import Authorization
 from approvals.selectors.cards import cards_of
 from approvals.selectors.inbox import Detail, detail, why_here
-from approvals.selectors.queue import who_left
+from approvals.selectors.queue import in_a_line, who_left
 from approvals.selectors.reviewers import on_their_way
 from approvals.selectors.told import told
 from approvals.views.proving import factor_of
@@ -153,7 +153,10 @@ def detail_of(request: MemberRequest, public_id: str) -> Detail:
 
 
 def rows_of(rows: Sequence[Authorization]) -> list[dict[str, Any]]:
-    return [{"one": row, "public_id": to_public(Prefix.AUTHORIZATION, row.id), "why": why_here(row)} for row in rows]
+    return [
+        {"one": row, "public_id": to_public(Prefix.AUTHORIZATION, row.id), "why": in_a_line(why_here(row))}
+        for row in rows
+    ]
 
 
 def fragment(request: MemberRequest, template: str) -> str:

@@ -150,7 +150,7 @@ def matters_of(needed: Needs, odd: Anomalies, health: Health, *, mine: int, now:
             "negative" if is_long else "doubt",
             doubt.number,
             "in doubt" + (", the oldest for more than a day" if is_long else ""),
-            "The app does not know whether they were paid; their money stays set aside.",
+            "The app does not know whether money moved; what was held stays set aside.",
             authorizations_url(status="in_doubt"),
         ),
         *_denial_matters(odd),

@@ -8,6 +8,7 @@ from django.utils.http import urlencode
 
 from approvals.models import Authorization
 from approvals.selectors.inbox import why_here
+from approvals.selectors.queue import in_a_line
 from core.ids import Prefix, to_public
 from people.permissions import MemberRequest
 
@@ -23,7 +24,7 @@ class AuthorizationRow:
 
 def authorization_rows(found: Iterable[Authorization]) -> list[AuthorizationRow]:
     """Return authorizations for `approvals/rows.html`."""
-    return [AuthorizationRow(one, to_public(Prefix.AUTHORIZATION, one.pk), why_here(one)) for one in found]
+    return [AuthorizationRow(one, to_public(Prefix.AUTHORIZATION, one.pk), in_a_line(why_here(one))) for one in found]
 
 
 def authorizations_url(**filters: str) -> str:

@@ -243,6 +243,38 @@ def test_pages_lead_forth_and_back(world: World, sort: str) -> None:
     assert [one for some in reversed(back) for one in some] == ids
 
 
+def test_what_a_page_holds_does_not_pass_for_all_there_is(world: World) -> None:
+    for number in range(51):
+        ask(world, "7", now=NOW - timedelta(seconds=number))
+
+    first = get(world.cast.vera)
+    last = get(world.cast.vera, unescape(re.findall(r'rel="next" href="([^"]+)"', first)[0]))
+
+    assert ">50 authorizations on this page<" in first
+    assert ">1 authorization on this page<" in last
+    assert ">50 authorizations<" not in first
+    one = re.findall(r'href="/authorizations/(atz_\w+)/"', first)[0]
+    assert ">1 authorization<" in get(world.cast.vera, f"?q={one}")
+
+
+def test_a_row_says_why_without_what_it_says_anyway(world: World, asked: dict[str, str]) -> None:
+    rows = get(world.cast.vera).split("<tbody>")[1]
+
+    assert ">Above the threshold of $50.00<" in rows
+    assert "People decide" not in rows
+    assert "The amount of $60.00 is above the threshold of $50.00. People decide." in unescape(
+        get(world.cast.vera, f"{asked['60.00']}/")
+    )
+
+
+def test_the_way_out_of_a_filter_is_no_main_act(world: World) -> None:
+    begin, out = get(world.cast.vera), get(world.cast.vera, "?q=nowhere")
+
+    assert 'class="btn btn-primary" href' in begin.split("No app has asked yet")[-1]
+    assert 'class="btn" href' in out.split("No authorization matches")[-1]
+    assert "btn-primary" not in out.split("No authorization matches")[-1].split("</main>")[0]
+
+
 def test_a_cursor_of_another_order_is_refused(world: World, asked: dict[str, str]) -> None:
     for cursor in ("nonsense", "back.nonsense", "MXwx"):
         client = Client()

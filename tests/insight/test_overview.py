@@ -191,7 +191,7 @@ def test_the_health_of_the_worker_is_judged_by_what_it_left_lying(time_machine: 
     ask(world, "10")
     seal(world.organization_id, now=NOW)
 
-    assert "nothing is left lying" in page(world.cast.vera).content.decode()
+    assert "nothing is overdue" in page(world.cast.vera).content.decode()
     time_machine.move_to(NOW + timedelta(hours=1), tick=False)
     html = page(world.cast.vera).content.decode()
     assert "1 overdue" in html
@@ -224,7 +224,7 @@ def test_a_quiet_organization_says_so_and_shows_its_spend() -> None:
     html = page(world.cast.vera).content.decode()
 
     assert "Nothing needs you" in html
-    assert "Every rule allows it." in html
+    assert "Every rule allows it<" in html
 
 
 def test_spend_in_other_currencies_stands_beside_and_leads_to_just_as_much() -> None:

@@ -180,7 +180,7 @@ def test_the_page_shows_who_paid_and_what() -> None:
     assert "12.50" in html
     assert "12.50" in page(world.cast.vera, LIST).content.decode()
     assert "<html" not in part
-    assert "Every rule allows it." in part
+    assert "Every rule allows it<" in part
     assert page(world.cast.mallory, f"{path}activity/").status_code == 404
 
 
