@@ -3,6 +3,8 @@
 from enum import StrEnum
 from typing import Final
 
+from core.money import AMOUNT_PATTERN
+
 
 class Action(StrEnum):
     """What happened; the value is stable and part of the API."""
@@ -164,7 +166,9 @@ SENTENCES: Final[dict[Action, str]] = {
 
 def payment_name(amount: str, currency: str, payee: str) -> str:
     """Return what a sentence calls an authorization by: an id tells nobody which payment it was."""
-    return f"of {amount} {currency}{f' to {payee}' if payee else ''}"
+    whole, point, fraction = amount.partition(".")
+    shown = f"{int(whole):,}{point}{fraction}" if AMOUNT_PATTERN.fullmatch(amount) else amount
+    return f"of {shown} {currency}{f' to {payee}' if payee else ''}"
 
 
 def sentence(action: str, *, actor: str, subject: str) -> str:

@@ -62,8 +62,8 @@ class FilterForm(Filter):
     def __init__(self, data: Any, *, actors: list[tuple[str, str]]) -> None:
         super().__init__(data)
         self.names_of_actors = dict(actors)
-        self.fields["actor"].widget.attrs |= {"list": "actors", "placeholder": "anybody", "autocomplete": "off"}
-        self.fields["subject"].widget.attrs |= {"placeholder": "an id", "autocomplete": "off"}
+        self.fields["actor"].widget.attrs |= {"list": "actors", "placeholder": "Who", "autocomplete": "off"}
+        self.fields["subject"].widget.attrs |= {"placeholder": "Id of what", "autocomplete": "off"}
 
     def suggested(self) -> list[str]:
         """Return what the filter offers for who acted: names, and ids where several share one."""
