@@ -59,7 +59,7 @@ class AgentFilterForm(Filter):
         choices = {
             "state": [("", "Not retired"), *states],
             "label": [("", "Any label"), *((label, label) for label in labels)],
-            "owner": [("", "Anybody's"), *self.names_of_owners.items()],
+            "owner": [("", "Any owner"), *self.names_of_owners.items()],
         }
         for name, offered in choices.items():
             field = self.fields[name]

@@ -133,7 +133,7 @@ class MemberFilterForm(ListFilter):
     factor = forms.ChoiceField(
         required=False,
         label="Second factor",
-        choices=[("", "With or without"), ("with", "With second factor"), ("without", "Without second factor")],
+        choices=[("", "Any second factor"), ("with", "With second factor"), ("without", "Without second factor")],
     )
 
 

@@ -31,7 +31,7 @@ class CounterpartyFilterForm(Filter):
     q = forms.CharField(required=False, max_length=IDENTIFIER_LENGTH)
     standing = forms.ChoiceField(required=False, choices=[("", "Any standing"), *STANDING_WORDS], widget=SELECT)
     seen = forms.ChoiceField(
-        required=False, choices=[("", "Any time"), *RECENT_WORDS.items()], label="First seen", widget=SELECT
+        required=False, choices=[("", "First seen any time"), *RECENT_WORDS.items()], label="First seen", widget=SELECT
     )
     sort = forms.ChoiceField(required=False, choices=SORTS, label="Order", widget=SELECT)
 

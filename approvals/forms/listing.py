@@ -32,6 +32,8 @@ class ChangeFilterForm(ListFilter):
     ORDERS: ClassVar = {"newest": NEWEST, "oldest": OLDEST}
 
     kind = forms.ChoiceField(
-        required=False, label="Of what", choices=[("", "Anything"), *((kind.value, KINDS[kind]) for kind in ChangeKind)]
+        required=False,
+        label="Of what",
+        choices=[("", "Any change"), *((kind.value, KINDS[kind]) for kind in ChangeKind)],
     )
     status = forms.ChoiceField(required=False, choices=[("", "Any status"), *STATES.items()])

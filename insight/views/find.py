@@ -18,11 +18,10 @@ from people.roles import Right
 
 FURTHER: Final = (
     ("How the fleet is doing", "activity", "insight:fleet", Right.READ),
-    ("Budgets", "wallet", "insight:budgets", Right.READ),
     ("Decisions: how asks were answered", "scale", "insight:decisions", Right.READ),
     ("Review times", "hourglass", "insight:review_times", Right.READ),
     ("Payments", "receipt", "insight:payments", Right.READ),
-    ("Flagged payments", "flag", "insight:flagged", Right.READ),
+    ("Flagged records", "flag", "insight:flagged", Right.READ),
     ("Changes that wait for a second person", "users", "approvals:changes", Right.READ),
     ("Simulator", "player-play", "approvals:simulator", Right.READ),
     ("Seal of the audit log", "shield-check", "audit:log", Right.READ),

@@ -96,7 +96,7 @@ def _context(shown: Runtime, public_id: str) -> dict[str, Any]:
         "public_id": public_id,
         "last_asked_url": _authorization_url(shown.last_asked.pk if shown.last_asked else None),
         "last_record_url": _authorization_url(shown.last_record.authorization_id if shown.last_record else None),
-        "per_minute": f"{shown.per_minute:.1f}",
+        "per_minute": f"{shown.per_minute:.1f}".removesuffix(".0"),
         "p50": _seconds(shown.decisions.p50_us),
         "p95": _seconds(shown.decisions.p95_us),
         "mix": _mix(shown, public_id),

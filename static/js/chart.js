@@ -6,6 +6,9 @@ const figures = new Intl.NumberFormat("en", { maximumFractionDigits: 2 });
 const shortened = (name) => (name.length > 32 ? `${name.slice(0, 31)}…` : name);
 // Below this width a legend of a few names takes two lines instead of pages.
 const NARROW = 480;
+const isNarrow = (element) => element.clientWidth < NARROW;
+// Those that were drawn for a narrow place: a phone that is turned has another width.
+const narrow = new WeakSet();
 const MINUTES = "min";
 const hours = (value) => (value < 60 ? `${figures.format(value)} min` : `${short.format(value / 60)} h`);
 // Dashes, as the line itself has: a square would look like one more of the bars.
@@ -97,11 +100,11 @@ function axes(data, colour) {
   return data.kind === "hbar" ? { xAxis: values, yAxis: labels } : { xAxis: labels, yAxis: values };
 }
 
-function optionsOf(data, title, colour, isNarrow) {
+function optionsOf(data, title, colour, isSmall) {
   const isPie = data.kind === "donut";
   const unit = data.unit ? ` ${data.unit}` : "";
   const many = data.series.length > 1;
-  const wraps = isNarrow && data.series.length > 2 && data.series.length < 5;
+  const wraps = isSmall && data.series.length > 2 && data.series.length < 5;
   return {
     animationDuration: matchMedia("(prefers-reduced-motion: reduce)").matches ? 0 : 250,
     textStyle: { fontFamily: "Inter, system-ui, sans-serif" },
@@ -134,9 +137,13 @@ function draw(element) {
   if (!chart) {
     chart = window.echarts.init(element, null, { renderer: "svg" });
     charts.set(element, chart);
-    new ResizeObserver(() => chart.resize()).observe(element);
+    new ResizeObserver(() => {
+      chart.resize();
+      if (isNarrow(element) !== narrow.has(element)) draw(element);
+    }).observe(element);
   }
-  chart.setOption(optionsOf(data, element.dataset.title ?? "", colours(), element.clientWidth < NARROW), { notMerge: true });
+  narrow[isNarrow(element) ? "add" : "delete"](element);
+  chart.setOption(optionsOf(data, element.dataset.title ?? "", colours(), isNarrow(element)), { notMerge: true });
 }
 
 function drawAll() {

@@ -138,6 +138,14 @@ def test_the_switch_is_offered_as_it_stands_and_to_those_who_may_turn_it() -> No
     assert offered() == {"vera": [], "olu": [], "ada": ["Thaw everything…"]}
 
 
+def test_no_page_is_offered_twice_under_one_name(world: World) -> None:
+    page = signed_in(world).get(reverse("insight:find")).content.decode()
+    names = re.findall(r'class="found-name">([^<]+)<', page)
+
+    assert len(names) > 10
+    assert len(names) == len(set(names))
+
+
 def test_without_a_text_the_pages_are_offered_and_without_scripts_it_is_a_page(world: World) -> None:
     client = signed_in(world)
 
