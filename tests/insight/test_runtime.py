@@ -24,8 +24,8 @@ from tests.factories import NOW, actor_for
 
 pytestmark = pytest.mark.django_db
 DAILY = {"key": "daily", "type": "SPEND_LIMIT", "daily": {"USD": "100"}}
-AUTHENTICATION = 2
-"""Reads that any page costs: the session, the person, the memberships."""
+AUTHENTICATION = 1
+"""What any page reads: the session, with its person and memberships."""
 PEOPLE = {"key": "people", "type": "APPROVAL_THRESHOLD", "above": {"USD": "50"}}
 
 
