@@ -142,7 +142,7 @@ def page_from(some: Sequence[T], place_of: Callable[[T], str], *, cursor: str, l
 
 @dataclass(frozen=True, slots=True)
 class Since:
-    """Where a page that SQL reads by moment and id begins (None: at the newest); `way` and `side` go into its text."""
+    """Where a page that SQL reads by moment and id begins (None: at its first); `way` and `side` go into its text."""
 
     moment: datetime | None
     row_id: UUID | None
@@ -150,9 +150,9 @@ class Since:
     side: str
 
 
-def since(cursor: str) -> Since:
-    """Return where a list of the newest rows goes on; raises `Invalid` (`cursor_invalid`)."""
-    way, side = ("asc", ">") if cursor.startswith(BACK) else ("desc", "<")
+def since(cursor: str, order: Order) -> Since:
+    """Return where a list that goes by moments goes on; raises `Invalid` (`cursor_invalid`)."""
+    way, side = ("desc", "<") if order.is_falling != cursor.startswith(BACK) else ("asc", ">")
     moment, row_id = decode_cursor(cursor.removeprefix(BACK)) if cursor else (None, None)
     return Since(moment, row_id, way, side)
 

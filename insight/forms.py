@@ -15,6 +15,7 @@ from core.lists import Order
 from core.templatetags.statuses import status_of
 from insight.selectors.choices import Choices
 from insight.selectors.ledger import NONE, Chosen, Dimension
+from insight.selectors.payments import ORDERS as PAYMENT_ORDERS
 from insight.selectors.periods import PRESET_WORDS, Period, Preset, between, preset, today_in
 from insight.selectors.spending import Figure
 from policies.engine.types import Rail
@@ -110,7 +111,7 @@ class BudgetsForm(Filter):
 
 
 class AnalyticsForm(Filter):
-    """Which period, in which currency, by what, of whom."""
+    """Which period, in which currency, by what, of whom; single payments in which order."""
 
     period = forms.ChoiceField(
         required=False, choices=[*((one.value, PRESET_WORDS[one]) for one in Preset), (CUSTOM, "Other dates")]
@@ -122,6 +123,9 @@ class AnalyticsForm(Filter):
     by = forms.ChoiceField(required=False, choices=[(one.value, one.value) for one in Dimension])
     figure = forms.ChoiceField(required=False, choices=[(one.value, WORDS[one]) for one in Figure])
     unauthorized = forms.BooleanField(required=False)
+    sort = forms.ChoiceField(
+        required=False, label="Order", choices=[(name, order.words) for name, order in PAYMENT_ORDERS.items()]
+    )
     agent = forms.ChoiceField(required=False)
     counterparty = forms.CharField(required=False, max_length=LONGEST_VALUE, widget=PAYEE)
     category = forms.ChoiceField(required=False)
@@ -202,6 +206,10 @@ class AnalyticsForm(Filter):
     def is_unauthorized(self) -> bool:
         """Say whether only what had no authorization is listed."""
         return bool(self._said().get("unauthorized"))
+
+    def order(self) -> Order:
+        """Return by what single payments go, newest first unless something else is asked for."""
+        return PAYMENT_ORDERS[self._said().get("sort") or next(iter(PAYMENT_ORDERS))]
 
     def wanted_currency(self) -> str:
         """Return the currency asked for, which may not exist."""

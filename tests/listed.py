@@ -249,7 +249,11 @@ LISTS: Final = (
     Listed("/counterparties/", counterparties, "standing=trusted"),
     Listed("/budgets/", budgets, "q=even", most=500),
     Listed(
-        "/analytics/payments/", payments, "rail=card", nothing="rail=invoice", wrong=("rail=nonsense", "since=nonsense")
+        "/analytics/payments/",
+        payments,
+        "rail=card",
+        nothing="rail=invoice",
+        wrong=("sort=nonsense", "rail=nonsense", "since=nonsense"),
     ),
     Listed("/analytics/flagged/", payments, "flag=over", nothing="flag=late", wrong=("sort=nonsense", "flag=nonsense")),
 )

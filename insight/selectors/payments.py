@@ -1,4 +1,4 @@
-"""The single payments and refunds behind a figure: the same filters, the newest first, paged by cursor."""
+"""The single payments and refunds behind a figure: the same filters, by when they were recorded, paged by cursor."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,11 +10,17 @@ from uuid import UUID
 from agents.selectors import agent_names
 from core.db import rows
 from core.ids import Prefix, to_public
-from core.lists import Page, page_from, since
+from core.lists import Order, Page, aware, page_from, since
 from core.paging import DEFAULT_PAGE, LARGEST_PAGE, encode_cursor
 from insight.selectors.ledger import POLICIES, Chosen, conditions_of
 from insight.selectors.periods import Period
 from spend.selectors.counterparties import counterparty_names
+
+ORDERS: Final = {
+    "newest": Order("Newest first", "recorded_at", is_falling=True, read=aware),
+    "oldest": Order("Oldest first", "recorded_at", read=aware),
+}
+"""Both are read along one index and end with the period; by amount all of a period would be read for its first page."""
 
 PAYMENTS: Final = """
 select s.id, s.agent_id, s.authorization_id, s.kind, s.amount, s.currency, s.counterparty_id, s.payee_name, s.category,
@@ -37,12 +43,13 @@ Line = tuple[
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """Which payments and refunds are listed."""
+    """Which payments and refunds are listed, and in which order."""
 
     organization_id: UUID
     period: Period
     chosen: Chosen
     is_unauthorized: bool = False
+    order: Order = ORDERS["newest"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +73,9 @@ class Payment:
 
 
 def payments_page(wanted: Wanted, *, cursor: str = "", limit: int = DEFAULT_PAGE) -> Page[Payment]:
-    """Return the newest payments behind `cursor`, or those before it; raises `Invalid` (`cursor_invalid`)."""
+    """Return the payments behind `cursor`, or those before it; raises `Invalid` (`cursor_invalid`)."""
     conditions, values = conditions_of(wanted.chosen)
-    begin = since(cursor)
+    begin = since(cursor, wanted.order)
     conditions += [UNAUTHORIZED] if wanted.is_unauthorized else []
     conditions += [BEHIND.format(side=begin.side)] if cursor else []
     params = {
@@ -86,7 +93,7 @@ def payments_page(wanted: Wanted, *, cursor: str = "", limit: int = DEFAULT_PAGE
 
 
 def payments_pages(wanted: Wanted) -> Iterator[Payment]:
-    """Yield all payments, newest first, a page in memory at a time."""
+    """Yield all payments in their order, a page in memory at a time."""
     cursor, is_more = "", True
     while is_more:
         page = payments_page(wanted, cursor=cursor, limit=LARGEST_PAGE)

@@ -93,7 +93,7 @@ def frame(
     heeded = [chip for chip in found if heeds is None or chip.dimension in heeds]
     fields = [form[one.value] for one in Dimension if heeds is None or one in heeds]
     more = [one for one in fields if one.name != Dimension.AGENT.value]
-    shown = {*KEPT, *(one.name for one in fields), "cursor"}
+    shown = {*KEPT, *(one.name for one in fields), "sort", "cursor"}
     return {
         "form": form,
         "period": asked.period,

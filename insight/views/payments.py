@@ -42,6 +42,7 @@ def payments(request: MemberRequest) -> HttpResponse:
         "previous_cursor": page.previous_cursor,
         "sums": sums,
         "is_unauthorized": asked.form.is_unauthorized(),
+        "label": f"Payments, {asked.form.order().words.lower()}",
         "export_url": f"{reverse('insight:export_payments')}{with_query(request)}",
     }
     return render(request, "insight/payments.html", context)
@@ -63,6 +64,7 @@ def _wanted(asked: Asked) -> Wanted:
         period=asked.period,
         chosen=asked.chosen,
         is_unauthorized=asked.form.is_unauthorized(),
+        order=asked.form.order(),
     )
 
 
