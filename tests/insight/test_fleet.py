@@ -79,8 +79,8 @@ def test_the_list_says_that_all_is_well_only_where_no_row_says_otherwise(fleet: 
         "": "6 of 14 need a look",
         "q=Worker": "Nothing is wrong with these 2",
         "q=Worker+001": "Nothing is wrong with it",
-        "q=denied+once": "Nothing urgent; something is wrong with it",
-        "state=frozen": "Nothing urgent; something is wrong with it",
+        "q=denied+once": "Nothing urgent; it is worth a look",
+        "state=frozen": "Nothing urgent; it is worth a look",
         "q=nobody": "",
     }
     html = get(fleet.vera, "/agents/?q=denied+once").content.decode()
