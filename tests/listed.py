@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Final
 
 from agents.models import Agent, AgentKey, SealedCredential
+from approvals.models import Authorization
 from audit.catalogue import Action
 from core.db import rows
 from core.ids import Prefix, new_id, to_public
@@ -230,6 +231,21 @@ def payments(cast: Cast, numbers: range) -> None:
     )  # fmt: skip
 
 
+def authorizations(cast: Cast, numbers: range) -> None:
+    """Asks that were allowed and recorded, each at its own moment, every other one by card."""
+    agent = the_agent(cast)
+    Authorization.objects.bulk_create(
+        Authorization(
+            id=new_id(NOW), organization=cast.organization, agent=agent, body_digest="d", amount=amount(number),
+            currency="USD", counting_currency="USD", payee={"name": name(number), "identifiers": []}, payee_digest="d",
+            rail="bank" if number % 2 else "card", outcome="allow", facts={}, status="recorded",
+            decision={"outcome": "allow", "reasons": [], "checks": []}, asked_at=NOW - timedelta(seconds=number),
+            closed_at=NOW, changed_at=NOW,
+        )
+        for number in numbers
+    )  # fmt: skip
+
+
 def amount(number: int) -> Decimal:
     """Neither rising nor falling with the number, and some of them alike."""
     return Decimal(1 + number * 7 % 1000)
@@ -247,6 +263,9 @@ LISTS: Final = (
     Listed("/audit/", events, "action=agent.frozen", file="table/"),
     Listed("/agents/", agents, "label=even", is_lenient=True, wrong=("sort=nonsense", "label=nonsense")),
     Listed("/counterparties/", counterparties, "standing=trusted"),
+    Listed(
+        "/authorizations/", authorizations, "rail=card", nothing="rail=invoice", wrong=("sort=nonsense", "rail=none")
+    ),
     Listed("/budgets/", budgets, "q=even", most=500),
     Listed(
         "/analytics/payments/",
