@@ -1,8 +1,7 @@
 """A change that waits for a second person: all that it would do, yes and no."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
 from typing import Final
@@ -23,9 +22,8 @@ from people.models import ChangeEnd, ChangeKind, PendingChange
 from people.permissions import MemberRequest, actor_of, needs
 from people.roles import Right
 from people.selectors import agreements_to
-from policies.engine.changes import Effect, RuleChange
+from policies.views.loosened import marked
 from policies.views.shown import names_for, told
-from policies.views.versions import Difference, in_differences
 
 TOLD: Final = {
     None: "You agreed. One more person must: nothing of the change is made before.",
@@ -56,14 +54,6 @@ class ChangeLine:
     why: str
     further: int
     agreed: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Loosened:
-    """What loosens: by the place of the rule that it is said of, and what no change of a rule says."""
-
-    of_rules: Mapping[int, tuple[str, ...]]
-    others: tuple[str, ...]
 
 
 @require_GET
@@ -143,37 +133,6 @@ def lines_of(request: MemberRequest, changes: Iterable[PendingChange], *, now: d
     ]
 
 
-def loosened(rules: Sequence[RuleChange], sentences: Sequence[str]) -> Loosened:
-    """Sort the sentences on what loosens by the rule whose change they are about.
-
-    They were stored when the change was proposed: what no rule on the page says, or marks as looser, stands for itself.
-    Nothing is left out.
-    """
-    of_rules: defaultdict[int, list[str]] = defaultdict(list)
-    others = []
-    for sentence in sentences:
-        about = [place for place, rule in enumerate(rules) if sentence.startswith(f"The rule {rule.key} ")]
-        if about:
-            of_rules[about[-1]].append(sentence)
-        elif not any(is_said_by(sentence, rule) for rule in rules):
-            others.append(sentence)
-    return Loosened({place: tuple(found) for place, found in of_rules.items()}, tuple(others))
-
-
-def is_said_by(sentence: str, rule: RuleChange) -> bool:
-    """Say whether the parameters of a changed rule say the same, with a mark on what of it is looser."""
-    parts = [one for one in rule.parameters if one.sentence in sentence]
-    is_looser = any(one.effect is Effect.LOOSER for one in parts)
-    return is_looser and sentence == " ".join(one.sentence for one in parts)
-
-
-def marked(shown: Difference, rule: RuleChange, sentences: Sequence[str], names: Mapping[str, str]) -> Difference:
-    """Return a difference with what is said of how it loosens, as far as it does not say so itself."""
-    taken_away = f"The rule {rule.key} is taken away: {rule.before}"
-    further = tuple(told(one, names) for one in sentences if one != taken_away)
-    return replace(shown, is_looser=bool(sentences), loosens=further)
-
-
 def _page(request: MemberRequest, public_id: str, form: ChangeReasonForm, *, status: int = 200) -> HttpResponse:
     now = clock_now()
     shown = change_shown(request.member, public_id, now=now)
@@ -185,7 +144,8 @@ def _page(request: MemberRequest, public_id: str, form: ChangeReasonForm, *, sta
     names = names_for(
         request, (*change.loosens, *(text for rule in rules for text in (rule.before, rule.after)), *parts, *of_steps)
     )
-    loosens = loosened(rules, change.loosens)
+    # They were stored when the change was proposed: what no rule on the page says stands for itself.
+    loosens = marked(rules, change.loosens, names)
     page, is_named = SUBJECTS[ChangeKind(change.kind)]
     context = {
         "shown": shown,
@@ -193,13 +153,10 @@ def _page(request: MemberRequest, public_id: str, form: ChangeReasonForm, *, sta
         "stands": stands,
         "is_over": stands is Stands.EXPIRED and not change.closed_at,
         "is_waiting": stands in WAITING,
-        "loosens": [told(sentence, names) for sentence in loosens.others],
+        "loosens": loosens.others,
         "steps": [one.renamed(lambda text: told(text, names)) for one in steps],
-        "differences": [
-            marked(one, rules[place], loosens.of_rules.get(place, ()), names)
-            for place, one in enumerate(in_differences(rules, names))
-        ],
-        "is_marked": len(loosens.others) < len(change.loosens),
+        "differences": loosens.differences,
+        "is_marked": loosens.is_marked,
         "subject_url": reverse(page, args=[change.subject_id] if is_named else []),
     }
     return render(request, "approvals/change.html", context, status=status)

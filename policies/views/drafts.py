@@ -27,8 +27,9 @@ from policies.services.drafts import draft_rules
 from policies.services.loosening import loosenings_of
 from policies.services.publishing import state_digest
 from policies.views import shown
+from policies.views.loosened import marked
 from policies.views.pages import named, rights
-from policies.views.versions import differences, named_loosening
+from policies.views.versions import changes_in_words
 
 UNPROCESSABLE: Final = 422
 CONFLICT: Final = 409
@@ -255,11 +256,14 @@ def publish_page(request: MemberRequest, policy: Policy, form: PublishForm, *, s
     form.offer(warning_codes(findings))
     names = shown.names_in(request, old, rules)
     loosens = loosened_by(policy, rules) if policy.organization.needs_four_eyes else ()
+    changed = marked(changes_in_words(old, rules), [one.detail for one in loosens], names)
     context = {
         "form": form,
-        "differences": differences(old, rules, names),
+        "differences": changed.differences,
+        "is_marked": changed.is_marked,
         "findings": shown.finding_lines(rules, findings),
-        "loosens": [named_loosening(one, names) for one in loosens],
+        "loosens": changed.others,
+        "needs_second_person": bool(loosens),
         "in_force": in_force,
         "targets": shown.target_chips(selectors.targets_of((policy,))[policy.pk]),
         **named(policy),

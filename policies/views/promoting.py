@@ -19,8 +19,9 @@ from policies.models import Policy
 from policies.services.publishing import shadow_digest
 from policies.views import shown
 from policies.views.drafts import CONFLICT, UNPROCESSABLE, loosened_by, told, warning_codes
+from policies.views.loosened import marked
 from policies.views.pages import named
-from policies.views.versions import differences, named_loosening
+from policies.views.versions import changes_in_words
 
 
 @require_POST
@@ -67,12 +68,15 @@ def look_again(request: MemberRequest, policy: Policy, error: Invalid | Conflict
     form.offer(codes)
     names = shown.names_in(request, old, rules)
     loosens = loosened_by(fresh, rules) if fresh.organization.needs_four_eyes else ()
+    changed = marked(changes_in_words(old, rules), [one.detail for one in loosens], names)
     context = {
         "form": form,
         "promoted": fresh.shadow,
-        "differences": differences(old, rules, names),
+        "differences": changed.differences,
+        "is_marked": changed.is_marked,
         "findings": shown.finding_lines(rules, findings),
-        "loosens": [named_loosening(one, names) for one in loosens],
+        "loosens": changed.others,
+        "needs_second_person": bool(loosens),
         "in_force": fresh.enforced,
         "targets": shown.target_chips(selectors.targets_of((fresh,))[fresh.pk]),
         **named(fresh),

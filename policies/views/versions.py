@@ -220,8 +220,12 @@ class Difference:
 
 def differences(old: Sequence[Rule], new: Sequence[Rule], names: Mapping[str, str]) -> list[Difference]:
     """Return what differs in words, with the names of counterparties; resolved holidays are no change of a rule."""
-    found = rule_changes([rule_without_dates(one) for one in old], [rule_without_dates(one) for one in new])
-    return in_differences(found, names)
+    return in_differences(changes_in_words(old, new), names)
+
+
+def changes_in_words(old: Sequence[Rule], new: Sequence[Rule]) -> tuple[RuleChange, ...]:
+    """Return how rules differ; resolved holidays are no change of a rule."""
+    return tuple(rule_changes([rule_without_dates(one) for one in old], [rule_without_dates(one) for one in new]))
 
 
 def in_differences(found: Iterable[RuleChange], names: Mapping[str, str]) -> list[Difference]:

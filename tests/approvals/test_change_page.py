@@ -108,8 +108,29 @@ def test_a_draft_to_publish_calls_places_as_its_rules_do(people: Cast) -> None:
     by: Any = {"organization_id": people.organization.pk, "policy_id": policy.pk, "now": NOW}
     save_draft(document=document(daily_limit(), SATURDAYS), actor=actor_for(people.olu), **by)
     page = page_of(people, f"/policies/{to_public(Prefix.POLICY, policy.pk)}/draft/publish/")
-    assert page.count("Holidays: Berlin (Germany) becomes not set.") == 2
+    assert page.count("Holidays: Berlin (Germany) becomes not set.") == 1
     assert "DE-BE" not in page
+
+
+def test_a_draft_to_publish_says_once_and_at_its_rule_what_loosens(people: Cast) -> None:
+    policy = policy_in_force(people, daily_limit("500"), HOME)
+    by: Any = {"organization_id": people.organization.pk, "policy_id": policy.pk, "now": NOW}
+    save_draft(document=document(daily_limit("900")), actor=actor_for(people.olu), **by)
+    page = page_of(people, f"/policies/{to_public(Prefix.POLICY, policy.pk)}/draft/publish/")
+    assert page.count("Daily: $500.00 becomes $900.00.") == 1
+    assert page.count("Only to counterparties in Germany or France.") == 1
+    assert "home Looser Only to counterparties" in page
+    assert "What may let more money pass is marked." in page
+    assert "A second person must agree" in page
+
+
+def test_where_one_person_is_enough_a_draft_to_publish_asks_for_no_second(people: Cast) -> None:
+    policy = policy_in_force(people, daily_limit("500"), HOME)
+    by: Any = {"organization_id": people.organization.pk, "policy_id": policy.pk, "now": NOW}
+    save_draft(document=document(daily_limit("300"), HOME), actor=actor_for(people.olu), **by)
+    page = page_of(people, f"/policies/{to_public(Prefix.POLICY, policy.pk)}/draft/publish/")
+    assert "A second person must agree" not in page
+    assert "marked" not in page
 
 
 def test_capitals_in_a_name_are_no_place(people: Cast) -> None:
