@@ -30,8 +30,8 @@ DRAFT: Final[list[dict[str, Any]]] = [
 """Six rules that ask for each kind of fact, beside three limits of another policy."""
 
 PAYEE: Final = """
-insert into spend_counterparty (id, organization_id, name, standing, country, note, first_seen_at)
-select id, %(organization)s, 'Payee', 'verified', '', '', %(now)s from unnest(%(payees)s::uuid[]) id
+insert into spend_counterparty (id, organization_id, name, look, standing, country, note, first_seen_at)
+select id, %(organization)s, 'Payee', 'payee', 'verified', '', '', %(now)s from unnest(%(payees)s::uuid[]) id
 """
 PAST: Final = f"""
 with past as (

@@ -106,8 +106,9 @@ update spend_counter c set used = coalesce((select sum(p.amount) from spend_post
 where c.organization_id = %s and c.pot is not null
 """
 PAYEE: Final = """
-insert into spend_counterparty (id, organization_id, name, standing, country, note, first_seen_at)
-select gen_random_uuid(), %(organization)s, 'Payee ' || n, 'verified', '', '', now() - n * interval '1 day'
+insert into spend_counterparty (id, organization_id, name, look, standing, country, note, first_seen_at)
+select gen_random_uuid(), %(organization)s, 'Payee ' || n, 'payee' || n, 'verified', '', '',
+    now() - n * interval '1 day'
 from generate_series(1, %(payees)s - 1) n
 """
 ANY_PAYEE: Final = "select id from spend_counterparty where organization_id = %s order by id limit 1"

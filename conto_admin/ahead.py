@@ -20,7 +20,9 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "conto_admin.settings")
 django.setup()
 
 from conto_admin import celery, middleware, urls
+from spend.looks import look_of
 
+look_of("the table of letters")
 gc.freeze()
 gc.enable()
 ALLOCATED: Final = 20_000

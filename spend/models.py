@@ -1,6 +1,6 @@
 """Tables of the money side: counterparties, pegs, holds, records, counters and postings."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -9,6 +9,7 @@ from django.db.models import F, Q
 from agents.models import Agent
 from core.span import Measure, Subject
 from people.models import Organization
+from spend.looks import LONGEST_LOOK, look_of
 
 NAME_LENGTH = 200
 IDENTIFIER_LENGTH = 255
@@ -23,6 +24,21 @@ RAILS = ("card", "bank", "stablecoin", "x402", "mpp", "invoice", "other")
 IDENTIFIER_KINDS = ("domain", "address", "account")
 
 
+class LookField(models.CharField):  # type: ignore[type-arg]  # Django has no such arguments at run time
+    """What the name looks like, kept with it: whoever writes a counterparty, one or many, writes it too."""
+
+    def pre_save(self, model_instance: models.Model, add: bool) -> str:  # noqa: FBT001, ARG002 - as Django calls it
+        """Set it from the name, and return it."""
+        look = look_of(str(model_instance))
+        setattr(model_instance, self.attname, look)
+        return look
+
+    def deconstruct(self) -> Any:
+        """Say that in the database it is text like any other."""
+        name, _, args, kwargs = super().deconstruct()
+        return name, "django.db.models.CharField", args, kwargs
+
+
 class Counterparty(models.Model):
     """Who would be paid: strong identifiers, a display name, and a standing.
 
@@ -35,6 +51,7 @@ class Counterparty(models.Model):
         Organization, on_delete=models.PROTECT, related_name="counterparties", db_index=False
     )
     name = models.CharField(max_length=NAME_LENGTH)
+    look = LookField(max_length=LONGEST_LOOK, editable=False)
     standing = models.CharField(max_length=10, default="unknown")
     country = models.CharField(max_length=2, blank=True)
     note = models.CharField(max_length=NOTE_LENGTH, blank=True)
@@ -46,6 +63,11 @@ class Counterparty(models.Model):
     class Meta:
         indexes: ClassVar = [
             models.Index(fields=["organization", "name"], name="counterparty_by_name"),
+            models.Index(
+                fields=["organization", "look", "standing", "id"],
+                condition=Q(merged_into__isnull=True),
+                name="counterparty_by_look",
+            ),
             models.Index(
                 fields=["merged_into"],
                 condition=Q(merged_into__isnull=False),

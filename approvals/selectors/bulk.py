@@ -11,7 +11,15 @@ from uuid import UUID
 from approvals.lifecycle import NEVER_GIVEN
 from approvals.models import Authorization, Review
 from approvals.selectors.evidence import Evidence, evidence_of_each, is_still_waiting
-from approvals.selectors.inbox import ShownCheck, is_to_be_confirmed, needs_of, refusal_to, shown_checks, why_of
+from approvals.selectors.inbox import (
+    ShownCheck,
+    is_to_be_confirmed,
+    needs_of,
+    obstacle_to,
+    refusal_to,
+    shown_checks,
+    why_of,
+)
 from approvals.selectors.reviewers import yeses_among
 from core.db import rows
 from core.errors import NotFound
@@ -19,6 +27,7 @@ from core.ids import Prefix, to_public
 from people.models import Member
 from policies.engine.reasons import sentence
 from policies.engine.types import Check, Said
+from spend.selectors.alike import Called, Namesake, namesakes_of_each
 
 MOST_AT_ONCE: Final = 50
 """Requests that are answered at once: as many as one page of the queue shows; each is decided by itself."""
@@ -45,7 +54,8 @@ class Candidate:
 
     `why` says why it waits or would be declined, as the queue does. It, `outcome`, `reasons`, `checks`, `digest`, and
     the `standing` of its payee are those of now, empty where it does not wait any more. `refusal` says why this viewer
-    cannot answer, empty where they can.
+    cannot answer, empty where they can; `obstacle` why nobody can say yes for now. `namesakes` are other counterparties
+    that go by the name of its payee, or look so.
     """
 
     authorization: Authorization
@@ -57,6 +67,8 @@ class Candidate:
     digest: str
     standing: str
     refusal: str
+    obstacle: str
+    namesakes: tuple[Namesake, ...]
     is_to_be_confirmed: bool
 
     @property
@@ -136,7 +148,7 @@ def preview(member: Member, authorization_ids: Sequence[UUID], *, now: datetime)
 
 def _candidates(member: Member, ids: Sequence[UUID], now: datetime) -> list[Candidate]:
     chosen = Authorization.objects.filter(id__in=ids, organization_id=member.organization_id)
-    related = chosen.select_related("agent", "counterparty", "organization", "approval_request")
+    related = chosen.select_related("agent", "counterparty__merged_into", "organization", "approval_request")
     found = {one.id: one for one in related}
     if len(found) < len(set(ids)):
         raise NotFound()
@@ -151,10 +163,21 @@ def _candidates(member: Member, ids: Sequence[UUID], now: datetime) -> list[Cand
         one.id: refusal_to(one, reviews[one.id], needs_of(one.approval_request, yeses[one.id]), member, now)
         for one in waiting
     }
-    return [_candidate(found[one], evidence.get(one), refusals.get(one, "")) for one in ids]
+    called = namesakes_of_each(member.organization_id, [_called(one) for one in waiting])
+    namesakes = dict(zip((one.id for one in waiting), called, strict=True))
+    return [_candidate(found[one], evidence.get(one), refusals.get(one, ""), namesakes.get(one, ())) for one in ids]
 
 
-def _candidate(authorization: Authorization, evidence: Evidence | None, refusal: str) -> Candidate:
+def _called(authorization: Authorization) -> Called:
+    """Return what a payee is called, by who asked and by who knows it: whoever it was merged into."""
+    known = authorization.counterparty
+    payee = known and (known.merged_into or known)
+    return Called((authorization.payee["name"], payee.name if payee else ""), payee.pk if payee else None)
+
+
+def _candidate(
+    authorization: Authorization, evidence: Evidence | None, refusal: str, namesakes: tuple[Namesake, ...]
+) -> Candidate:
     decision = evidence.decision if evidence else None
     shown = shown_checks(decision.checks) if decision else ()
     return Candidate(
@@ -167,6 +190,8 @@ def _candidate(authorization: Authorization, evidence: Evidence | None, refusal:
         digest=evidence.digest if evidence else "",
         standing=evidence.standing if evidence else "",
         refusal=refusal,
+        obstacle=obstacle_to(authorization) if evidence else "",
+        namesakes=namesakes,
         is_to_be_confirmed=evidence is not None and is_to_be_confirmed(authorization),
     )
 

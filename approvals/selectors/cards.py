@@ -10,7 +10,7 @@ from approvals.models import Authorization
 from approvals.selectors.inbox import Detail, Earlier, Need, for_the_same_payee
 from core.ids import Prefix, from_public, to_public
 from people.models import Member
-from spend.selectors.alike import Namesake, namesakes
+from spend.selectors.alike import Called, Namesake, namesakes
 from spend.selectors.counterparties import CounterpartyView, present_counterparty
 
 MOST_SIMILAR: Final = 5
@@ -38,7 +38,7 @@ class Cards:
     """What a reviewer looks at beside the request itself.
 
     `other_identifiers` are those of the counterparty that the agent did not send; `namesakes` are others that go by its
-    name, or by the one that the agent sent.
+    name, or by the one that the agent sent, or look so.
     """
 
     counterparty: CounterpartyView | None
@@ -55,10 +55,10 @@ def cards_of(shown: Detail, *, now: datetime) -> Cards:
     """Return what stands around an authorization that the viewer sees."""
     one = shown.authorization
     payee = present_counterparty(one.organization_id, one.counterparty_id) if one.counterparty_id else None
-    called = [name for name in (one.payee["name"], payee.name if payee else "") if name]
+    called = Called((one.payee["name"], payee.name), payee.id) if payee else Called((one.payee["name"],))
     return Cards(
         counterparty=payee,
-        namesakes=namesakes(one.organization_id, called, family=shown.family) if called else (),
+        namesakes=namesakes(one.organization_id, called),
         other_identifiers=tuple(other for other in payee.identifiers if other not in one.payee["identifiers"])
         if payee
         else (),

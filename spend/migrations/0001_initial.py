@@ -58,6 +58,7 @@ class Migration(migrations.Migration):
             fields=[
                 ("id", models.UUIDField(primary_key=True, serialize=False)),
                 ("name", models.CharField(max_length=200)),
+                ("look", models.CharField(editable=False, max_length=200)),
                 ("standing", models.CharField(default="unknown", max_length=10)),
                 ("country", models.CharField(blank=True, max_length=2)),
                 ("note", models.CharField(blank=True, max_length=500)),
@@ -286,6 +287,14 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="counterparty",
             index=models.Index(fields=["organization", "name"], name="counterparty_by_name"),
+        ),
+        migrations.AddIndex(
+            model_name="counterparty",
+            index=models.Index(
+                condition=models.Q(("merged_into__isnull", True)),
+                fields=["organization", "look", "standing", "id"],
+                name="counterparty_by_look",
+            ),
         ),
         migrations.AddIndex(
             model_name="counterparty",

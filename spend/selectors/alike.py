@@ -1,5 +1,6 @@
 """Which counterparties may be one and the same, by what they are called and where they are; a hint, and no more."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -8,6 +9,7 @@ from uuid import UUID
 
 from core.db import rows
 from core.ids import Prefix, to_public
+from spend.looks import is_same_name, look_of
 
 MOST_ALIKE: Final = 5
 MOST_NAMESAKES: Final = 3
@@ -41,40 +43,57 @@ order by e.place, c.name, c.id limit %(limit)s
 """
 """Each half goes down an index of its own and ends at the limit, however many counterparties there are."""
 
-NAMESAKES: Final = """
-with named as materialized (
-    select id, name, standing from spend_counterparty
-    where organization_id = %(organization)s and merged_into_id is null
-      and conto_plain_name(name) = any(array(
-          select conto_plain_name(one) from unnest(%(names)s::text[]) one where conto_plain_name(one) <> ''))
-      and not id = any(%(family)s::uuid[])
-    order by array_position(array['trusted', 'verified', 'blocked', 'unknown']::text[], standing::text), id
-    limit %(limit)s
-)
-select named.id, named.name, named.standing, paid.currency, paid.total, coalesce(paid.number, 0)
-from named left join lateral (
-    select currency, sum(spent) as total, count(*) as number from (
+NAMED: Final = """
+select place, id, name, standing, rank from (
+    select asked.place, one.id, one.name, each.standing, each.rank,
+        row_number() over (partition by asked.place order by each.rank, one.id) as number
+    from unnest(%(places)s::int[], %(looks)s::text[], %(own)s::uuid[]) as asked(place, look, own)
+    cross join unnest(array['trusted', 'verified', 'blocked', 'unknown']) with ordinality as each(standing, rank)
+    cross join lateral (
+        select c.id, c.name from spend_counterparty c
+        where c.organization_id = %(organization)s and c.look = asked.look and c.standing = each.standing
+          and c.merged_into_id is null and c.id is distinct from asked.own
+        order by c.id limit %(limit)s) one
+) found where number <= %(limit)s
+order by place, rank, id
+"""
+"""Down the index of looks, once for each standing, and no further than the limit: those that are known best first, so
+that no number of new ones hides one who is trusted."""
+
+PAID: Final = """
+select paid.payee, paid.currency, paid.total, paid.number
+from unnest(%(payees)s::uuid[]) as one(id) cross join lateral (
+    select one.id as payee, currency, sum(spent) as total, count(*) as number from (
         select h.currency, h.spent from spend_hold h
         where h.spent > 0 and h.counterparty_id = any(array(
-            select f.id from spend_counterparty f where f.id = named.id or f.merged_into_id = named.id))
+            select f.id from spend_counterparty f where f.id = one.id or f.merged_into_id = one.id))
         limit %(most_payments)s) each
-    group by currency) paid on true
-order by array_position(array['trusted', 'verified', 'blocked', 'unknown']::text[], named.standing::text), named.id,
-    paid.currency
+    group by currency) paid
+order by paid.payee, paid.currency
 """
-"""Down the index of names; those that are known best first, so that no number of new ones hides one who is trusted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Called:
+    """What a payee is called: by who asks, and by who knows it; `own` is the counterparty that it is."""
+
+    names: Sequence[str]
+    own: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Namesake:
     """Another counterparty of the same name, and what was paid to it: currency, sum, payments.
 
-    `is_paid_often` says that there are more payments than are added up; `paid` is empty then.
+    `looks_like` is the name that it only looks like, in other letters; empty where it is the same. `is_paid_often` says
+    that there are more payments than are added up; `paid` is empty then.
     """
 
+    id: UUID
     public_id: str
     name: str
     standing: str
+    looks_like: str = ""
     paid: tuple[tuple[str, Decimal, int], ...] = ()
     is_paid_often: bool = False
 
@@ -96,26 +115,42 @@ def likely_duplicates(organization_id: UUID, counterparty_id: UUID) -> tuple[Ali
     return tuple(Alike(to_public(Prefix.COUNTERPARTY, one), *rest) for one, *rest in found)
 
 
-def namesakes(organization_id: UUID, names: Sequence[str], *, family: Sequence[UUID] = ()) -> tuple[Namesake, ...]:
-    """Return who else goes by one of these names, case, spaces and signs aside; the `family` is no namesake of itself.
+def namesakes(organization_id: UUID, called: Called) -> tuple[Namesake, ...]:
+    """Return who else goes by a name, or by one that looks like it, and what was paid to them.
 
-    One read that ends at its limit; those whose standing says most stand first.
+    Two reads that end at their limits; of those that are told, the same names come first, then by standing.
     """
-    params = {
-        "organization": organization_id,
-        "names": list(names),
-        "family": list(family),
-        "limit": MOST_NAMESAKES,
-        "most_payments": MOST_PAYMENTS + 1,
-    }
-    found: dict[UUID, Namesake] = {}
-    for one, name, standing, currency, total, number in cast(
-        list[tuple[UUID, str, str, str | None, Decimal, int]], rows(NAMESAKES, params)
-    ):
-        known = found.setdefault(one, Namesake(to_public(Prefix.COUNTERPARTY, one), name, standing))
-        if currency is not None:
-            found[one] = replace(known, paid=(*known.paid, (currency, total, number)))
-    return tuple(_bounded(one) for one in found.values())
+    (found,) = namesakes_of_each(organization_id, [called])
+    paid: dict[UUID, list[tuple[str, Decimal, int]]] = defaultdict(list)
+    params = {"payees": [one.id for one in found], "most_payments": MOST_PAYMENTS + 1}
+    for payee, *line in cast(list[tuple[UUID, str, Decimal, int]], rows(PAID, params) if found else []):
+        paid[payee].append(cast(tuple[str, Decimal, int], tuple(line)))
+    return tuple(_bounded(replace(one, paid=tuple(paid[one.id]))) for one in found)
+
+
+def namesakes_of_each(organization_id: UUID, called: Sequence[Called]) -> list[tuple[Namesake, ...]]:
+    """Return the same of each of several, in their order, without what was paid: one read that ends at its limit."""
+    asked = [(place, look, one.own) for place, one in enumerate(called) for look in _looks(one)]
+    found: list[list[Namesake]] = [[] for _ in called]
+    if asked:
+        places, looks, own = map(list, zip(*asked, strict=True))
+        params = {
+            "organization": organization_id, "places": places, "looks": looks, "own": own, "limit": MOST_NAMESAKES
+        }  # fmt: skip
+        for place, one, name, standing, _ in cast(list[tuple[int, UUID, str, str, int]], rows(NAMED, params)):
+            found[place].append(_namesake(one, name, standing, called[place].names))
+    return [tuple(sorted(some, key=lambda one: bool(one.looks_like))) for some in found]
+
+
+def _looks(called: Called) -> list[str]:
+    """Return what its names look like, each once; a name of signs looks like nothing."""
+    return list(dict.fromkeys(look for look in map(look_of, called.names) if look))
+
+
+def _namesake(one: UUID, name: str, standing: str, names: Sequence[str]) -> Namesake:
+    is_same = any(is_same_name(name, other) for other in names)
+    looks_like = "" if is_same else next(other for other in names if look_of(other) == look_of(name))
+    return Namesake(one, to_public(Prefix.COUNTERPARTY, one), name, standing, looks_like)
 
 
 def _bounded(one: Namesake) -> Namesake:

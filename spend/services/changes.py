@@ -264,7 +264,7 @@ def _bring_to(
     changed = {field for field in after if after[field] != before[field]}
     if not changed:
         return
-    counterparty.save(update_fields=["name", "country", "note", "standing"])
+    counterparty.save(update_fields=["name", "look", "country", "note", "standing"])
     _untie(counterparty, set(present) - set(wanted))
     _tie(counterparty, sorted(set(wanted) - set(present)))
     if changed & DECIDING_FIELDS:

@@ -17,7 +17,7 @@ from people.permissions import MemberRequest, actor_of, needs, tell_stored, tell
 from people.roles import Right
 from people.services import Awaiting
 from spend.forms import CounterpartyForm, IdentifierForm, NewCounterpartyForm, StandingForm, sent
-from spend.selectors.alike import likely_duplicates, namesakes
+from spend.selectors.alike import Called, likely_duplicates, namesakes
 from spend.selectors.counterparties import (
     counterparty_of,
     merged_into,
@@ -153,7 +153,7 @@ def _page(request: MemberRequest, public_id: str, *, status: int = 200, **forms:
         "merged": merged_into(organization_id, found),
         "present": present_counterparty(organization_id, found) if shown.merged_into else None,
         "alike": likely_duplicates(organization_id, found),
-        "namesakes": () if shown.merged_into else namesakes(organization_id, [shown.name], family=[found]),
+        "namesakes": () if shown.merged_into else namesakes(organization_id, Called([shown.name], found)),
     }
     return render(request, "spend/counterparty.html", context | forms, status=status)
 

@@ -3,6 +3,7 @@
 import re
 from datetime import timedelta
 from decimal import Decimal
+from html import unescape
 from typing import Any
 
 import pytest
@@ -19,8 +20,10 @@ from approvals.selectors.inbox import detail, why_here
 from approvals.services.finalise import finalise_reviews
 from core.ids import Prefix, to_public
 from people.models import Member, Organization
+from spend.payee import PayeeClaim
 from tests.approvals.world import World, ask, click_no, click_yes, make_world, put_policy, republish, say_yes, stored
 from tests.factories import NOW
+from tests.spend.samples import a_counterparty, public
 
 pytestmark = pytest.mark.django_db
 
@@ -123,6 +126,27 @@ def test_each_of_several_is_shown_as_it_is_alone(viewer: str) -> None:
         assert told == (alone.digest, alone.refusal, alone.is_waiting, alone.is_to_be_confirmed)
         if alone.is_waiting:
             assert (shown.outcome, shown.reasons, shown.checks) == (alone.outcome, alone.reasons, alone.checks)
+
+
+def test_each_of_several_says_what_is_to_be_known_of_its_payee_and_of_its_agent() -> None:
+    world = make_world(REVIEW)
+    known = a_counterparty(world.cast.olu, "Foundry", identifiers=["domain:foundry.example"], standing="verified")
+    (plain,) = pending(world, "60", payee=PayeeClaim("Bakery", ("domain:bakery.example",)))
+    (same,) = pending(world, "61", payee=PayeeClaim("FOUNDRY", ("domain:other.example",)))
+    (alike,) = pending(world, "62", payee=PayeeClaim("F0undry", ("domain:third.example",)))
+    Agent.objects.filter(id=world.agent.id).update(frozen_at=NOW, frozen_reason="odd")
+    member = world.cast.rui
+
+    html = send(member, chosen=names(plain, same, alike), verdict="approve").content.decode()
+    rows = [row for row in html.split("<tr>")[1:] if "bulk-payee" in row]
+
+    assert ["Another counterparty has this name:" in row for row in rows] == [False, True, False]
+    assert ["Another counterparty’s name looks like this one:" in row for row in rows] == [False, False, True]
+    assert [f'href="/counterparties/{public(known)}/"' in row for row in rows] == [False, True, True]
+    for one, row in zip((plain, same, alike), rows, strict=True):
+        alone = detail(world.organization_id, one.id, member=member, now=NOW)
+        assert alone.obstacle
+        assert alone.obstacle in unescape(row)
 
 
 def test_totals_are_per_currency_and_limits_are_shown_without_and_with_them() -> None:
