@@ -67,6 +67,19 @@ class FlaggedForm(Filter):
         self.names = dict(agents)
         self.fields["agent"] = forms.ChoiceField(required=False, choices=[("", "Any agent"), *agents])
 
+    def more(self) -> tuple[forms.BoundField, ...]:
+        """Return the fields that are folded away: with every flag beside them they would not fit in one row."""
+        return self["period"], self["sort"]
+
+    def is_more_wrong(self) -> bool:
+        """Say whether one of these says what it takes: it has to be seen."""
+        return any(one.errors for one in self.more())
+
+    def number_of_more(self) -> int:
+        """Return how many of these filter, order otherwise than the list does by itself, or are wrong."""
+        itself = ("", next(iter(ORDERS)))
+        return sum(bool(one.errors) or self.data.get(one.name, "") not in itself for one in self.more())
+
     def in_force(self) -> list[tuple[str, str]]:
         """Return the agent that filters, with its name, and the period; flags are tabs."""
         agent, period = (str(self.data.get(name) or "") for name in ("agent", "period"))

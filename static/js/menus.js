@@ -1,6 +1,6 @@
 // Menus (<details data-menu>) close on Escape and on a click elsewhere; notes can be dismissed, good news goes by itself;
 // what is loaded into a [data-opens] popover opens it, ready to be typed into;
-// filters that fold are folded again by what they find, unless somebody types or goes by keys in them; focus survives it;
+// filters that fold stay as somebody left them, whatever they find; focus survives it;
 // "conto:note" (detail: the words) shows a note, "conto:announce" says its words in the page's live region.
 const NOTE_MILLISECONDS = 7000;
 
@@ -55,25 +55,25 @@ document.addEventListener("htmx:afterSwap", (event) => {
   (target.querySelector("[autofocus]") ?? target.querySelector("textarea"))?.focus();
 });
 
-const foldsOf = (field) =>
-  [field.closest("form.filters")?.querySelector(".filters-fold"), field.closest(".filters-more")].filter(Boolean);
-let inUse = null;
+// Folds of filters stay as somebody left them: what is swapped in comes folded, and what is folded takes no focus.
+const FOLDS = [".filters-fold", ".filters-more"];
+let left = null;
 
-document.addEventListener("htmx:beforeSwap", () => {
-  const field = document.activeElement ?? document.body;
-  const isOpen = foldsOf(field).some((fold) => fold.open);
-  inUse = isOpen ? { id: field.id, name: field.name, keepsOpen: field.matches(":focus-visible") } : null;
+document.addEventListener("htmx:beforeSwap", ({ detail: { target } }) => {
+  const active = document.activeElement;
+  const open = FOLDS.filter((fold) => target?.querySelector(`${fold}[open]`));
+  const held = FOLDS.find((fold) => active?.matches(`${fold} > summary`) && target?.contains(active));
+  const field = active?.id && active.closest("form.filters") ? `#${CSS.escape(active.id)}` : held && `${held} > summary`;
+  left = open.length || held ? { open, field, y: scrollY } : null;
 });
 
 document.addEventListener("htmx:afterSwap", () => {
-  if (!inUse) return;
-  const called = inUse.name ? document.querySelector(`form.filters [name="${CSS.escape(inUse.name)}"]`) : null;
-  const field = inUse.id ? document.getElementById(inUse.id) : called;
-  if (!field) return;
-  const folds = foldsOf(field);
-  if (inUse.keepsOpen) for (const fold of folds) fold.open = true;
+  if (!left) return;
+  const { open, field, y } = left;
+  left = null;
+  for (const fold of open) document.querySelector(fold)?.setAttribute("open", "");
   // What has no id is the search box: the focus and the words in it are kept elsewhere.
-  if (!inUse.id) return;
-  const seen = [field, ...folds.map((fold) => fold.firstElementChild)].find((one) => one.checkVisibility());
-  if (seen !== document.activeElement) seen?.focus({ preventScroll: true });
+  const found = field && document.querySelector(field);
+  if (found && found !== document.activeElement) found.focus({ preventScroll: true });
+  if (scrollY !== y) scrollTo({ top: y, behavior: "instant" });
 });

@@ -72,21 +72,57 @@ def test_a_phone_folds_the_filters_away(open_for: OpenFor) -> None:
 
 
 @WITH_SCRIPTS
-def test_more_filters_fold_again_unless_somebody_goes_by_keys_in_them(open_for: OpenFor, world: World) -> None:
+def test_more_filters_stay_as_somebody_left_them(open_for: OpenFor, world: World) -> None:
     window = open_for(world.cast.vera)
     page = window.page
     window.open("/authorizations/")
-    more = page.locator(".filters-more")
-    more.locator("summary").press("Enter")
-    page.locator("#id_at_least").focus()
+    more, in_force = page.locator(".filters-more"), page.get_by_label("Filters in force")
+    page.locator("#id_status").select_option("approved")
+    expect(in_force).to_contain_text("Status: Approved")
+    expect(more).not_to_have_attribute("open", "")
+
+    more.locator("summary").click()
+    rail = page.locator("#id_rail")
+    rail.click()
+    rail.select_option("card")
+    expect(in_force).to_contain_text("Rail: card")
+    expect(more).to_have_attribute("open", "")
+    expect(rail).to_be_focused()
+    page.locator("#id_at_least").click()
     page.keyboard.type("5")
     page.keyboard.press("Tab")
-    expect(page.get_by_label("Filters in force")).to_contain_text("At least: 5")
+    expect(in_force).to_contain_text("At least: 5")
     expect(more).to_have_attribute("open", "")
     expect(page.locator("#id_at_most")).to_be_focused()
 
-    page.locator("#id_status").focus()
+    more.locator("summary").click()
     page.locator("#id_status").select_option("declined")
-    expect(page.get_by_label("Filters in force")).to_contain_text("Status: Declined")
+    expect(in_force).to_contain_text("Status: Declined")
     expect(more).not_to_have_attribute("open", "")
+    expect(more.locator("summary")).to_be_focused()
+    page.locator("#id_status").focus()
+    page.locator("#id_status").select_option("voided")
+    expect(in_force).to_contain_text("Status: Voided")
     expect(page.locator("#id_status")).to_be_focused()
+
+
+@WITH_SCRIPTS
+def test_a_fold_far_down_a_phone_stays_under_the_finger(open_for: OpenFor, world: World) -> None:
+    window = open_for(world.cast.vera)
+    page = window.page
+    resize(window, PHONE)
+    window.open("/authorizations/")
+    page.locator(".filters-fold > summary").click()
+    page.locator(".filters-more > summary").click()
+    rail = page.locator("#id_rail")
+    rail.scroll_into_view_if_needed()
+    page.mouse.wheel(0, 200)
+    page.wait_for_function("scrollY > 0")
+    window.settle()
+    at = page.evaluate("scrollY")
+
+    rail.select_option("card")
+
+    expect(page.get_by_label("Filters in force")).to_contain_text("Rail: card")
+    expect(rail).to_be_visible()
+    assert page.evaluate("scrollY") == at
