@@ -149,6 +149,11 @@ def fleet_page(organization_id: UUID, chosen: AgentFilter, *, cursor: str, now: 
     )
 
 
+def troubles_of(organization_id: UUID, row: AgentRow, *, now: datetime) -> tuple[Trouble, ...]:
+    """Return what is wrong with one agent, the worst first, as the list says it; nothing of one that is retired."""
+    return () if row.status == "retired" else _troubles(row, _signs(organization_id, now), now)
+
+
 def fleet_of(organization_id: UUID, *, now: datetime) -> Fleet:
     """Return how many agents are in each state, as the list's filter of that state would find them."""
     thawed = Q(frozen_at=None)

@@ -21,6 +21,7 @@ from approvals.selectors.lists import Chosen, authorizations_page
 from audit.selectors import Viewed, stream, with_names
 from core.db import rows
 from core.ids import Prefix, to_public
+from insight.selectors.fleet import Trouble, troubles_of
 from spend.selectors.analytics import LastRecord, OpenHolds, flag_counts, last_record, open_holds
 
 FLAGS_SHOWN_FOR: Final = timedelta(days=30)
@@ -47,6 +48,7 @@ class Runtime:
     """What an operator wants to know of a running agent; `by_minute` are its asks of the last hour, oldest first."""
 
     row: AgentRow
+    troubles: tuple[Trouble, ...]
     last_asked: Authorization | None
     last_record: LastRecord | None
     decisions: Decisions
@@ -100,6 +102,7 @@ def runtime_of(organization_id: UUID, agent_id: UUID, *, now: datetime) -> Runti
     subjects = [row.public_id, *(to_public(Prefix.AUTHORIZATION, one.pk) for one in asked)]
     return Runtime(
         row=row,
+        troubles=troubles_of(organization_id, row, now=now),
         last_asked=asked[0] if asked else None,
         last_record=last_record(organization_id, agent_id),
         decisions=decisions_of(organization_id, agent_id, now=now),

@@ -22,6 +22,7 @@ from core.ids import Prefix, from_public, to_public
 from insight.selectors.runtime import UNAUTHORIZED, Runtime, runtime_of, runtime_state
 from insight.views.live import answer, part_of
 from insight.views.shown import authorizations_url
+from insight.views.troubles import wrong_of
 from people.permissions import MemberRequest, needs
 from people.roles import Right
 
@@ -94,6 +95,7 @@ def _context(shown: Runtime, public_id: str) -> dict[str, Any]:
         "shown": shown,
         "agent": shown.row.agent,
         "public_id": public_id,
+        "wrong": [wrong_of(trouble, public_id) for trouble in shown.troubles],
         "last_asked_url": _authorization_url(shown.last_asked.pk if shown.last_asked else None),
         "last_record_url": _authorization_url(shown.last_record.authorization_id if shown.last_record else None),
         "per_minute": f"{shown.per_minute:.1f}".removesuffix(".0"),

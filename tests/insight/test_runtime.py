@@ -1,12 +1,15 @@
 """How an agent runs: a section of its page, from live data."""
 
+import re
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils.html import strip_tags
 
+from agents.models import Agent
 from approvals.models import Authorization
 from approvals.selectors import activity
 from approvals.selectors.activity import Ages
@@ -26,6 +29,7 @@ pytestmark = pytest.mark.django_db
 DAILY = {"key": "daily", "type": "SPEND_LIMIT", "daily": {"USD": "100"}}
 AUTHENTICATION = 1
 """What any page reads: the session, with its person and memberships."""
+WRONG = r'<(?:a|p) class="wrong tone-(\w+)"[^>]*>(.*?)</(?:a|p)>'
 PEOPLE = {"key": "people", "type": "APPROVAL_THRESHOLD", "above": {"USD": "50"}}
 
 
@@ -139,6 +143,23 @@ def test_what_people_do_to_its_payments_is_in_the_stream(world: World) -> None:
     assert (first.action, first.actor_name) == ("authorization.voided", "Olu")
     assert runtime_state(world.organization_id, world.agent.id) != before
     assert "Olu" in get(world.cast.vera, path_of(world), htmx=True).content.decode()
+
+
+def test_what_is_wrong_stands_first_and_has_its_line_where_nothing_is(world: World) -> None:
+    def told() -> list[tuple[str, str]]:
+        html = get(world.cast.vera, path_of(world), htmx=True).content.decode()
+        (line,) = re.findall(r'<div class="wrongs">(.*?)</div>', html, re.DOTALL)
+        assert html.index('class="wrongs"') < html.index('class="tiles"')
+        return [(tone, " ".join(strip_tags(text).split())) for tone, text in re.findall(WRONG, line, re.DOTALL)]
+
+    assert told() == [("positive", "Nothing is wrong with it")]
+    Agent.objects.filter(pk=world.agent.pk).update(last_seen_at=NOW - timedelta(days=2))
+    assert told() == [("caution", "Silent 2 days ago")]
+    record_unauthorized(Report(Decimal(7), "USD"), now=NOW, **reach(world))
+    Agent.objects.filter(pk=world.agent.pk).update(frozen_at=NOW, frozen_reason="Enough")
+    assert told() == [("negative", "Paid once without asking"), ("info", "Frozen just now Enough")]
+    Agent.objects.filter(pk=world.agent.pk).update(frozen_at=None, frozen_reason="", retired_at=NOW)
+    assert told() == []
 
 
 def test_an_unchanged_agent_costs_a_poll_one_read(
