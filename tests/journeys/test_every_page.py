@@ -202,6 +202,6 @@ def faults_of(window: Window, name: str) -> list[str]:
 def keep(page: Page, name: str) -> None:
     """Take a photo if somebody wants photos."""
     if PHOTOS is not None:
-        page.screenshot(path=PHOTOS / f"{name}.png", full_page=True)
+        page.screenshot(path=PHOTOS / f"{name}.png", full_page=True, caret="initial")
         if name.removesuffix(".light") in IN_README:
-            page.screenshot(path=PHOTOS / f"{name}.first.png")
+            page.screenshot(path=PHOTOS / f"{name}.first.png", caret="initial")
