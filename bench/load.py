@@ -3,7 +3,8 @@
 import selectors
 import socket
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from time import perf_counter
@@ -49,7 +50,9 @@ def request_bytes(path: str, key: str, body: bytes) -> bytes:
     return head.encode() + body
 
 
-class _Client:
+class Client:
+    """A keep-alive connection that has one request under way."""
+
     def __init__(self, host: str, port: int) -> None:
         self.socket = socket.create_connection((host, port))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -57,6 +60,7 @@ class _Client:
         self.started = 0.0
 
     def send(self, message: bytes) -> None:
+        """Send a whole request."""
         self.buffer = b""
         self.started = perf_counter()
         self.socket.sendall(message)
@@ -76,6 +80,17 @@ class _Client:
         return (int(head.split(b" ", 2)[1]), body) if len(body) >= length else None
 
 
+@contextmanager
+def connected(host: str, port: int, clients: int) -> Iterator[list[Client]]:
+    """Keep so many connections open, for loads that are compared: which process has how many of them is chance."""
+    connections = [Client(host, port) for _ in range(clients)]
+    try:
+        yield connections
+    finally:
+        for client in connections:
+            client.socket.close()
+
+
 def run(
     host: str,
     port: int,
@@ -86,10 +101,17 @@ def run(
     requests: int = 0,
 ) -> Result:
     """Send `message(0)`, `message(1)`, … over `clients` connections, for `seconds` or until `requests` are answered."""
+    with connected(host, port, clients) as connections:
+        return run_over(connections, message, seconds=seconds, requests=requests)
+
+
+def run_over(
+    connections: Sequence[Client], message: Callable[[int], bytes], *, seconds: float = 0.0, requests: int = 0
+) -> Result:
+    """Do the same over connections that are open already and stay open."""
     selector = selectors.DefaultSelector()
     numbers = count()
     result = Result()
-    connections = [_Client(host, port) for _ in range(clients)]
     started = perf_counter()
     ends = started + seconds
     for client in connections:
@@ -114,12 +136,10 @@ def run(
             else:
                 under_way -= 1
     result.seconds = perf_counter() - started
-    for client in connections:
-        client.socket.close()
     return result
 
 
-def _note(result: Result, client: _Client, status: int, body: bytes) -> None:
+def _note(result: Result, client: Client, status: int, body: bytes) -> None:
     result.times.append(perf_counter() - client.started)
     result.statuses[status] += 1
     start = body.find(b'"status":"') + len(b'"status":"')

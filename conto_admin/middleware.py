@@ -2,7 +2,7 @@
 
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any, Final, cast
 
@@ -29,34 +29,38 @@ REQUEST_ID_HEADER: Final = "X-Request-ID"
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
 
-class ApiDoor:
+class Doors:
     """Lead API requests and health checks around the middleware of pages: no session, no CSRF, no messages.
 
-    It stands first in MIDDLEWARE; what it leads away passes API_MIDDLEWARE only.
+    A look at what renews itself goes around what it has no use for: it comes from every open page every few seconds.
+    This stands first in MIDDLEWARE; what it leads away passes API_MIDDLEWARE or LOOK_MIDDLEWARE only.
     """
 
     def __init__(self, get_response: GetResponse) -> None:
         self.pages = get_response
-        self.api = ApiHandler()
-        self.api.load_middleware()
+        self.api, self.looks = OtherHandler(settings.API_MIDDLEWARE), OtherHandler(settings.LOOK_MIDDLEWARE)
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if request.path_info.startswith(settings.API_PATHS):
             return self.api.get_response(request)
+        if is_look(request):
+            return self.looks.get_response(request)
         return self.pages(request)
 
 
-class ApiHandler(RemembersPaths, BaseHandler):
-    """Django's request handler with another list of middleware."""
+class OtherHandler(RemembersPaths, BaseHandler):
+    """Django's request handler with another list of middleware, which is chained in the way Django chains its own."""
 
-    def load_middleware(self, is_async: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002 - Django's signature
-        """Build the chain of API_MIDDLEWARE, in the way Django builds that of MIDDLEWARE."""
+    def __init__(self, names: Sequence[str]) -> None:
+        super().__init__()
         self._view_middleware: list[Any] = []
         self._template_response_middleware: list[Any] = []
         self._exception_middleware: list[Any] = []
         handler = convert_exception_to_response(self._get_response)  # type: ignore[attr-defined]
-        for path in reversed(settings.API_MIDDLEWARE):
+        for path in reversed(names):
             middleware = import_string(path)(handler)
+            if hasattr(middleware, "process_view"):
+                self._view_middleware.insert(0, middleware.process_view)
             if hasattr(middleware, "process_exception"):
                 self._exception_middleware.append(middleware.process_exception)
             handler = convert_exception_to_response(middleware)
@@ -71,7 +75,11 @@ class RequestLog(RequestMiddleware):
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if is_look(request):
-            return in_one_line(request, cast(GetResponse, self.get_response), self.format_request)
+            response = in_one_line(request, cast(GetResponse, self.get_response), self.format_request)
+            if not response.streaming:
+                # Without it the server would send chunks.
+                response.headers.setdefault("Content-Length", str(len(response.content)))
+            return response
         return cast(HttpResponse, super().__call__(request))
 
     def prepare(self, request: HttpRequest) -> None:

@@ -52,7 +52,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "conto_admin.middleware.ApiDoor",
+    "conto_admin.middleware.Doors",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "conto_admin.middleware.RequestLog",
@@ -69,7 +69,19 @@ MIDDLEWARE = [
     "conto_admin.middleware.KnowsPayments",
     "core.http.PageErrors",
 ]
-# What begins so passes these only (`ApiDoor`).
+# A look at what renews itself passes the same without what serves files, completes addresses and tells messages.
+LOOK_MIDDLEWARE = [
+    name
+    for name in MIDDLEWARE
+    if name
+    not in {
+        "conto_admin.middleware.Doors",
+        "whitenoise.middleware.WhiteNoiseMiddleware",
+        "django.middleware.common.CommonMiddleware",
+        "django.contrib.messages.middleware.MessageMiddleware",
+    }
+]
+# What begins so passes these only (`Doors`).
 API_PATHS = ("/api/", "/healthz", "/readyz")
 API_MIDDLEWARE = [
     "conto_admin.middleware.ApiRequestLog",
@@ -135,8 +147,7 @@ CACHES = {
         "LOCATION": env.cache_url(),
         "KEY_PREFIX": NAMESPACE,
     },
-    # Parts of pages as they were rendered: in each process for itself, and sealed for the other ones.
-    "parts": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "OPTIONS": {"MAX_ENTRIES": 500}},
+    # Parts of pages as they were rendered, sealed for the other processes.
     "shared-parts": {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
         "LOCATION": env.cache_url(),

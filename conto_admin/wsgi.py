@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from django import setup
+from django.core.cache import close_caches
 from django.core.handlers.wsgi import WSGIHandler
 from django.core.signals import request_finished, request_started
 from django.db import DEFAULT_DB_ALIAS, close_old_connections, connections, reset_queries
@@ -35,6 +36,8 @@ def renew_connection(**_: Any) -> None:
 
 
 request_started.disconnect(reset_queries)
+# None of the caches holds anything that ends with a request.
+request_finished.disconnect(close_caches)
 for signal in (request_started, request_finished):
     signal.disconnect(close_old_connections)
     signal.connect(renew_connection)

@@ -1,7 +1,7 @@
 """How an organization's agents are doing: counted by state, and each with what is wrong, the worst first."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import IntEnum
 from typing import Final, TypeAlias
@@ -97,6 +97,8 @@ class FleetPage:
     bad: int = 0
     troubled: int = 0
     previous_cursor: str | None = None
+    ending: Mapping[UUID, Keys] = field(default_factory=dict)
+    """The keys of all agents of the organization whose last key has run out or ends soon."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +148,7 @@ def fleet_page(organization_id: UUID, chosen: AgentFilter, *, cursor: str, now: 
         number=len(ids),
         bad=sum(kind <= Kind.KEY_EXPIRED for kind, _ in ranks.values()),
         troubled=sum(kind <= Kind.FROZEN for kind, _ in ranks.values()),
+        ending=signs.keys,
     )
 
 
@@ -154,8 +157,12 @@ def troubles_of(organization_id: UUID, row: AgentRow, *, now: datetime) -> tuple
     return () if row.status == "retired" else _troubles(row, _signs(organization_id, now), now)
 
 
-def fleet_of(organization_id: UUID, *, now: datetime) -> Fleet:
-    """Return how many agents are in each state, as the list's filter of that state would find them."""
+def fleet_of(organization_id: UUID, *, now: datetime, ending: Mapping[UUID, Keys] | None = None) -> Fleet:
+    """Return how many agents are in each state, as the list's filter of that state would find them.
+
+    `ending` are the keys that end where they have been read already.
+    """
+    ending = ending_keys(organization_id, now=now) if ending is None else ending
     thawed = Q(frozen_at=None)
     found = Agent.objects.filter(organization_id=organization_id, retired_at=None).aggregate(
         number=Count("pk"),
@@ -164,8 +171,8 @@ def fleet_of(organization_id: UUID, *, now: datetime) -> Fleet:
         never_seen=Count("pk", filter=thawed & Q(last_seen_at=None)),
         frozen=Count("pk", filter=Q(frozen_at__isnull=False)),
     )
-    ending = [keys.state(now) for keys in ending_keys(organization_id, now=now).values()]
-    return Fleet(**found, key_expiring=ending.count("key_expiring"), key_expired=ending.count("key_expired"))
+    states = [keys.state(now) for keys in ending.values()]
+    return Fleet(**found, key_expiring=states.count("key_expiring"), key_expired=states.count("key_expired"))
 
 
 def _signs(organization_id: UUID, now: datetime) -> _Signs:

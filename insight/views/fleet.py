@@ -72,7 +72,7 @@ def _context(request: MemberRequest, form: AgentFilterForm, now: datetime) -> di
     organization_id = request.member.organization_id
     # Whoever comes to stop an agent by a link that has grown old finds it: the field says what was left out.
     page = fleet_page(organization_id, form.understood(), cursor=text_in(request.GET, "cursor"), now=now)
-    counted = fleet_of(organization_id, now=now)
+    counted = fleet_of(organization_id, now=now, ending=page.ending)
     may_freeze = request.member.may(Right.FREEZE)
     return {
         "page": page,

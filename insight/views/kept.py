@@ -7,6 +7,7 @@ there learns nothing of a page and puts no text into one. Without that server ea
 import json
 import logging
 import secrets
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
@@ -23,10 +24,10 @@ from redis.exceptions import RedisError
 
 R = TypeVar("R")
 
-OWN, SHARED = "parts", "shared-parts"
-"""Names in CACHES."""
-KEPT_SECONDS: Final = 90
-"""How long a process keeps a rendering, to serve it again while nothing has changed."""
+SHARED: Final = "shared-parts"
+"""A name in CACHES."""
+MOST_KEPT: Final = 500
+"""Renderings that a process keeps for itself, to serve them again while nothing has changed: the last ones."""
 FRESH: Final = timedelta(seconds=4)
 """Shorter than the time between two looks of one viewer, so that no look is older than the one before."""
 TURN_SECONDS: Final = 2
@@ -84,6 +85,9 @@ def _cipher() -> AESGCM:
     return AESGCM(salted_hmac("insight.views.kept", "parts of pages", algorithm="sha256").digest())
 
 
+_own: Final[OrderedDict[str, Part]] = OrderedDict()
+
+
 class _Rest:
     """When the shared cache may be asked again; of this process alone."""
 
@@ -92,8 +96,7 @@ class _Rest:
 
 def own_part(name: str) -> Part | None:
     """Return what this process has rendered under a name."""
-    own: Part | None = caches[OWN].get(name)
-    return own
+    return _own.get(name)
 
 
 def newest_part(name: str, now: datetime) -> Part | None:
@@ -110,7 +113,15 @@ def newest_part(name: str, now: datetime) -> Part | None:
 
 def keep(name: str, part: Part) -> None:
     """Keep a rendering for this process's next looks."""
-    caches[OWN].set(name, part, KEPT_SECONDS)
+    _own[name] = part
+    _own.move_to_end(name)
+    if len(_own) > MOST_KEPT:
+        _own.popitem(last=False)
+
+
+def forget_own() -> None:
+    """Forget what this process keeps, as one that has just begun."""
+    _own.clear()
 
 
 def share(name: str, part: Part) -> None:

@@ -55,6 +55,15 @@ def test_pages_carry_the_strict_policy_and_the_api_needs_none(client: Client) ->
     assert "Content-Security-Policy" not in client.get("/api/look")
 
 
+def test_a_look_knows_who_looks_and_keeps_every_header_of_a_page(client: Client) -> None:
+    page, look = client.get("/look"), client.get("/look", headers=LOOK)
+    assert look.text == page.text
+    assert look.headers.keys() == page.headers.keys()
+    assert {name: value for name, value in look.headers.items() if name != "X-Request-ID"} == {
+        name: value for name, value in page.headers.items() if name != "X-Request-ID"
+    }
+
+
 @pytest.mark.parametrize("address", ["/api/look", "/look"])
 def test_every_answer_is_named_by_an_id_of_our_own(client: Client, address: str) -> None:
     ids = {client.get(address, headers={"X-Request-ID": "mine\n"})["X-Request-ID"] for _ in range(3)}

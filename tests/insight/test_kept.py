@@ -10,7 +10,7 @@ from django.test import Client, override_settings
 
 from agents.models import Agent
 from insight.views import kept
-from insight.views.kept import OWN, SHARED, Part, is_my_turn, keep, newest_part, own_part, share
+from insight.views.kept import MOST_KEPT, SHARED, Part, forget_own, is_my_turn, keep, newest_part, own_part, share
 from tests.approvals.world import add_agent
 from tests.factories import NOW, make_cast
 
@@ -22,15 +22,15 @@ LATER = NOW + timedelta(seconds=1)
 def empty_caches(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     # The cache server measures by its own clock, which does not stand still while a test waits for a processor.
     monkeypatch.setattr(kept, "TURN_SECONDS", 120)
-    for name in (OWN, SHARED):
-        caches[name].clear()
+    forget_own()
+    caches[SHARED].clear()
     kept._Rest.until = 0.0
     yield
     kept._Rest.until = 0.0
 
 
 def as_another_process() -> None:
-    caches[OWN].clear()
+    forget_own()
 
 
 @pytest.mark.django_db
@@ -50,6 +50,13 @@ def test_one_process_serves_what_another_one_has_rendered(client: Client, time_m
     as_another_process()
     caches[SHARED].clear()
     assert "Bela" in client.get("/agents/", headers=poll).content.decode()
+
+
+def test_a_process_keeps_the_last_renderings_and_no_more() -> None:
+    for number in range(MOST_KEPT + 1):
+        keep(f"page {number}", FRAGMENT)
+    assert own_part("page 0") is None
+    assert own_part("page 1") == own_part(f"page {MOST_KEPT}") == FRAGMENT
 
 
 def test_the_newest_rendering_of_all_processes_counts() -> None:
