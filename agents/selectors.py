@@ -158,11 +158,11 @@ def agents_like(organization_id: UUID, chosen: AgentFilter, *, now: datetime) ->
     return tuple(Likeness(*line) for line in found)
 
 
-def ending_keys(organization_id: UUID, *, now: datetime) -> dict[UUID, Keys]:
-    """Return the keys of the living agents of which all have run out or one ends soon; one read."""
+def ending_keys(organization_id: UUID, *, now: datetime, only: UUID | None = None) -> dict[UUID, Keys]:
+    """Return the keys of the living agents, or of one, of which all have run out or one ends soon; one read."""
     ending = AgentKey.objects.filter(
         organization_id=organization_id, revoked_at=None, expires_at__lte=now + EXPIRING_WITHIN
-    )
+    ).filter(Q() if only is None else Q(agent=only))
     # The others are not counted: of most fleets that is every one.
     keys = _counted(AgentKey.objects.filter(agent__in=ending.values("agent"), agent__retired_at=None), now)
     return {agent_id: of_agent for agent_id, of_agent in keys.items() if of_agent.state(now)}

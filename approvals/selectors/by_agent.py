@@ -19,6 +19,7 @@ with denied as (
         not reasons && array['agent_frozen', 'organization_frozen']::varchar[] as is_thawed
     from approvals_authorization
     where organization_id = %(organization)s and status = 'declined' and asked_at >= %(since)s and outcome = 'deny'
+      and (%(only)s::uuid is null or agent_id = %(only)s::uuid)
 )
 select agent.id, agent.name, agent.frozen_at is not null or agent.retired_at is not null, found.* from (
     select agent_id, count(*), count(*) filter (where is_thawed),
@@ -35,7 +36,7 @@ where agent_id = any(%(agents)s) and asked_at >= %(since)s group by agent_id
 UNSETTLED: Final = """
 select agent_id, status, count(*), min(asked_at) from approvals_authorization
 where organization_id = %(organization)s and status in ('pending_review', 'in_doubt')
-  and (expires_at is null or expires_at > %(now)s)
+  and (expires_at is null or expires_at > %(now)s) and (%(only)s::uuid is null or agent_id = %(only)s::uuid)
 group by agent_id, status
 """
 
@@ -62,9 +63,12 @@ class Denied:
         return self.is_often and not self.is_stopped
 
 
-def denied_by_agent(organization_id: UUID, *, since: datetime) -> Mapping[UUID, Denied]:
-    """Return the agents that were denied something since then for more than being frozen; one read by index."""
-    found = rows(DENIED, {"organization": organization_id, "since": since})
+def denied_by_agent(organization_id: UUID, *, since: datetime, only: UUID | None = None) -> Mapping[UUID, Denied]:
+    """Return the agents that were denied something since then for more than being frozen; one read by index.
+
+    `only` is the one agent that the question is about.
+    """
+    found = rows(DENIED, {"organization": organization_id, "since": since, "only": only})
     return {
         agent_id: Denied(name, is_stopped, number, thawed, reason or "", last)
         for agent_id, name, is_stopped, _, number, thawed, reason, last in cast(
@@ -78,13 +82,16 @@ def asked_by_agent(agent_ids: Sequence[UUID], *, since: datetime) -> Mapping[UUI
     return dict(cast(list[tuple[UUID, int]], rows(ASKED, {"agents": list(agent_ids), "since": since})))
 
 
-def unsettled_by_agent(organization_id: UUID, *, now: datetime) -> Mapping[UUID, Mapping[str, Unfinished]]:
+def unsettled_by_agent(
+    organization_id: UUID, *, now: datetime, only: UUID | None = None
+) -> Mapping[UUID, Mapping[str, Unfinished]]:
     """Return what somebody has to see to before the clock ends it, by agent and status: what waits, what is in doubt.
 
-    What is approved is not read: its number grows with all that apps have asked for and not yet recorded.
+    `only` is the one agent that the question is about. What is approved is not read: its number grows with all that
+    apps have asked for and not yet recorded.
     """
     found: defaultdict[UUID, dict[str, Unfinished]] = defaultdict(dict)
-    lines = rows(UNSETTLED, {"organization": organization_id, "now": now})
+    lines = rows(UNSETTLED, {"organization": organization_id, "now": now, "only": only})
     for agent_id, status, number, oldest in cast(list[tuple[UUID, str, int, datetime]], lines):
         found[agent_id][status] = Unfinished(number, oldest)
     return found

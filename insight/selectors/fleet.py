@@ -154,7 +154,7 @@ def fleet_page(organization_id: UUID, chosen: AgentFilter, *, cursor: str, now: 
 
 def troubles_of(organization_id: UUID, row: AgentRow, *, now: datetime) -> tuple[Trouble, ...]:
     """Return what is wrong with one agent, the worst first, as the list says it; nothing of one that is retired."""
-    return () if row.status == "retired" else _troubles(row, _signs(organization_id, now), now)
+    return () if row.status == "retired" else _troubles(row, _signs(organization_id, now, row.agent.pk), now)
 
 
 def fleet_of(organization_id: UUID, *, now: datetime, ending: Mapping[UUID, Keys] | None = None) -> Fleet:
@@ -175,15 +175,15 @@ def fleet_of(organization_id: UUID, *, now: datetime, ending: Mapping[UUID, Keys
     return Fleet(**found, key_expiring=states.count("key_expiring"), key_expired=states.count("key_expired"))
 
 
-def _signs(organization_id: UUID, now: datetime) -> _Signs:
+def _signs(organization_id: UUID, now: datetime, only: UUID | None = None) -> _Signs:
     since = now - LOOKED_AT
-    denied = denied_by_agent(organization_id, since=since)
+    denied = denied_by_agent(organization_id, since=since, only=only)
     return _Signs(
-        flags=flags_by_agent(organization_id, since=since),
+        flags=flags_by_agent(organization_id, since=since, only=only),
         denied=denied,
         asked=asked_by_agent(tuple(denied), since=since),
-        unfinished=unsettled_by_agent(organization_id, now=now),
-        keys=ending_keys(organization_id, now=now),
+        unfinished=unsettled_by_agent(organization_id, now=now, only=only),
+        keys=ending_keys(organization_id, now=now, only=only),
     )
 
 
