@@ -18,6 +18,7 @@ from insight.services import roll
 from spend.models import Hold, SpendRecord
 from spend.payee import PayeeClaim
 from tests.approvals.world import World, add_agent, ask, make_world
+from tests.journeys.browser import DESKTOP, PHONE
 from tests.journeys.conftest import WITH_SCRIPTS, OpenFor
 from tests.listed import payments
 
@@ -30,6 +31,11 @@ DRAWN = """() => {
   const [lowest, highest] = chart.getModel().getComponent("yAxis").axis.scale.getExtent();
   const dashes = chart.getOption().legend[0].data.filter((one) => one.icon).map((one) => one.name);
   return { lowest, highest, dashes };
+}"""
+
+LEGEND_IS = """(kind) => {
+  const chart = window.echarts?.getInstanceByDom(document.querySelector("#spend-over-time"));
+  return chart?.getOption()?.legend?.[0]?.type === kind;
 }"""
 
 GITHUB = PayeeClaim("GitHub", ("domain:github.com",))
@@ -106,6 +112,21 @@ def test_neither_a_cent_that_came_back_nor_the_time_before_is_drawn_as_more_than
     assert drawn["lowest"] == -0.3
     assert drawn["highest"] >= 900
     assert drawn["dashes"] == ["Time before"]
+
+
+@WITH_SCRIPTS
+def test_a_chart_that_gets_narrow_shows_all_its_names(open_for: OpenFor) -> None:
+    now = clock_now()
+    world = make_world(POT, now=now - timedelta(days=3))
+    for category in ("books", "cloud", "paper"):
+        pay(world, "10", category, now - timedelta(days=1))
+    window = open_for(world.cast.vera)
+    page = window.page
+    window.open("/analytics/?by=category")
+
+    for size, kind in ((DESKTOP, "scroll"), (PHONE, "plain"), (DESKTOP, "scroll")):
+        page.set_viewport_size({"width": size[0], "height": size[1]})
+        page.wait_for_function(LEGEND_IS, arg=kind)
 
 
 def test_spend_is_filtered_in_the_row_above_it(open_for: OpenFor) -> None:
