@@ -2,7 +2,7 @@
 
 import selectors
 import socket
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -82,7 +82,7 @@ class Client:
 
 @contextmanager
 def connected(host: str, port: int, clients: int) -> Iterator[list[Client]]:
-    """Keep so many connections open, for loads that are compared: which process has how many of them is chance."""
+    """Keep so many connections open; each belongs to one process of the server, and which one is chance."""
     connections = [Client(host, port) for _ in range(clients)]
     try:
         yield connections
@@ -106,9 +106,14 @@ def run(
 
 
 def run_over(
-    connections: Sequence[Client], message: Callable[[int], bytes], *, seconds: float = 0.0, requests: int = 0
+    connections: Sequence[Client],
+    message: Callable[[int], bytes],
+    *,
+    at_once: int = 0,
+    seconds: float = 0.0,
+    requests: int = 0,
 ) -> Result:
-    """Do the same over connections that are open already and stay open."""
+    """Do the same over connections that are open already and stay open, by turns where only some ask at once."""
     selector = selectors.DefaultSelector()
     numbers = count()
     result = Result()
@@ -116,13 +121,10 @@ def run_over(
     ends = started + seconds
     for client in connections:
         selector.register(client.socket, selectors.EVENT_READ, client)
-    sent = 0
-    for client in connections:
-        if requests and sent >= requests:
-            break
-        client.send(message(next(numbers)))
-        sent += 1
-    under_way = sent
+    idle, sent, under_way = deque(connections), 0, 0
+    for _ in range(min(at_once or len(connections), requests or len(connections))):
+        idle.popleft().send(message(next(numbers)))
+        sent, under_way = sent + 1, under_way + 1
     while under_way:
         for key, _ in selector.select(timeout=30):
             client = key.data
@@ -130,8 +132,9 @@ def run_over(
             if answered is None:
                 continue
             _note(result, client, *answered)
+            idle.append(client)
             if sent < requests if requests else perf_counter() < ends:
-                client.send(message(next(numbers)))
+                idle.popleft().send(message(next(numbers)))
                 sent += 1
             else:
                 under_way -= 1

@@ -57,6 +57,10 @@ LEAST_WATCHED: Final = 0.90
 LEAST_LOOKS: Final = 0.90
 """Of the looks that were due: viewers whom the server keeps waiting would cost it nothing."""
 WARM_ROUNDS: Final = 2
+WARM_ASKS: Final = 5
+"""Of each agent, so that each process has met it with great likelihood."""
+CONNECTIONS: Final = 64
+"""So many, by turns, that each process has about as many of them: with eight, one could have six."""
 TURNS: Final = 3
 PAIRS: Final = 5
 """Rounds without viewers and with them, in turn, so that what else the machine does falls on both."""
@@ -214,28 +218,29 @@ def watched(report: Report, options: argparse.Namespace) -> None:
     due = options.viewers / viewers.EVERY_SECONDS
     report.say(f"{options.viewers} viewers, each looking every {viewers.EVERY_SECONDS} s: at the fleet, at an agent")
     report.say(f"that is asking, at the inbox. {due:.0f} looks a second from one process; {PAIRS} rounds of each.")
-    report.say("Pages are opened before a round begins; all rounds ask over the same eight connections.")
+    report.say(f"Pages are opened before a round begins; all rounds ask over {CONNECTIONS} connections, eight at once.")
     report.say("")
     report.say("| viewers | per second | p50 ms | p99 ms | looks per second | unchanged | p99 ms of a look |")
     report.say("| --- | --- | --- | --- | --- | --- | --- |")
     place = world.make_world("watched", options.agents, world.THREE_LIMITS)
     alone: list[load.Result] = []
     seen: list[load.Result] = []
-    with web(programs.DEFAULT_PROCESSES) as port, load.connected(HOST, port, 8) as clients:
+    with web(programs.DEFAULT_PROCESSES) as port, load.connected(HOST, port, CONNECTIONS) as clients:
         plan = partial(viewers.plan_of, place, HOST, port, viewers=options.viewers)
-        # Every process has shown every page once before anything counts.
+        # Every process has answered every agent and shown every page before anything counts.
+        load.run_over(clients, asks(place), at_once=8, requests=WARM_ASKS * options.agents)
         for _ in range(WARM_ROUNDS):
             looking = viewers.Looking(plan(seconds=viewers.EVERY_SECONDS))
             looking.begin()
-            load.run_over(clients, asks(place), seconds=viewers.EVERY_SECONDS)
+            load.run_over(clients, asks(place), at_once=8, seconds=viewers.EVERY_SECONDS)
             looking.result()
         rows("analyze")
         for _ in range(PAIRS):
-            alone.append(load.run_over(clients, asks(place), seconds=options.seconds))
+            alone.append(load.run_over(clients, asks(place), at_once=8, seconds=options.seconds))
             report.say(f"| 0 | {alone[-1].rate:.0f} | {quantiles(alone[-1])} | – | – | – |")
             looking = viewers.Looking(plan(seconds=options.seconds))
             looking.begin()
-            seen.append(load.run_over(clients, asks(place), seconds=options.seconds))
+            seen.append(load.run_over(clients, asks(place), at_once=8, seconds=options.seconds))
             polls = looking.result()
             looks, unchanged = polls.number / options.seconds, polls.unchanged / max(1, polls.number)
             told = f"{looks:.0f} | {unchanged:.0%} | {polls.p99:.0f}"
