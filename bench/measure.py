@@ -7,9 +7,8 @@ import platform
 import socket
 import timeit
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from statistics import fmean
 from typing import Final
@@ -56,13 +55,12 @@ LEAST_WATCHED: Final = 0.90
 """Of its rate that asking keeps while everybody looks."""
 LEAST_LOOKS: Final = 0.90
 """Of the looks that were due: viewers whom the server keeps waiting would cost it nothing."""
-WARM_ROUNDS: Final = 2
 WARM_ASKS: Final = 5
 """Of each agent, so that each process has met it with great likelihood."""
 CONNECTIONS: Final = 64
 """So many, by turns, that each process has about as many of them: with eight, one could have six."""
 TURNS: Final = 3
-PAIRS: Final = 5
+PAIRS: Final = 10
 """Rounds without viewers and with them, in turn, so that what else the machine does falls on both."""
 
 
@@ -217,8 +215,11 @@ def watched(report: Report, options: argparse.Namespace) -> None:
     report.say("")
     due = options.viewers / viewers.EVERY_SECONDS
     report.say(f"{options.viewers} viewers, each looking every {viewers.EVERY_SECONDS} s: at the fleet, at an agent")
-    report.say(f"that is asking, at the inbox. {due:.0f} looks a second from one process; {PAIRS} rounds of each.")
-    report.say(f"Pages are opened before a round begins; all rounds ask over {CONNECTIONS} connections, eight at once.")
+    report.say(
+        f"that is asking, at the inbox. {due:.0f} looks a second from one process; {PAIRS} rounds of each, every"
+    )
+    report.say("second pair the other way round. Pages are opened once, before the first round; all rounds ask over")
+    report.say(f"{CONNECTIONS} connections, eight at once.")
     report.say("")
     report.say("| viewers | per second | p50 ms | p99 ms | looks per second | unchanged | p99 ms of a look |")
     report.say("| --- | --- | --- | --- | --- | --- | --- |")
@@ -226,33 +227,46 @@ def watched(report: Report, options: argparse.Namespace) -> None:
     alone: list[load.Result] = []
     seen: list[load.Result] = []
     with web(programs.DEFAULT_PROCESSES) as port, load.connected(HOST, port, CONNECTIONS) as clients:
-        plan = partial(viewers.plan_of, place, HOST, port, viewers=options.viewers)
         # Every process has answered every agent and shown every page before anything counts.
         load.run_over(clients, asks(place), at_once=8, requests=WARM_ASKS * options.agents)
-        for _ in range(WARM_ROUNDS):
-            looking = viewers.Looking(plan(seconds=viewers.EVERY_SECONDS))
-            looking.begin()
-            load.run_over(clients, asks(place), at_once=8, seconds=viewers.EVERY_SECONDS)
-            looking.result()
-        rows("analyze")
-        for _ in range(PAIRS):
-            alone.append(load.run_over(clients, asks(place), at_once=8, seconds=options.seconds))
-            report.say(f"| 0 | {alone[-1].rate:.0f} | {quantiles(alone[-1])} | – | – | – |")
-            looking = viewers.Looking(plan(seconds=options.seconds))
-            looking.begin()
-            seen.append(load.run_over(clients, asks(place), at_once=8, seconds=options.seconds))
-            polls = looking.result()
-            looks, unchanged = polls.number / options.seconds, polls.unchanged / max(1, polls.number)
-            told = f"{looks:.0f} | {unchanged:.0%} | {polls.p99:.0f}"
-            report.say(f"| {options.viewers} | {seen[-1].rate:.0f} | {quantiles(seen[-1])} | {told} |")
-            report.demand(not polls.failed, f"looks were answered {polls.statuses}")
-            report.demand(looks >= LEAST_LOOKS * due, f"{looks:.0f} of {due:.0f} looks a second")
+        plan = viewers.plan_of(place, HOST, port, viewers=options.viewers, seconds=options.seconds)
+        with viewers.looking(plan) as watchers:
+            watchers.begin()
+            load.run_over(clients, asks(place), at_once=8, seconds=options.seconds)
+            watchers.result()
+            rows("analyze")
+            for number in range(PAIRS):
+                # What the machine does besides weighs on both alike.
+                for is_watched in (False, True) if number % 2 else (True, False):
+                    by = watchers if is_watched else None
+                    (seen if is_watched else alone).append(_round(report, clients, place, options, by))
     for result in (*alone, *seen):
         approvals(report, result, "while watched")
     share = viewers.rate_of(seen) / viewers.rate_of(alone)
     report.say("")
     report.say(f"Watched, asking keeps {share:.2f} of its rate.")
     report.demand(share >= LEAST_WATCHED, f"{share:.2f} of its rate while watched")
+
+
+def _round(
+    report: Report,
+    clients: Sequence[load.Client],
+    place: world.World,
+    options: argparse.Namespace,
+    watchers: viewers.Looking | None,
+) -> load.Result:
+    if watchers:
+        watchers.begin()
+    result = load.run_over(clients, asks(place), at_once=8, seconds=options.seconds)
+    told, number = "– | – | –", 0
+    if watchers:
+        polls, due = watchers.result(), options.viewers / viewers.EVERY_SECONDS
+        number, looks = options.viewers, polls.number / options.seconds
+        told = f"{looks:.0f} | {polls.unchanged / max(1, polls.number):.0%} | {polls.p99:.0f}"
+        report.demand(not polls.failed, f"looks were answered {polls.statuses}")
+        report.demand(looks >= LEAST_LOOKS * due, f"{looks:.0f} of {due:.0f} looks a second")
+    report.say(f"| {number} | {result.rate:.0f} | {quantiles(result)} | {told} |")
+    return result
 
 
 def quantiles(result: load.Result) -> str:

@@ -1,9 +1,9 @@
 """Viewers who keep pages open: one process, one thread, a keep-alive connection each; `python -m bench.polling`.
 
 Reads a plan as a line of JSON from standard input: host, port, seconds between two looks, seconds in all, and for each
-viewer a path and a cookie. Opens every page, writes `OPEN` as a line, and waits for a line; from then on it polls.
-Sends what a browser with htmx sends, names what it has seen as the page told it to, and writes what it met with as
-JSON. Opening counts for nothing: a page is opened once and then looked at for hours.
+viewer a path and a cookie. Opens every page, writes `OPEN` as a line, and waits for lines: at each it polls for so many
+seconds and writes what it met with as a line of JSON. Sends what a browser with htmx sends, names what it has seen as
+the page told it to. Opening counts for nothing: a page is opened once and then looked at for hours.
 """
 
 import heapq
@@ -40,10 +40,16 @@ class Viewer:
     """One open page."""
 
     def __init__(self, host: str, port: int, path: str, cookie: str) -> None:
-        self.socket = socket.create_connection((host, port))
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.address = (host, port)
+        self.socket = self.connected()
         self.path, self.cookie, self.tag = path, cookie, "none"
         self.buffer, self.started = b"", 0.0
+
+    def connected(self) -> socket.socket:
+        """Return a new connection, as a browser makes one where the server has closed the one that nobody used."""
+        made = socket.create_connection(self.address)
+        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return made
 
     def look(self) -> None:
         """Poll once, naming what is shown."""
@@ -85,6 +91,9 @@ def opened(plan: dict[str, Any]) -> list[Viewer]:
 
 def poll(viewers: list[Viewer], plan: dict[str, Any]) -> Met:
     """Let all viewers look again and again, spread evenly over the time between two looks."""
+    for viewer in viewers:
+        viewer.socket.close()
+        viewer.socket = viewer.connected()
     selector, met, started = selectors.DefaultSelector(), Met(), perf_counter()
     every, ends = plan["every"], started + plan["seconds"]
     due = [(started + every * number / len(viewers), number) for number in range(len(viewers))]
@@ -111,13 +120,13 @@ def poll(viewers: list[Viewer], plan: dict[str, Any]) -> Met:
 
 
 def main() -> None:
-    """Open and poll by the plan, and tell what was met."""
+    """Open and poll by the plan, as often as somebody says so, and tell what was met."""
     plan = json.loads(sys.stdin.readline())
     viewers = opened(plan)
     print(OPEN, flush=True)
-    sys.stdin.readline()
-    met = poll(viewers, plan)
-    json.dump({"statuses": met.statuses, "times": met.times}, sys.stdout)
+    for _ in sys.stdin:
+        met = poll(viewers, plan)
+        print(json.dumps({"statuses": met.statuses, "times": met.times}), flush=True)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,8 @@
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -78,7 +80,7 @@ def cookie_of(member: Member) -> str:
 
 
 class Looking:
-    """The process in which all viewers have their pages open, and look for as long as the plan says once they begin."""
+    """The process in which all viewers have their pages open, and look for as long as the plan says when told to."""
 
     def __init__(self, plan: dict[str, Any]) -> None:
         command = [sys.executable, "-m", "bench.polling"]
@@ -92,16 +94,31 @@ class Looking:
         self._tell("")
 
     def result(self) -> Polls:
-        """Wait for the end and return what was met."""
+        """Wait until they have looked for as long as the plan says, and return what was met."""
         assert self.process.stdout is not None, "a pipe, as asked for"
-        told = json.load(self.process.stdout)
-        self.process.wait()
+        told = json.loads(self.process.stdout.readline())
         return Polls({int(status): number for status, number in told["statuses"].items()}, told["times"])
+
+    def end(self) -> None:
+        """Close all pages."""
+        assert self.process.stdin is not None, "a pipe, as asked for"
+        self.process.stdin.close()
+        self.process.wait()
 
     def _tell(self, line: str) -> None:
         assert self.process.stdin is not None, "a pipe, as asked for"
         self.process.stdin.write(f"{line}\n")
         self.process.stdin.flush()
+
+
+@contextmanager
+def looking(plan: dict[str, Any]) -> Iterator[Looking]:
+    """Keep the pages of all viewers open."""
+    watchers = Looking(plan)
+    try:
+        yield watchers
+    finally:
+        watchers.end()
 
 
 def rate_of(results: list[Result]) -> float:
