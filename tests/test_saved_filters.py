@@ -112,13 +112,13 @@ def sent_by(html: str, action: str) -> dict[str, str]:
 def links_of(html: str) -> Mapping[str, str]:
     """The kept filters of a page: the names, and where each leads."""
     part = html.partition('<ul class="kept"')[2].partition("</ul>")[0]
-    found = re.findall(r'<a class="chip[^"]*" href="([^"]+)"[^>]*>.*?</svg>(.*?)</a>', part)
+    found = re.findall(r'<a class="chip[^"]*" href="([^"]+)"[^>]*>.*?</svg><span[^>]*>(.*?)</span></a>', part)
     return {unescape(name): unescape(url) for url, name in found}
 
 
 def current(html: str) -> list[str]:
     part = html.partition('<ul class="kept"')[2].partition("</ul>")[0]
-    return [unescape(name) for name in re.findall(r'aria-current="true">.*?</svg>(.*?)</a>', part)]
+    return [unescape(name) for name in re.findall(r'aria-current="true">.*?</svg><span[^>]*>(.*?)</span></a>', part)]
 
 
 @each_list
