@@ -75,6 +75,8 @@ class RequestLog(RequestMiddleware):
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if is_look(request):
+            # Refused as any other request is that was sent to another host; of pages CommonMiddleware asks.
+            request.get_host()
             response = in_one_line(request, cast(GetResponse, self.get_response), self.format_request)
             if not response.streaming:
                 # Without it the server would send chunks.

@@ -69,7 +69,7 @@ MIDDLEWARE = [
     "conto_admin.middleware.KnowsPayments",
     "core.http.PageErrors",
 ]
-# A look at what renews itself passes the same without what serves files, completes addresses and tells messages.
+# A look at what renews itself passes the same without what serves files and completes addresses.
 LOOK_MIDDLEWARE = [
     name
     for name in MIDDLEWARE
@@ -78,7 +78,6 @@ LOOK_MIDDLEWARE = [
         "conto_admin.middleware.Doors",
         "whitenoise.middleware.WhiteNoiseMiddleware",
         "django.middleware.common.CommonMiddleware",
-        "django.contrib.messages.middleware.MessageMiddleware",
     }
 ]
 # What begins so passes these only (`Doors`).

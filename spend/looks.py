@@ -28,7 +28,9 @@ def look_of(name: str) -> str:
     """
     looks = _looks()
     letters = "".join(looks.get(one, one) for one in unicodedata.normalize("NFKD", name) if one.isalnum())
-    return "".join(ONE.get(one, one) for one in letters.casefold())[:LONGEST_LOOK]
+    # Once more without case: a capital M is one of the letters that look like an r and an n only when they are small.
+    small = "".join(looks.get(one, one) for one in letters.casefold())
+    return "".join(ONE.get(one, one) for one in small.casefold())[:LONGEST_LOOK]
 
 
 def is_same_name(name: str, other: str) -> bool:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from functools import cache
+from threading import Lock
 from time import monotonic
 from typing import Any, Final, TypeVar
 
@@ -86,6 +87,7 @@ def _cipher() -> AESGCM:
 
 
 _own: Final[OrderedDict[str, Part]] = OrderedDict()
+_writing: Final = Lock()
 
 
 class _Rest:
@@ -113,10 +115,12 @@ def newest_part(name: str, now: datetime) -> Part | None:
 
 def keep(name: str, part: Part) -> None:
     """Keep a rendering for this process's next looks."""
-    _own[name] = part
-    _own.move_to_end(name)
-    if len(_own) > MOST_KEPT:
-        _own.popitem(last=False)
+    # A server of many threads may write here in several at once.
+    with _writing:
+        _own[name] = part
+        _own.move_to_end(name)
+        if len(_own) > MOST_KEPT:
+            _own.popitem(last=False)
 
 
 def forget_own() -> None:

@@ -55,8 +55,8 @@ create function conto_registered_domain(host text) returns text language sql imm
             then '[^.]+\\.[^.]+\\.[^.]+$' else '[^.]+\\.[^.]+$' end)
 $$;
 
-create index counterparty_by_plain_name on spend_counterparty (organization_id, conto_plain_name(name))
-    where merged_into_id is null;
+create index counterparty_by_plain_name on spend_counterparty
+    (organization_id, conto_plain_name(name), standing, id) where merged_into_id is null;
 create index identifier_by_registered_domain on spend_identifier (organization_id, conto_registered_domain(value))
     where kind = 'domain';
 """

@@ -44,21 +44,31 @@ order by e.place, c.name, c.id limit %(limit)s
 """Each half goes down an index of its own and ends at the limit, however many counterparties there are."""
 
 NAMED: Final = """
-select place, id, name, standing, rank from (
-    select asked.place, one.id, one.name, each.standing, each.rank,
-        row_number() over (partition by asked.place order by each.rank, one.id) as number
-    from unnest(%(places)s::int[], %(looks)s::text[], %(own)s::uuid[]) as asked(place, look, own)
+with once as (
+    select distinct asked.place, one.id, one.name, each.standing, each.rank
+    from unnest(%(places)s::int[], %(looks)s::text[], %(names)s::text[], %(own)s::uuid[])
+        as asked(place, look, name, own)
     cross join unnest(array['trusted', 'verified', 'blocked', 'unknown']) with ordinality as each(standing, rank)
     cross join lateral (
-        select c.id, c.name from spend_counterparty c
-        where c.organization_id = %(organization)s and c.look = asked.look and c.standing = each.standing
-          and c.merged_into_id is null and c.id is distinct from asked.own
-        order by c.id limit %(limit)s) one
+        (select c.id, c.name from spend_counterparty c
+         where c.organization_id = %(organization)s and c.look = asked.look and c.standing = each.standing
+           and c.merged_into_id is null and c.id is distinct from asked.own
+         order by c.id limit %(limit)s)
+        union
+        (select c.id, c.name from spend_counterparty c
+         where c.organization_id = %(organization)s and conto_plain_name(c.name) = conto_plain_name(asked.name)
+           and conto_plain_name(asked.name) <> '' and c.standing = each.standing
+           and c.merged_into_id is null and c.id is distinct from asked.own
+         order by c.id limit %(limit)s)) one
+)
+select place, id, name, standing, rank from (
+    select *, row_number() over (partition by place order by rank, id) as number from once
 ) found where number <= %(limit)s
 order by place, rank, id
 """
-"""Down the index of looks, once for each standing, and no further than the limit: those that are known best first, so
-that no number of new ones hides one who is trusted."""
+"""Down the indexes of looks and of names, once for each standing, and no further than the limit: those that are known
+best first, so that no number of new ones hides one who is trusted. Not every alphabet's capitals look like its small
+letters, so that names which differ by case alone may have two looks."""
 
 PAID: Final = """
 select paid.payee, paid.currency, paid.total, paid.number
@@ -130,26 +140,29 @@ def namesakes(organization_id: UUID, called: Called) -> tuple[Namesake, ...]:
 
 def namesakes_of_each(organization_id: UUID, called: Sequence[Called]) -> list[tuple[Namesake, ...]]:
     """Return the same of each of several, in their order, without what was paid: one read that ends at its limit."""
-    asked = [(place, look, one.own) for place, one in enumerate(called) for look in _looks(one)]
+    asked = [(place, *each, one.own) for place, one in enumerate(called) for each in _looks(one)]
     found: list[list[Namesake]] = [[] for _ in called]
     if asked:
-        places, looks, own = map(list, zip(*asked, strict=True))
+        places, looks, names, own = map(list, zip(*asked, strict=True))
         params = {
-            "organization": organization_id, "places": places, "looks": looks, "own": own, "limit": MOST_NAMESAKES
+            "organization": organization_id, "places": places, "looks": looks, "names": names, "own": own,
+            "limit": MOST_NAMESAKES,
         }  # fmt: skip
         for place, one, name, standing, _ in cast(list[tuple[int, UUID, str, str, int]], rows(NAMED, params)):
             found[place].append(_namesake(one, name, standing, called[place].names))
     return [tuple(sorted(some, key=lambda one: bool(one.looks_like))) for some in found]
 
 
-def _looks(called: Called) -> list[str]:
-    """Return what its names look like, each once; a name of signs looks like nothing."""
-    return list(dict.fromkeys(look for look in map(look_of, called.names) if look))
+def _looks(called: Called) -> list[tuple[str, str]]:
+    """Return what each of its names looks like, with the name; one of signs looks like nothing."""
+    return [(look, name) for name in dict.fromkeys(called.names) if (look := look_of(name))]
 
 
 def _namesake(one: UUID, name: str, standing: str, names: Sequence[str]) -> Namesake:
     is_same = any(is_same_name(name, other) for other in names)
-    looks_like = "" if is_same else next(other for other in names if look_of(other) == look_of(name))
+    # What is stored may be the look by an older table.
+    alike = (other for other in names if look_of(other) == look_of(name))
+    looks_like = "" if is_same else next(alike, names[0])
     return Namesake(one, to_public(Prefix.COUNTERPARTY, one), name, standing, looks_like)
 
 

@@ -66,6 +66,16 @@ def test_who_is_called_like_another_is_shown_with_what_that_one_is_and_got(name:
         assert "paid in 2 payments" in told
 
 
+def test_capitals_are_the_same_name_where_they_look_like_other_letters_than_small_ones() -> None:
+    world = make_world(RULE)
+    small = "\N{CYRILLIC SMALL LETTER DE}\N{CYRILLIC SMALL LETTER EM}"
+    capital = small.upper()
+    real = a_counterparty(world.cast.olu, small, identifiers=[REAL], standing="trusted")
+
+    told = seen(world, f"/approvals/{asked(world, capital, FORGED)}/").split(CAUTION)[1].split("</ul>")[0]
+    assert told.count(f'href="/counterparties/{public(real)}/"') == 1
+
+
 def test_both_pages_of_two_with_one_name_name_the_other() -> None:
     world = make_world(RULE)
     real = a_counterparty(world.cast.olu, "Foundry Hardware", identifiers=[REAL], standing="trusted")

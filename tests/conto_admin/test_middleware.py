@@ -55,6 +55,11 @@ def test_pages_carry_the_strict_policy_and_the_api_needs_none(client: Client) ->
     assert "Content-Security-Policy" not in client.get("/api/look")
 
 
+@pytest.mark.parametrize("headers", [{}, LOOK])
+def test_neither_page_nor_look_answers_for_another_host(client: Client, headers: dict[str, str]) -> None:
+    assert client.get("/look", headers=headers | {"Host": "evil.example"}).status_code == 400
+
+
 def test_a_look_knows_who_looks_and_keeps_every_header_of_a_page(client: Client) -> None:
     page, look = client.get("/look"), client.get("/look", headers=LOOK)
     assert look.text == page.text

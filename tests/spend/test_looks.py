@@ -15,6 +15,10 @@ from spend.looks import LONGEST_LOOK, is_same_name, look_of
         ("PAYPAL", "paypal"),
         ("Invoice Inc.", "1NVO1CE INC"),
         ("Modern", "Modem"),
+        ("Amazon", "AMAZON"),
+        ("IBM", "ibm"),
+        ("Vimeo", "VIMEO"),
+        ("AMAZON", "Amaz\N{CYRILLIC SMALL LETTER O}n"),
         ("Google", "G00gle"),
         ("Café Æon", "CAFE AEON"),
         ("ACME", "\N{FULLWIDTH LATIN CAPITAL LETTER A}-CME"),
@@ -24,6 +28,7 @@ from spend.looks import LONGEST_LOOK, is_same_name, look_of
 )
 def test_what_an_eye_takes_for_the_same_has_one_look(name: str, other: str) -> None:
     assert look_of(name) == look_of(other) != ""
+    assert look_of(name.upper()) == look_of(name.lower()) or not name.isascii()
 
 
 @pytest.mark.parametrize(
