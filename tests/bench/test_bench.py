@@ -62,7 +62,7 @@ def test_viewers_look_while_agents_ask() -> None:
         "".join(re.findall(r"^Missed: (.*)$", done.stdout, re.MULTILINE)),
     )
     assert missed == "", done.stdout + done.stderr
-    assert len(re.findall(r"^\| 10 \| \d+ \|", done.stdout, re.MULTILINE)) == 5, done.stdout + done.stderr
+    assert len(re.findall(r"^\| 10 \| \d+ \|", done.stdout, re.MULTILINE)) == 10, done.stdout + done.stderr
     assert re.search(r"^Watched, asking keeps \d\.\d\d of its rate\.$", done.stdout, re.MULTILINE)
 
 
