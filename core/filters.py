@@ -1,7 +1,8 @@
 """Filters that live in the address: what makes no sense stays in its field, and the field says so and what it takes."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from django import forms
 from django.http import QueryDict
@@ -77,6 +78,26 @@ class Filter(forms.Form):
         if not self.is_valid():
             name, errors = next(iter(self.errors.items()))
             raise Invalid("filter_invalid", " ".join(map(str, errors)), field=name)
+
+
+class FoldingFilter(Filter):
+    """A filter that folds away what is seldom used (`components/more_filters.html`)."""
+
+    NEWEST_FIRST: ClassVar = "newest"
+    """How the list goes by itself."""
+
+    def more(self) -> Iterable[forms.BoundField]:
+        """Return the fields that are folded away."""
+        raise NotImplementedError
+
+    def is_more_wrong(self) -> bool:
+        """Say whether one of these says what it takes: it has to be seen."""
+        return any(one.errors for one in self.more())
+
+    def number_of_more(self) -> int:
+        """Return how many of these filter, order otherwise than the list does by itself, or are wrong."""
+        typed = [one.name for one in self.more() if self.data.get(one.name) or one.errors]
+        return len(typed) - ("sort" in typed and self.data.get("sort") == self.NEWEST_FIRST)
 
 
 def begins(period: str, *, now: datetime) -> datetime | None:

@@ -9,7 +9,7 @@ from django import forms
 from django.http import QueryDict
 
 from approvals.services.booking import Flag
-from core.filters import RECENT_WORDS, Filter, begins
+from core.filters import RECENT_WORDS, Filter, FoldingFilter, begins
 from core.ids import Prefix, from_public, ids_in
 from core.lists import Order
 from core.templatetags.statuses import status_of
@@ -46,7 +46,7 @@ def _within(day: date | None) -> date | None:
     return day
 
 
-class FlaggedForm(Filter):
+class FlaggedForm(FoldingFilter):
     """Which flagged records are listed, and in which order."""
 
     flag = forms.ChoiceField(
@@ -70,15 +70,6 @@ class FlaggedForm(Filter):
     def more(self) -> tuple[forms.BoundField, ...]:
         """Return the fields that are folded away: with every flag beside them they would not fit in one row."""
         return self["period"], self["sort"]
-
-    def is_more_wrong(self) -> bool:
-        """Say whether one of these says what it takes: it has to be seen."""
-        return any(one.errors for one in self.more())
-
-    def number_of_more(self) -> int:
-        """Return how many of these filter, order otherwise than the list does by itself, or are wrong."""
-        itself = ("", next(iter(ORDERS)))
-        return sum(bool(one.errors) or self.data.get(one.name, "") not in itself for one in self.more())
 
     def in_force(self) -> list[tuple[str, str]]:
         """Return the agent that filters, with its name, and the period; flags are tabs."""

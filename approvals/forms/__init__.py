@@ -18,7 +18,7 @@ from approvals.selectors.lists import LARGEST, NEWEST, Chosen
 from approvals.selectors.queue import Wanted
 from approvals.selectors.told import OVERDUE
 from core.errors import Invalid, NotFound
-from core.filters import Filter
+from core.filters import Filter, FoldingFilter
 from core.ids import Prefix, from_public, ids_in
 from core.money import CURRENCY_PATTERN, LARGEST_AMOUNT, amount_text, parse_amount
 from core.paging import LONGEST_FILTER
@@ -105,7 +105,7 @@ class UpToForm(forms.Form):
         return up_to
 
 
-class FilterForm(Filter):
+class FilterForm(FoldingFilter):
     """Which authorizations the list shows, and in which order."""
 
     q = forms.CharField(required=False, max_length=LONGEST_FILTER, label="Search")
@@ -202,15 +202,6 @@ class FilterForm(Filter):
     def more(self) -> Iterator[forms.BoundField]:
         """Yield the other fields."""
         return (self[name] for name in self.fields if name not in MAIN and name != "q")
-
-    def is_more_wrong(self) -> bool:
-        """Say whether one of the other fields says what it takes: it has to be seen."""
-        return any(one.errors for one in self.more())
-
-    def number_of_more(self) -> int:
-        """Return how many of the other fields filter, order otherwise than the list does by itself, or are wrong."""
-        typed = [one.name for one in self.more() if self.data.get(one.name) or one.errors]
-        return len(typed) - ("sort" in typed and self.data.get("sort") == NEWEST)
 
     def _word(self, name: str, text: str) -> str:
         widget = self.fields[name].widget
