@@ -36,7 +36,7 @@ class Weight:
 
 
 class Scale:
-    """Weighs the pages of one window; a file that comes out of the browser's cache weighs what it weighed before."""
+    """Weighs the pages of one window; a file that the browser has in its cache weighs what the server sends."""
 
     def __init__(self) -> None:
         self.sizes: dict[str, int] = {}
@@ -46,6 +46,8 @@ class Scale:
         parts: list[tuple[str, int]] = page.evaluate(COST)
         self.sizes |= {name: size for name, size in parts if size}
         asked = {name for name, _ in parts}
+        for name in asked - self.sizes.keys():
+            self.sizes[name] = len(page.request.get(name).body())
         return Weight(len(asked), round(sum(self.sizes.get(name, 0) for name in asked) / 1000))
 
 
