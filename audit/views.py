@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Final
@@ -57,6 +58,8 @@ SUBJECT_PAGES: Final = {
     "policy": "policies:detail",
 }
 """The page of a subject, where there is one: addressed by its public id."""
+PAGES_KEPT: Final = 1_000
+"""Addresses that a process remembers: a stream that renews itself names the same subjects again and again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,8 +243,13 @@ def line(event: Viewed) -> Line:
 
 def subject_url(event: Viewed) -> str:
     """Return the address of the subject's page, or nothing where it has none."""
+    return _page_of(event.subject_kind, event.subject_id)
+
+
+@lru_cache(maxsize=PAGES_KEPT)
+def _page_of(kind: str, subject_id: str) -> str:
     try:
-        return reverse(SUBJECT_PAGES[event.subject_kind], args=[event.subject_id])
+        return reverse(SUBJECT_PAGES[kind], args=[subject_id])
     except (KeyError, NoReverseMatch):
         return ""
 

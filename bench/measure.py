@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import fmean
+from statistics import quantiles as quartiles
 from typing import Final
 
 from django.core.management import call_command
@@ -60,8 +61,15 @@ WARM_ASKS: Final = 5
 CONNECTIONS: Final = 64
 """So many, by turns, that each process has about as many of them: with eight, one could have six."""
 TURNS: Final = 3
-PAIRS: Final = 10
-"""Rounds without viewers and with them, in turn, so that what else the machine does falls on both."""
+WARM_ROUNDS: Final = 2
+"""With viewers, before anything counts."""
+LEAD_SECONDS: Final = 1
+"""At the beginning of each round, which do not count: who begins to look finds everything old."""
+ROUND_SECONDS: Final = 4
+"""Of a round with viewers or without, in turn: so short that a machine that slows down for a while slows both alike,
+and as long as a rendering stays fresh, so that each is made as often as if everybody looked all the time."""
+ROUNDS_PER_SECOND: Final = 4
+"""Pairs of such rounds for each second that a load is to take: 40 for ten, for one pair tells little."""
 
 
 def measure(options: argparse.Namespace, page: Path) -> int:
@@ -210,63 +218,79 @@ def growth(report: Report, options: argparse.Namespace) -> None:
 
 def watched(report: Report, options: argparse.Namespace) -> None:
     """Ask with nobody looking and with all viewers looking, in turn."""
+    due, pairs = options.viewers / viewers.EVERY_SECONDS, ROUNDS_PER_SECOND * options.seconds
+    seconds = min(options.seconds, ROUND_SECONDS)
     report.say("")
     report.say("## Being watched")
     report.say("")
-    due = options.viewers / viewers.EVERY_SECONDS
     report.say(f"{options.viewers} viewers, each looking every {viewers.EVERY_SECONDS} s: at the fleet, at an agent")
     report.say(
-        f"that is asking, at the inbox. {due:.0f} looks a second from one process; {PAIRS} rounds of each, every"
+        f"that is asking, at the inbox: {due:.0f} looks a second from one process. {pairs} rounds with them and as"
     )
-    report.say("second pair the other way round. Pages are opened once, before the first round; all rounds ask over")
-    report.say(f"{CONNECTIONS} connections, eight at once.")
+    report.say(f"many without, of {seconds} s, in turn, every second pair the other way round. Pages are opened once,")
+    report.say(f"before the first round; all rounds ask over {CONNECTIONS} connections, eight at once.")
     report.say("")
-    report.say("| viewers | per second | p50 ms | p99 ms | looks per second | unchanged | p99 ms of a look |")
-    report.say("| --- | --- | --- | --- | --- | --- | --- |")
     place = world.make_world("watched", options.agents, world.THREE_LIMITS)
     alone: list[load.Result] = []
     seen: list[load.Result] = []
+    polls = viewers.Polls()
     with web(programs.DEFAULT_PROCESSES) as port, load.connected(HOST, port, CONNECTIONS) as clients:
         # Every process has answered every agent and shown every page before anything counts.
         load.run_over(clients, asks(place), at_once=8, requests=WARM_ASKS * options.agents)
-        plan = viewers.plan_of(place, HOST, port, viewers=options.viewers, seconds=options.seconds)
+        plan = viewers.plan_of(place, HOST, port, viewers=options.viewers, seconds=LEAD_SECONDS + seconds)
         with viewers.looking(plan) as watchers:
-            watchers.begin()
-            load.run_over(clients, asks(place), at_once=8, seconds=options.seconds)
-            watchers.result()
+            for _ in range(WARM_ROUNDS):
+                _round(clients, place, seconds, watchers)
             rows("analyze")
-            for number in range(PAIRS):
+            for number in range(pairs):
                 # What the machine does besides weighs on both alike.
                 for is_watched in (False, True) if number % 2 else (True, False):
-                    by = watchers if is_watched else None
-                    (seen if is_watched else alone).append(_round(report, clients, place, options, by))
-    for result in (*alone, *seen):
-        approvals(report, result, "while watched")
-    share = viewers.rate_of(seen) / viewers.rate_of(alone)
-    report.say("")
-    report.say(f"Watched, asking keeps {share:.2f} of its rate.")
-    report.demand(share >= LEAST_WATCHED, f"{share:.2f} of its rate while watched")
+                    result, met = _round(clients, place, seconds, watchers if is_watched else None)
+                    (seen if is_watched else alone).append(result)
+                    polls.add(met)
+    tell_of_viewers(report, alone, seen, polls, due=due, viewers_number=options.viewers)
 
 
 def _round(
-    report: Report,
-    clients: Sequence[load.Client],
-    place: world.World,
-    options: argparse.Namespace,
-    watchers: viewers.Looking | None,
-) -> load.Result:
+    clients: Sequence[load.Client], place: world.World, seconds: float, watchers: viewers.Looking | None
+) -> tuple[load.Result, viewers.Polls]:
     if watchers:
         watchers.begin()
-    result = load.run_over(clients, asks(place), at_once=8, seconds=options.seconds)
-    told, number = "– | – | –", 0
-    if watchers:
-        polls, due = watchers.result(), options.viewers / viewers.EVERY_SECONDS
-        number, looks = options.viewers, polls.number / options.seconds
-        told = f"{looks:.0f} | {polls.unchanged / max(1, polls.number):.0%} | {polls.p99:.0f}"
-        report.demand(not polls.failed, f"looks were answered {polls.statuses}")
-        report.demand(looks >= LEAST_LOOKS * due, f"{looks:.0f} of {due:.0f} looks a second")
-    report.say(f"| {number} | {result.rate:.0f} | {quantiles(result)} | {told} |")
-    return result
+    load.run_over(clients, asks(place), at_once=8, seconds=LEAD_SECONDS)
+    result = load.run_over(clients, asks(place), at_once=8, seconds=seconds)
+    return result, watchers.result() if watchers else viewers.Polls()
+
+
+def tell_of_viewers(
+    report: Report,
+    alone: Sequence[load.Result],
+    seen: Sequence[load.Result],
+    polls: viewers.Polls,
+    *,
+    due: float,
+    viewers_number: int,
+) -> None:
+    """Say what the rounds with viewers and those without met with, and what asking keeps of its rate."""
+    looks = polls.number / sum(LEAD_SECONDS + result.seconds for result in seen)
+    report.say("| viewers | per second | p50 ms | p99 ms | looks per second | unchanged | p99 ms of a look |")
+    report.say("| --- | --- | --- | --- | --- | --- | --- |")
+    for number, results in ((0, alone), (viewers_number, seen)):
+        total = load.Result()
+        for result in results:
+            approvals(report, result, "while watched" if number else "unwatched")
+            total.add(result)
+        told = (
+            f"{looks:.0f} | {polls.unchanged / max(1, polls.number):.0%} | {polls.p99:.0f}" if number else "– | – | –"
+        )
+        report.say(f"| {number} | {total.rate:.0f} | {quantiles(total)} | {told} |")
+    share = viewers.rate_of(seen) / viewers.rate_of(alone)
+    lower, middle, upper = quartiles([one.rate / other.rate for one, other in zip(seen, alone, strict=True)], n=4)
+    report.say("")
+    report.say(f"Watched, asking keeps {share:.2f} of its rate.")
+    report.say(f"Pair by pair: {middle:.2f} in the middle, half of them between {lower:.2f} and {upper:.2f}.")
+    report.demand(share >= LEAST_WATCHED, f"{share:.2f} of its rate while watched")
+    report.demand(not polls.failed, f"looks were answered {polls.statuses}")
+    report.demand(looks >= LEAST_LOOKS * due, f"{looks:.0f} of {due:.0f} looks a second")
 
 
 def quantiles(result: load.Result) -> str:

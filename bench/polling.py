@@ -2,18 +2,18 @@
 
 Reads a plan as a line of JSON from standard input: host, port, seconds between two looks, seconds in all, and for each
 viewer a path and a cookie. Opens every page, writes `OPEN` as a line, and waits for lines: at each it polls for so many
-seconds and writes what it met with as a line of JSON. Sends what a browser with htmx sends, names what it has seen as
-the page told it to. Opening counts for nothing: a page is opened once and then looked at for hours.
+seconds, going on with whose turn it is, and writes what it met with as a line of JSON. Sends what a browser with htmx
+sends, names what it has seen as the page told it to. Opening counts for nothing: a page is opened once and then looked
+at for hours.
 """
 
-import heapq
 import html
 import json
 import re
 import selectors
 import socket
 import sys
-from collections import Counter
+from collections import Counter, deque
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any, Final
@@ -43,7 +43,7 @@ class Viewer:
         self.address = (host, port)
         self.socket = self.connected()
         self.path, self.cookie, self.tag = path, cookie, "none"
-        self.buffer, self.started = b"", 0.0
+        self.buffer, self.started, self.is_waiting = b"", 0.0, False
 
     def connected(self) -> socket.socket:
         """Return a new connection, as a browser makes one where the server has closed the one that nobody used."""
@@ -51,13 +51,23 @@ class Viewer:
         made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return made
 
+    def reconnect(self) -> None:
+        """Connect again where the server has closed the connection meanwhile."""
+        try:
+            is_closed = not self.socket.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return
+        if is_closed:
+            self.socket.close()
+            self.socket = self.connected()
+
     def look(self) -> None:
         """Poll once, naming what is shown."""
         head = (
             f"GET {self.path} HTTP/1.1\r\nHost: localhost\r\nCookie: {self.cookie}\r\nHX-Request: true\r\n"
             f"If-None-Match: {self.tag}\r\n\r\n"
         )
-        self.buffer, self.started = b"", perf_counter()
+        self.buffer, self.started, self.is_waiting = b"", perf_counter(), True
         self.socket.sendall(head.encode())
 
     def hear(self) -> int | None:
@@ -76,12 +86,13 @@ class Viewer:
         tag, seen = TAG.search(head), SEEN.search(body)
         self.tag = tag.group(1).decode() if tag else self.tag
         self.path = html.unescape(seen.group(1).decode()) if seen else self.path
+        self.is_waiting = False
         return status
 
 
-def opened(plan: dict[str, Any]) -> list[Viewer]:
+def opened(plan: dict[str, Any]) -> deque[Viewer]:
     """Return the viewers with their pages open, one after the other."""
-    viewers = [Viewer(plan["host"], plan["port"], one["path"], one["cookie"]) for one in plan["viewers"]]
+    viewers = deque(Viewer(plan["host"], plan["port"], one["path"], one["cookie"]) for one in plan["viewers"])
     for viewer in viewers:
         viewer.look()
         while viewer.hear() is None:
@@ -89,33 +100,33 @@ def opened(plan: dict[str, Any]) -> list[Viewer]:
     return viewers
 
 
-def poll(viewers: list[Viewer], plan: dict[str, Any]) -> Met:
-    """Let all viewers look again and again, spread evenly over the time between two looks."""
-    for viewer in viewers:
-        viewer.socket.close()
-        viewer.socket = viewer.connected()
+def poll(viewers: deque[Viewer], plan: dict[str, Any]) -> Met:
+    """Let viewers look again and again, the first one first, spread evenly over the time between two looks.
+
+    Whose turn comes next stands first afterwards.
+    """
     selector, met, started = selectors.DefaultSelector(), Met(), perf_counter()
-    every, ends = plan["every"], started + plan["seconds"]
-    due = [(started + every * number / len(viewers), number) for number in range(len(viewers))]
-    for number, viewer in enumerate(viewers):
-        selector.register(viewer.socket, selectors.EVENT_READ, number)
-    under_way = 0
-    while under_way or due:
+    apart, ends = plan["every"] / len(viewers), started + plan["seconds"]
+    for viewer in viewers:
+        viewer.reconnect()
+        selector.register(viewer.socket, selectors.EVENT_READ, viewer)
+    due, under_way = started, 0
+    while under_way or due < ends:
         now = perf_counter()
-        while due and due[0][0] <= now:
-            when, number = heapq.heappop(due)
-            if when < ends:
-                viewers[number].look()
+        while due <= now and due < ends:
+            # A page that is late is not looked at twice at once.
+            if not viewers[0].is_waiting:
+                viewers[0].look()
                 under_way += 1
-        for key, _ in selector.select(timeout=max(0.0, due[0][0] - now) if due else 1.0):
-            status = viewers[key.data].hear()
+            viewers.rotate(-1)
+            due += apart
+        for key, _ in selector.select(timeout=max(0.0, due - now) if due < ends else 1.0):
+            status = key.data.hear()
             if status is None:
                 continue
             under_way -= 1
             met.statuses[status] += 1
-            met.times.append(perf_counter() - viewers[key.data].started)
-            # A page that was late does not look twice in a row.
-            heapq.heappush(due, (max(viewers[key.data].started + every, perf_counter()), key.data))
+            met.times.append(perf_counter() - key.data.started)
     return met
 
 

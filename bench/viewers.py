@@ -3,9 +3,10 @@
 import json
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from django.conf import settings
@@ -26,12 +27,17 @@ WATCHED: Final = 10
 LOOKING: Final = (200, 204)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Polls:
-    """What all viewers met with in one round."""
+    """What all viewers met with: answers by HTTP status, seconds per answer."""
 
-    statuses: dict[int, int]
-    times: list[float]
+    statuses: Counter[int] = field(default_factory=Counter)
+    times: list[float] = field(default_factory=list)
+
+    def add(self, other: "Polls") -> None:
+        """Count what was met with in another round too."""
+        self.statuses += other.statuses
+        self.times += other.times
 
     @property
     def number(self) -> int:
@@ -41,7 +47,7 @@ class Polls:
     @property
     def unchanged(self) -> int:
         """Answers that said: you have it already."""
-        return self.statuses.get(204, 0)
+        return self.statuses[204]
 
     @property
     def failed(self) -> int:
@@ -97,7 +103,7 @@ class Looking:
         """Wait until they have looked for as long as the plan says, and return what was met."""
         assert self.process.stdout is not None, "a pipe, as asked for"
         told = json.loads(self.process.stdout.readline())
-        return Polls({int(status): number for status, number in told["statuses"].items()}, told["times"])
+        return Polls(Counter({int(status): number for status, number in told["statuses"].items()}), told["times"])
 
     def end(self) -> None:
         """Close all pages."""

@@ -1,6 +1,6 @@
 """What agents have been asking and what became of it, for overview, runtime status and analytics; bounded in time."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -13,8 +13,8 @@ from agents.models import Agent
 from approvals.lifecycle import Status
 from approvals.models import Authorization
 from approvals.selectors.situation import Asker
-from approvals.selectors.told import is_overdue
-from core.db import rows
+from approvals.selectors.told import LastAsk, is_overdue, told
+from core.db import prepared_rows
 from core.ids import Prefix, to_public
 from people.models import Organization
 from policies.engine.types import Outcome
@@ -40,18 +40,24 @@ from recent
 """
 
 BY_MINUTE: Final = """
-select floor(extract(epoch from %(now)s - asked_at) / 60)::int, count(*) from approvals_authorization
+select floor(extract(epoch from %(now)s::timestamptz - asked_at) / 60)::int, count(*) from approvals_authorization
 where agent_id = %(agent)s and asked_at > %(since)s and asked_at <= %(now)s group by 1
 """
 
 BY_AGE: Final = """
-select status, count(*) filter (where asked_at > %(now)s - interval '15 minutes'),
-    count(*) filter (where asked_at > %(now)s - interval '1 hour'),
-    count(*) filter (where asked_at > %(now)s - interval '1 day'), count(*), min(asked_at)
+select status, count(*) filter (where asked_at > %(now)s::timestamptz - interval '15 minutes'),
+    count(*) filter (where asked_at > %(now)s::timestamptz - interval '1 hour'),
+    count(*) filter (where asked_at > %(now)s::timestamptz - interval '1 day'), count(*), min(asked_at)
 from approvals_authorization
-where organization_id = %(organization)s and status = any(%(statuses)s) and agent_id = %(agent)s
+where organization_id = %(organization)s and status in ('pending_review', 'approved', 'in_doubt')
+  and agent_id = %(agent)s
   and (expires_at is null or expires_at > %(now)s)
 group by status
+"""
+
+LAST: Final = """
+select id, status, status_reason, amount, currency, asked_at, expires_at from approvals_authorization
+where organization_id = %(organization)s and agent_id = %(agent)s order by asked_at desc, id desc limit %(limit)s
 """
 
 HELD: Final = """
@@ -130,23 +136,29 @@ class HeldAuthorization:
 
 def decisions_of(organization_id: UUID, agent_id: UUID, *, now: datetime) -> Decisions:
     """Return how an agent was answered in the last 24 hours."""
-    params = {"organization": organization_id, "agent": agent_id, "since": now - DAY, "now": now, "limit": SAMPLE}
-    allow, review, deny, times = cast(tuple[int, int, int, list[int] | None], rows(DECIDED, params)[0])
+    params: dict[str, object] = {
+        "organization": organization_id,
+        "agent": agent_id,
+        "since": now - DAY,
+        "now": now,
+        "limit": SAMPLE,
+    }
+    allow, review, deny, times = cast(tuple[int, int, int, list[int] | None], prepared_rows(DECIDED, params)[0])
     p50, p95 = times or (None, None)
     return Decisions(allow, review, deny, p50, p95)
 
 
 def asks_by_minute(agent_id: UUID, *, now: datetime) -> tuple[int, ...]:
     """Return how often an agent asked in each minute of the last hour, the oldest first; a read of the index alone."""
-    params = {"agent": agent_id, "since": now - MINUTES * timedelta(minutes=1), "now": now}
-    found = dict(cast(list[tuple[int, int]], rows(BY_MINUTE, params)))
+    params: dict[str, object] = {"agent": agent_id, "since": now - MINUTES * timedelta(minutes=1), "now": now}
+    found = dict(cast(list[tuple[int, int]], prepared_rows(BY_MINUTE, params)))
     return tuple(found.get(minute, 0) for minute in reversed(range(MINUTES)))
 
 
 def open_by_age(organization_id: UUID, agent_id: UUID, *, now: datetime) -> Mapping[str, Ages]:
     """Return what is not over by the clock of one agent, by status and age: all of it has money set aside."""
-    params = {"organization": organization_id, "agent": agent_id, "now": now, "statuses": [one.value for one in OPEN]}
-    found = cast(list[tuple[str, int, int, int, int, datetime]], rows(BY_AGE, params))
+    params: dict[str, object] = {"organization": organization_id, "agent": agent_id, "now": now}
+    found = cast(list[tuple[str, int, int, int, int, datetime]], prepared_rows(BY_AGE, params))
     known = {
         status: Ages(quarter, hour - quarter, day - hour, number - day, oldest)
         for status, quarter, hour, day, number, oldest in found
@@ -172,9 +184,16 @@ def overdue(organization_id: UUID, *, now: datetime) -> int:
 
 def held_authorizations(organization_id: UUID, agent_id: UUID) -> tuple[HeldAuthorization, ...]:
     """Return the oldest authorizations of an agent that money is set aside for."""
-    params = {"organization": organization_id, "agent": agent_id, "limit": MOST_OPEN}
-    found = cast(list[tuple[UUID, str, Decimal, str, datetime, datetime | None, str]], rows(HELD, params))
+    params: dict[str, object] = {"organization": organization_id, "agent": agent_id, "limit": MOST_OPEN}
+    found = cast(list[tuple[UUID, str, Decimal, str, datetime, datetime | None, str]], prepared_rows(HELD, params))
     return tuple(HeldAuthorization(*line) for line in found)
+
+
+def last_asks(organization_id: UUID, agent_id: UUID, *, limit: int, now: datetime) -> Sequence[LastAsk]:
+    """Return what an agent asked for last, the newest first, as it stands now."""
+    params: dict[str, object] = {"organization": organization_id, "agent": agent_id, "limit": limit}
+    found = cast(list[tuple[UUID, str, str, Decimal, str, datetime, datetime | None]], prepared_rows(LAST, params))
+    return told([LastAsk(*line) for line in found], now=now)
 
 
 def has_asked(organization_id: UUID) -> bool:

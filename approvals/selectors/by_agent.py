@@ -8,18 +8,18 @@ from typing import Final, cast
 from uuid import UUID
 
 from approvals.selectors.activity import Unfinished
-from core.db import rows
+from core.db import prepared_rows, rows
 
 MANY: Final = 5
 """Denials in a day from which somebody has to look: fewer are what limits are there for."""
 
-DENIED: Final = """
+FIND_DENIED: Final = """
 with denied as (
     select agent_id, asked_at, reasons[1] as reason,
         not reasons && array['agent_frozen', 'organization_frozen']::varchar[] as is_thawed
     from approvals_authorization
     where organization_id = %(organization)s and status = 'declined' and asked_at >= %(since)s and outcome = 'deny'
-      and (%(only)s::uuid is null or agent_id = %(only)s::uuid)
+      and {of}
 )
 select agent.id, agent.name, agent.frozen_at is not null or agent.retired_at is not null, found.* from (
     select agent_id, count(*), count(*) filter (where is_thawed),
@@ -27,6 +27,8 @@ select agent.id, agent.name, agent.frozen_at is not null or agent.retired_at is 
     from denied group by agent_id having bool_or(is_thawed)
 ) found join agents_agent agent on agent.id = found.agent_id
 """
+DENIED: Final = FIND_DENIED.format(of="true")
+DENIED_ONE: Final = FIND_DENIED.format(of="agent_id = %(agent)s")
 
 ASKED: Final = """
 select agent_id, count(*) from approvals_authorization
@@ -36,7 +38,7 @@ where agent_id = any(%(agents)s) and asked_at >= %(since)s group by agent_id
 UNSETTLED: Final = """
 select agent_id, status, count(*), min(asked_at) from approvals_authorization
 where organization_id = %(organization)s and status in ('pending_review', 'in_doubt')
-  and (expires_at is null or expires_at > %(now)s) and (%(only)s::uuid is null or agent_id = %(only)s::uuid)
+  and (expires_at is null or expires_at > %(now)s)
 group by agent_id, status
 """
 
@@ -63,12 +65,18 @@ class Denied:
         return self.is_often and not self.is_stopped
 
 
-def denied_by_agent(organization_id: UUID, *, since: datetime, only: UUID | None = None) -> Mapping[UUID, Denied]:
-    """Return the agents that were denied something since then for more than being frozen; one read by index.
+def denied_by_agent(organization_id: UUID, *, since: datetime) -> Mapping[UUID, Denied]:
+    """Return the agents that were denied something since then for more than being frozen; one read by index."""
+    return _denied(rows(DENIED, {"organization": organization_id, "since": since}))
 
-    `only` is the one agent that the question is about.
-    """
-    found = rows(DENIED, {"organization": organization_id, "since": since, "only": only})
+
+def denied_to(organization_id: UUID, agent_id: UUID, *, since: datetime) -> Mapping[UUID, Denied]:
+    """Return the same of one agent; empty where it was denied nothing."""
+    params: dict[str, object] = {"organization": organization_id, "agent": agent_id, "since": since}
+    return _denied(prepared_rows(DENIED_ONE, params))
+
+
+def _denied(found: Sequence[tuple[object, ...]]) -> Mapping[UUID, Denied]:
     return {
         agent_id: Denied(name, is_stopped, number, thawed, reason or "", last)
         for agent_id, name, is_stopped, _, number, thawed, reason, last in cast(
@@ -78,20 +86,19 @@ def denied_by_agent(organization_id: UUID, *, since: datetime, only: UUID | None
 
 
 def asked_by_agent(agent_ids: Sequence[UUID], *, since: datetime) -> Mapping[UUID, int]:
-    """Return how often each of these agents asked since then; one read of the index alone."""
+    """Return how often each of these agents asked since then; one read of the index alone, none for no agent."""
+    if not agent_ids:
+        return {}
     return dict(cast(list[tuple[UUID, int]], rows(ASKED, {"agents": list(agent_ids), "since": since})))
 
 
-def unsettled_by_agent(
-    organization_id: UUID, *, now: datetime, only: UUID | None = None
-) -> Mapping[UUID, Mapping[str, Unfinished]]:
+def unsettled_by_agent(organization_id: UUID, *, now: datetime) -> Mapping[UUID, Mapping[str, Unfinished]]:
     """Return what somebody has to see to before the clock ends it, by agent and status: what waits, what is in doubt.
 
-    `only` is the one agent that the question is about. What is approved is not read: its number grows with all that
-    apps have asked for and not yet recorded.
+    What is approved is not read: its number grows with all that apps have asked for and not yet recorded.
     """
     found: defaultdict[UUID, dict[str, Unfinished]] = defaultdict(dict)
-    lines = rows(UNSETTLED, {"organization": organization_id, "now": now, "only": only})
+    lines = rows(UNSETTLED, {"organization": organization_id, "now": now})
     for agent_id, status, number, oldest in cast(list[tuple[UUID, str, int, datetime]], lines):
         found[agent_id][status] = Unfinished(number, oldest)
     return found

@@ -1,8 +1,10 @@
 """Rows of authorizations as answers tell them: by the clock, whether somebody has come to store that or not."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from decimal import Decimal
+from typing import Final, TypeVar
 from uuid import UUID
 
 from django.db.models import Q
@@ -17,7 +19,23 @@ OVERDUE_AFTER: Final = timedelta(minutes=1)
 """The worker looks every few seconds: what is due this long says that it does not."""
 
 
-def told(rows: Sequence[Authorization], *, now: datetime) -> Sequence[Authorization]:
+@dataclass(slots=True)
+class LastAsk:
+    """As much of an authorization as a list of an agent's last ones needs."""
+
+    id: UUID
+    status: str
+    status_reason: str
+    amount: Decimal
+    currency: str
+    asked_at: datetime
+    expires_at: datetime | None
+
+
+Row = TypeVar("Row", Authorization, LastAsk)
+
+
+def told(rows: Sequence[Row], *, now: datetime) -> Sequence[Row]:
     """Return the rows with status, reason and clock as of `now`; they are for reading, never to be saved."""
     over = [row for row in rows if row.status in TIMED and row.expires_at is not None and row.expires_at <= now]
     with_parts = paid_among(row.id for row in over) if over else frozenset()

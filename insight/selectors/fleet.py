@@ -14,14 +14,13 @@ from agents.selectors import (
     SILENT_AFTER,
     AgentFilter,
     AgentRow,
-    Keys,
     Likeness,
     agent_rows,
     agents_like,
-    ending_keys,
 )
-from approvals.selectors.activity import Unfinished
-from approvals.selectors.by_agent import Denied, asked_by_agent, denied_by_agent, unsettled_by_agent
+from agents.selectors.keys import Keys, ending_keys
+from approvals.selectors.activity import Ages, Unfinished
+from approvals.selectors.by_agent import Denied, asked_by_agent, denied_by_agent, denied_to, unsettled_by_agent
 from core.errors import NotFound
 from core.ids import Prefix, from_public, to_public
 from core.paging import wrong_cursor
@@ -152,9 +151,26 @@ def fleet_page(organization_id: UUID, chosen: AgentFilter, *, cursor: str, now: 
     )
 
 
-def troubles_of(organization_id: UUID, row: AgentRow, *, now: datetime) -> tuple[Trouble, ...]:
-    """Return what is wrong with one agent, the worst first, as the list says it; nothing of one that is retired."""
-    return () if row.status == "retired" else _troubles(row, _signs(organization_id, now, row.agent.pk), now)
+def troubles_of(
+    organization_id: UUID, row: AgentRow, *, flags: Mapping[str, int], unfinished: Mapping[str, Ages], now: datetime
+) -> tuple[Trouble, ...]:
+    """Return what is wrong with one agent, the worst first, as the list says it; nothing of one that is retired.
+
+    `flags` are those of its records since `LOOKED_AT`, `unfinished` is what is not over: its page reads them anyway.
+    """
+    if row.status == "retired":
+        return ()
+    agent_id, since = row.agent.pk, now - LOOKED_AT
+    denied = denied_to(organization_id, agent_id, since=since)
+    unsettled = {status: Unfinished(ages.number, ages.oldest) for status, ages in unfinished.items() if ages.number}
+    signs = _Signs(
+        flags={agent_id: flags},
+        denied=denied,
+        asked=asked_by_agent(tuple(denied), since=since),
+        unfinished={agent_id: unsettled},
+        keys={agent_id: row.unrevoked},
+    )
+    return _troubles(row, signs, now)
 
 
 def fleet_of(organization_id: UUID, *, now: datetime, ending: Mapping[UUID, Keys] | None = None) -> Fleet:
@@ -175,15 +191,15 @@ def fleet_of(organization_id: UUID, *, now: datetime, ending: Mapping[UUID, Keys
     return Fleet(**found, key_expiring=states.count("key_expiring"), key_expired=states.count("key_expired"))
 
 
-def _signs(organization_id: UUID, now: datetime, only: UUID | None = None) -> _Signs:
+def _signs(organization_id: UUID, now: datetime) -> _Signs:
     since = now - LOOKED_AT
-    denied = denied_by_agent(organization_id, since=since, only=only)
+    denied = denied_by_agent(organization_id, since=since)
     return _Signs(
-        flags=flags_by_agent(organization_id, since=since, only=only),
+        flags=flags_by_agent(organization_id, since=since),
         denied=denied,
         asked=asked_by_agent(tuple(denied), since=since),
-        unfinished=unsettled_by_agent(organization_id, now=now, only=only),
-        keys=ending_keys(organization_id, now=now, only=only),
+        unfinished=unsettled_by_agent(organization_id, now=now),
+        keys=ending_keys(organization_id, now=now),
     )
 
 

@@ -7,7 +7,6 @@ from typing import Final
 from uuid import UUID
 
 from agents.selectors import AgentRow, agent_of, agent_row
-from approvals.models import Authorization
 from approvals.selectors.activity import (
     Ages,
     Decisions,
@@ -15,14 +14,15 @@ from approvals.selectors.activity import (
     asks_by_minute,
     decisions_of,
     held_authorizations,
+    last_asks,
     open_by_age,
 )
-from approvals.selectors.lists import Chosen, authorizations_page
+from approvals.selectors.told import LastAsk
 from audit.selectors import Viewed, stream, with_names
-from core.db import rows
+from core.db import prepared_rows
 from core.ids import Prefix, to_public
-from insight.selectors.fleet import Trouble, troubles_of
-from spend.selectors.analytics import LastRecord, OpenHolds, flag_counts, last_record, open_holds
+from insight.selectors.fleet import LOOKED_AT, Trouble, troubles_of
+from spend.selectors.analytics import LastRecord, OpenHolds, flags_of_agent, last_record, open_holds
 
 FLAGS_SHOWN_FOR: Final = timedelta(days=30)
 EVENTS_SHOWN: Final = 20
@@ -49,7 +49,7 @@ class Runtime:
 
     row: AgentRow
     troubles: tuple[Trouble, ...]
-    last_asked: Authorization | None
+    last_asked: LastAsk | None
     last_record: LastRecord | None
     decisions: Decisions
     by_minute: tuple[int, ...]
@@ -84,32 +84,33 @@ class Runtime:
 
 def runtime_state(organization_id: UUID, agent_id: UUID) -> str:
     """Return a text that changes with whatever an agent does and whatever is done to it; one read."""
-    params = {
+    params: dict[str, object] = {
         "organization": organization_id,
         "agent": agent_id,
         "public": to_public(Prefix.AGENT, agent_id),
         "limit": STREAMED,
     }
-    return " ".join(str(part) for part in rows(STATE, params)[0])
+    return " ".join(str(part) for part in prepared_rows(STATE, params)[0])
 
 
 def runtime_of(organization_id: UUID, agent_id: UUID, *, now: datetime) -> Runtime:
     """Return how an agent is doing; raises `NotFound` for a foreign one."""
     agent = agent_of(organization_id, agent_id)
     row = agent_row(agent, now=now)
-    chosen = Chosen(organization_id=organization_id, agent_id=agent_id)
-    asked = authorizations_page(chosen, now=now, limit=STREAMED).rows
-    subjects = [row.public_id, *(to_public(Prefix.AUTHORIZATION, one.pk) for one in asked)]
+    asked = last_asks(organization_id, agent_id, limit=STREAMED, now=now)
+    subjects = [row.public_id, *(to_public(Prefix.AUTHORIZATION, one.id) for one in asked)]
+    flags = flags_of_agent(organization_id, agent_id, since=now - FLAGS_SHOWN_FOR, lately=now - LOOKED_AT)
+    unfinished = open_by_age(organization_id, agent_id, now=now)
     return Runtime(
         row=row,
-        troubles=troubles_of(organization_id, row, now=now),
+        troubles=troubles_of(organization_id, row, flags=flags.of_late, unfinished=unfinished, now=now),
         last_asked=asked[0] if asked else None,
         last_record=last_record(organization_id, agent_id),
         decisions=decisions_of(organization_id, agent_id, now=now),
         by_minute=asks_by_minute(agent_id, now=now),
-        open=open_by_age(organization_id, agent_id, now=now),
+        open=unfinished,
         holds=open_holds(organization_id, agent_id),
         held=held_authorizations(organization_id, agent_id),
-        flags=flag_counts(organization_id, since=now - FLAGS_SHOWN_FOR, agent_id=agent_id),
+        flags=flags.of_all,
         events=with_names(organization_id, stream(organization_id, row.public_id, subjects, limit=EVENTS_SHOWN)),
     )

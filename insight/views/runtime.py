@@ -96,7 +96,7 @@ def _context(shown: Runtime, public_id: str) -> dict[str, Any]:
         "agent": shown.row.agent,
         "public_id": public_id,
         "wrong": [wrong_of(trouble, public_id) for trouble in shown.troubles],
-        "last_asked_url": _authorization_url(shown.last_asked.pk if shown.last_asked else None),
+        "last_asked_url": _authorization_url(shown.last_asked.id if shown.last_asked else None),
         "last_record_url": _authorization_url(shown.last_record.authorization_id if shown.last_record else None),
         "per_minute": f"{shown.per_minute:.1f}".removesuffix(".0"),
         "p50": _seconds(shown.decisions.p50_us),

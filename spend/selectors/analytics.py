@@ -9,7 +9,7 @@ from uuid import UUID
 
 from django.db.models import Q, QuerySet
 
-from core.db import rows
+from core.db import prepared_rows, rows
 from core.ids import Prefix, to_public
 from core.lists import Order, Page, amount, aware, page_of, pages_of
 from core.paging import DEFAULT_PAGE
@@ -20,6 +20,13 @@ select flag, count(*) from spend_spendrecord r cross join unnest(r.flags) flag
 where r.organization_id = %(organization)s and r.recorded_at >= %(since)s and r.flags <> '{}'
   and (%(agent)s::uuid is null or r.agent_id = %(agent)s::uuid)
 group by flag order by count(*) desc, flag
+"""
+
+FLAGS_OF_AGENT: Final = """
+select flag, count(*), count(*) filter (where r.recorded_at >= %(lately)s)
+from spend_spendrecord r cross join unnest(r.flags) flag
+where r.organization_id = %(organization)s and r.agent_id = %(agent)s and r.recorded_at >= %(since)s and r.flags <> '{}'
+group by flag order by 3 desc, 1
 """
 
 NUMBER: Final = """
@@ -89,10 +96,31 @@ class LastRecord:
     recorded_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Flags:
+    """How many records of an agent came with which flag: in all the time that was asked for, and lately."""
+
+    of_all: Mapping[str, int]
+    of_late: Mapping[str, int]
+    """The most frequent first."""
+
+
 def flag_counts(organization_id: UUID, *, since: datetime, agent_id: UUID | None = None) -> Mapping[str, int]:
     """Return how many records came with each flag, the most frequent first."""
     params = {"organization": organization_id, "since": since, "agent": agent_id}
     return dict(cast(list[tuple[str, int]], rows(FLAGS, params)))
+
+
+def flags_of_agent(organization_id: UUID, agent_id: UUID, *, since: datetime, lately: datetime) -> Flags:
+    """Return how many records of one agent came with which flag, since both moments; one read by index."""
+    params: dict[str, object] = {
+        "organization": organization_id,
+        "agent": agent_id,
+        "since": since,
+        "lately": lately,
+    }
+    found = cast(list[tuple[str, int, int]], prepared_rows(FLAGS_OF_AGENT, params))
+    return Flags({flag: number for flag, number, _ in found}, {flag: number for flag, _, number in found if number})
 
 
 def number_flagged(organization_id: UUID, *, since: datetime) -> int:
@@ -160,13 +188,13 @@ def _flagged(one: SpendRecord) -> FlaggedRecord:
 
 def open_holds(organization_id: UUID, agent_id: UUID) -> tuple[OpenHolds, ...]:
     """Return what an agent has set aside right now, per currency."""
-    params = {"organization": organization_id, "agent": agent_id}
-    found = cast(list[tuple[str, int, Decimal, datetime]], rows(OPEN, params))
+    params: dict[str, object] = {"organization": organization_id, "agent": agent_id}
+    found = cast(list[tuple[str, int, Decimal, datetime]], prepared_rows(OPEN, params))
     return tuple(OpenHolds(*line) for line in found)
 
 
 def last_record(organization_id: UUID, agent_id: UUID) -> LastRecord | None:
     """Return what an agent reported last."""
-    params = {"organization": organization_id, "agent": agent_id}
-    found = cast(list[tuple[UUID | None, str, Decimal, str, datetime]], rows(LAST_RECORD, params))
+    params: dict[str, object] = {"organization": organization_id, "agent": agent_id}
+    found = cast(list[tuple[UUID | None, str, Decimal, str, datetime]], prepared_rows(LAST_RECORD, params))
     return LastRecord(*found[0]) if found else None

@@ -32,7 +32,6 @@ group by 1, 2 order by 1, 2
 FLAGGED: Final = """
 select r.agent_id, flag, count(*) from spend_spendrecord r cross join unnest(r.flags) flag
 where r.organization_id = %(organization)s and r.flags <> '{}' and r.recorded_at >= %(since)s
-  and (%(only)s::uuid is null or r.agent_id = %(only)s::uuid)
 group by 1, 2 order by 1, 3 desc, 2
 """
 
@@ -130,12 +129,10 @@ def held_by_agent(organization_id: UUID, agent_ids: Sequence[UUID]) -> Mapping[U
     return {agent_id: tuple(of_agent) for agent_id, of_agent in found.items()}
 
 
-def flags_by_agent(
-    organization_id: UUID, *, since: datetime, only: UUID | None = None
-) -> Mapping[UUID, Mapping[str, int]]:
-    """Return how many records of each agent, or of one, came with which flag since then, the most frequent first."""
+def flags_by_agent(organization_id: UUID, *, since: datetime) -> Mapping[UUID, Mapping[str, int]]:
+    """Return how many records of each agent came with which flag since then, the most frequent first."""
     found: defaultdict[UUID, dict[str, int]] = defaultdict(dict)
-    params = {"organization": organization_id, "since": since, "only": only}
+    params = {"organization": organization_id, "since": since}
     for agent_id, flag, number in cast(list[tuple[UUID, str, int]], rows(FLAGGED, params)):
         found[agent_id][flag] = number
     return found

@@ -52,7 +52,7 @@ def test_pages_of_a_small_past_are_measured_and_their_sums_are_those_of_the_ledg
 
 
 def test_viewers_look_while_agents_ask() -> None:
-    command = [sys.executable, "-m", "bench", "--only", "viewers", "--seconds", "2", "--agents", "4", "--viewers", "10"]
+    command = [sys.executable, "-m", "bench", "--only", "viewers", "--seconds", "1", "--agents", "4", "--viewers", "10"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
     # How fast this machine is at the moment is not the question here.
@@ -62,7 +62,9 @@ def test_viewers_look_while_agents_ask() -> None:
         "".join(re.findall(r"^Missed: (.*)$", done.stdout, re.MULTILINE)),
     )
     assert missed == "", done.stdout + done.stderr
-    assert len(re.findall(r"^\| 10 \| \d+ \|", done.stdout, re.MULTILINE)) == 10, done.stdout + done.stderr
+    assert re.search(r"^\| 10 \| [1-9]\d* \|.*\| [1-9]\d* \| \d+% \|", done.stdout, re.MULTILINE), (
+        done.stdout + done.stderr
+    )
     assert re.search(r"^Watched, asking keeps \d\.\d\d of its rate\.$", done.stdout, re.MULTILINE)
 
 

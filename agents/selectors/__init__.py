@@ -6,9 +6,10 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from django.db.models import Count, Exists, F, Max, Min, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from agents.models import Agent, AgentKey, SealedCredential
+from agents.selectors.keys import EXPIRING_WITHIN, Keys, counted_keys
 from core.db import rows
 from core.errors import Invalid, NotFound
 from core.ids import Prefix, from_public, ids_in, to_public
@@ -25,7 +26,6 @@ NUL: Final = "\0"
 """What PostgreSQL's text cannot hold, so nothing that is stored contains it."""
 LONGEST_SEARCH: Final = 200
 SILENT_AFTER: Final = timedelta(days=1)
-EXPIRING_WITHIN: Final = timedelta(days=7)
 KEK_SAMPLES: Final = 3
 """Credentials tried for each key-encryption key: one damaged row is not a wrong key."""
 
@@ -49,13 +49,22 @@ class AgentFilter:
 
 @dataclass(frozen=True, slots=True)
 class AgentRow:
-    """One agent of a list with the number of its keys in force and when the first of them expires."""
+    """One agent of a list, and what is known of its keys."""
 
     agent: Agent
     public_id: str
     status: str
-    keys: int
-    next_expiry: datetime | None
+    unrevoked: Keys
+
+    @property
+    def keys(self) -> int:
+        """How many keys are in force."""
+        return self.unrevoked.in_force
+
+    @property
+    def next_expiry(self) -> datetime | None:
+        """When the first of them expires that nothing replaces."""
+        return self.unrevoked.next_expiry
 
     @property
     def is_key_expiring(self) -> bool:
@@ -71,22 +80,6 @@ class Likeness:
     name: str
     frozen_at: datetime | None
     last_seen_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class Keys:
-    """The keys of one agent that nobody revoked: how many are in force, which ends next, when the last one ran out."""
-
-    in_force: int = 0
-    next_expiry: datetime | None = None
-    ran_out_at: datetime | None = None
-
-    def state(self, now: datetime) -> str:
-        """Return `key_expired` where all have run out, `key_expiring` where one ends soon, else nothing."""
-        if self.ran_out_at is not None and not self.in_force:
-            return "key_expired"
-        is_ending = self.next_expiry is not None and self.next_expiry - now <= EXPIRING_WITHIN
-        return "key_expiring" if is_ending else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,16 +149,6 @@ def agents_like(organization_id: UUID, chosen: AgentFilter, *, now: datetime) ->
     agents = _filtered(organization_id, chosen, now).order_by(F("last_seen_at").desc(nulls_last=True), "-pk")
     found = agents.values_list("pk", "name", "frozen_at", "last_seen_at")[:MOST_COMPARED]
     return tuple(Likeness(*line) for line in found)
-
-
-def ending_keys(organization_id: UUID, *, now: datetime, only: UUID | None = None) -> dict[UUID, Keys]:
-    """Return the keys of the living agents, or of one, of which all have run out or one ends soon; one read."""
-    ending = AgentKey.objects.filter(
-        organization_id=organization_id, revoked_at=None, expires_at__lte=now + EXPIRING_WITHIN
-    ).filter(Q() if only is None else Q(agent=only))
-    # The others are not counted: of most fleets that is every one.
-    keys = _counted(AgentKey.objects.filter(agent__in=ending.values("agent"), agent__retired_at=None), now)
-    return {agent_id: of_agent for agent_id, of_agent in keys.items() if of_agent.state(now)}
 
 
 def agent_names(organization_id: UUID, agent_ids: Iterable[UUID]) -> dict[UUID, str]:
@@ -357,26 +340,13 @@ def _behind(agents: QuerySet[Agent], organization_id: UUID, cursor: str, sort: s
 
 
 def _rows(agents: list[Agent], now: datetime) -> tuple[AgentRow, ...]:
-    keys = _counted(AgentKey.objects.filter(agent__in=agents), now)
+    keys = counted_keys([agent.pk for agent in agents], now=now)
     return tuple(_row(agent, keys.get(agent.pk, Keys()), now) for agent in agents)
-
-
-def _counted(keys: QuerySet[AgentKey], now: datetime) -> dict[UUID, Keys]:
-    counted = (
-        keys.filter(revoked_at=None)
-        .values_list("agent_id")
-        .annotate(
-            in_force=Count("pk", filter=Q(expires_at=None) | Q(expires_at__gt=now)),
-            next_expiry=Min("expires_at", filter=Q(successor=None, expires_at__gt=now)),
-            ran_out_at=Max("expires_at", filter=Q(expires_at__lte=now)),
-        )
-    )
-    return {agent_id: Keys(*numbers) for agent_id, *numbers in counted}
 
 
 def _row(agent: Agent, keys: Keys, now: datetime) -> AgentRow:
     status = agent_status(agent, keys.state(now), now)
-    return AgentRow(agent, to_public(Prefix.AGENT, agent.pk), status, keys.in_force, keys.next_expiry)
+    return AgentRow(agent, to_public(Prefix.AGENT, agent.pk), status, keys)
 
 
 def agent_status(agent: Agent, key_state: str, now: datetime) -> str:
