@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -127,7 +127,7 @@ def looking(plan: dict[str, Any]) -> Iterator[Looking]:
         watchers.end()
 
 
-def rate_of(results: list[Result]) -> float:
+def rate_of(results: Sequence[Result]) -> float:
     """Return the answers per second over all rounds together."""
     seconds = sum(result.seconds for result in results)
     return sum(len(result.times) for result in results) / seconds if seconds else 0.0

@@ -55,4 +55,4 @@ def ending_keys(organization_id: UUID, *, now: datetime) -> dict[UUID, Keys]:
 
 def _read(found: Sequence[tuple[object, ...]]) -> dict[UUID, Keys]:
     lines = cast(list[tuple[UUID, int, datetime | None, datetime | None]], found)
-    return {agent_id: Keys(*numbers) for agent_id, *numbers in lines}
+    return {agent_id: Keys(in_force, next_expiry, ran_out_at) for agent_id, in_force, next_expiry, ran_out_at in lines}

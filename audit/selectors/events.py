@@ -199,7 +199,7 @@ def viewed(event: Event) -> Viewed:
     return _viewed(event, leaf and leaf.index, leaf and leaf.hash)
 
 
-def _told(row: Sequence[Any]) -> Event:
+def _told(row: Any) -> Event:
     """Return an event as the columns of `STREAM` tell it."""
     event = Event(*row)
     event.before, event.after = (None if one is None else json.loads(one) for one in (event.before, event.after))
