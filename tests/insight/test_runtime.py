@@ -16,6 +16,7 @@ from approvals.selectors.activity import Ages
 from approvals.services.booking import Report
 from approvals.services.record import record_spend, record_unauthorized
 from approvals.services.void import mark_in_doubt, void_authorization
+from audit.models import Event
 from core.errors import NotFound
 from core.ids import Prefix, to_public
 from insight.selectors.fleet import Kind, Trouble
@@ -125,6 +126,25 @@ def test_what_is_open_odd_and_recent_is_counted(world: World) -> None:
         "authorization.in_doubt",
     }
     assert (shown.by_minute[-2:], shown.per_minute) == ((1, 0), 0.2)
+
+
+def test_denials_are_told_among_the_asks_of_the_last_day(world: World) -> None:
+    ask(world, "10", now=NOW - timedelta(days=2))
+    ask(world, "11", now=NOW - timedelta(hours=2))
+    ask(world, "500", now=NOW - timedelta(hours=1))
+
+    troubles = runtime_of(world.organization_id, world.agent.id, now=NOW).troubles
+
+    assert [(one.kind, one.number, one.among) for one in troubles] == [(Kind.DENIED, 1, 2)]
+
+
+def test_what_it_did_to_itself_is_in_the_stream_once(world: World) -> None:
+    asked = ask(world, "10", now=NOW).answer.id
+
+    events = runtime_of(world.organization_id, world.agent.id, now=NOW).events
+
+    about = to_public(Prefix.AUTHORIZATION, asked)
+    assert [event.subject_id for event in events].count(about) == Event.objects.filter(subject_id=about).count() > 0
 
 
 def test_what_people_do_to_its_payments_is_in_the_stream(world: World) -> None:
