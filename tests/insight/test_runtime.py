@@ -138,6 +138,14 @@ def test_denials_are_told_among_the_asks_of_the_last_day(world: World) -> None:
     assert [(one.kind, one.number, one.among) for one in troubles] == [(Kind.DENIED, 1, 2)]
 
 
+def test_flags_are_counted_for_a_month_and_are_trouble_for_a_day(world: World) -> None:
+    record_unauthorized(Report(Decimal(7), "USD"), now=NOW - timedelta(days=2), **reach(world))
+
+    shown = runtime_of(world.organization_id, world.agent.id, now=NOW)
+
+    assert (shown.unauthorized, shown.troubles) == (1, ())
+
+
 def test_what_it_did_to_itself_is_in_the_stream_once(world: World) -> None:
     asked = ask(world, "10", now=NOW).answer.id
 
