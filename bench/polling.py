@@ -57,6 +57,8 @@ class Viewer:
             is_closed = not self.socket.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
         except BlockingIOError:
             return
+        except OSError:
+            is_closed = True
         if is_closed:
             self.socket.close()
             self.socket = self.connected()

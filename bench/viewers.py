@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any, Final
 
 from django.conf import settings
@@ -33,11 +34,6 @@ class Polls:
 
     statuses: Counter[int] = field(default_factory=Counter)
     times: list[float] = field(default_factory=list)
-
-    def add(self, other: "Polls") -> None:
-        """Count what was met with in another round too."""
-        self.statuses += other.statuses
-        self.times += other.times
 
     @property
     def number(self) -> int:
@@ -125,6 +121,12 @@ def looking(plan: dict[str, Any]) -> Iterator[Looking]:
         yield watchers
     finally:
         watchers.end()
+
+
+def together(polls: Sequence[Polls]) -> Polls:
+    """Return what was met with in all rounds."""
+    statuses = sum((each.statuses for each in polls), Counter[int]())
+    return Polls(statuses, list(chain.from_iterable(each.times for each in polls)))
 
 
 def rate_of(results: Sequence[Result]) -> float:

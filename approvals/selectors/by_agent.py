@@ -21,9 +21,7 @@ with denied as (
     where organization_id = %(organization)s and status = 'declined' and asked_at >= %(since)s and outcome = 'deny'
       and {of}
 )
-select agent.id, agent.name, agent.frozen_at is not null or agent.retired_at is not null, (
-    select count(*) from approvals_authorization asked where asked.agent_id = agent.id and asked.asked_at >= %(since)s
-), found.* from (
+select agent.id, agent.name, agent.frozen_at is not null or agent.retired_at is not null, found.* from (
     select agent_id, count(*), count(*) filter (where is_thawed),
         mode() within group (order by reason) filter (where is_thawed), max(asked_at) filter (where is_thawed)
     from denied group by agent_id having bool_or(is_thawed)
@@ -34,7 +32,7 @@ DENIED_ONE: Final = FIND_DENIED.format(of="agent_id = %(agent)s")
 
 ASKED: Final = """
 select agent_id, count(*) from approvals_authorization
-where agent_id = any(%(agents)s) and asked_at >= %(since)s group by agent_id
+where agent_id = any(%(agents)s::uuid[]) and asked_at >= %(since)s group by agent_id
 """
 
 UNSETTLED: Final = """
@@ -47,11 +45,10 @@ group by agent_id, status
 
 @dataclass(frozen=True, slots=True)
 class Denied:
-    """Denied asks of one agent, of how many: all of them, and how many, mostly why and when last while not frozen."""
+    """Denied asks of one agent: all of them, and how many, mostly why and when last while it was not frozen."""
 
     agent_name: str
     is_stopped: bool
-    asked: int
     number: int
     thawed: int
     reason: str
@@ -81,16 +78,16 @@ def denied_to(organization_id: UUID, agent_id: UUID, *, since: datetime) -> Mapp
 
 def _denied(found: Sequence[tuple[object, ...]]) -> Mapping[UUID, Denied]:
     return {
-        agent_id: Denied(name, is_stopped, asked, number, thawed, reason or "", last)
-        for agent_id, name, is_stopped, asked, _, number, thawed, reason, last in cast(
-            list[tuple[UUID, str, bool, int, UUID, int, int, str | None, datetime]], found
+        agent_id: Denied(name, is_stopped, number, thawed, reason or "", last)
+        for agent_id, name, is_stopped, _, number, thawed, reason, last in cast(
+            list[tuple[UUID, str, bool, UUID, int, int, str | None, datetime]], found
         )
     }
 
 
 def asked_by_agent(agent_ids: Sequence[UUID], *, since: datetime) -> Mapping[UUID, int]:
     """Return how often each of these agents asked since then; one read of the index alone."""
-    return dict(cast(list[tuple[UUID, int]], rows(ASKED, {"agents": list(agent_ids), "since": since})))
+    return dict(cast(list[tuple[UUID, int]], prepared_rows(ASKED, {"agents": list(agent_ids), "since": since})))
 
 
 def unsettled_by_agent(organization_id: UUID, *, now: datetime) -> Mapping[UUID, Mapping[str, Unfinished]]:

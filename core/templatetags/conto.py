@@ -22,7 +22,7 @@ from django.template.context import Context, RequestContext
 from django.templatetags.static import static
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
-from django.utils.html import escape, format_html, json_script
+from django.utils.html import conditional_escape, format_html, json_script
 from django.utils.safestring import SafeString, mark_safe
 
 from core.clock import now as clock_now
@@ -63,7 +63,7 @@ def money_tag(amount: Decimal | int | str | None, currency: str = "") -> SafeStr
     if amount is None or amount == "":
         return money_filter(None)
     # Not by `format_html`, nor what follows: pages that renew themselves have a hundred of these, and it takes longest.
-    code = f' <span class="money-currency">{escape(currency)}</span>' if currency else ""
+    code = f' <span class="money-currency">{conditional_escape(currency)}</span>' if currency else ""
     return mark_safe(f'<span class="money">{grouped(Decimal(amount))}{code}</span>')  # noqa: S308 - escaped
 
 
@@ -89,7 +89,8 @@ def moment(when: datetime | None, style: str = "relative", empty: str = "–") -
     exact = f"{local:%-d %b %Y, %H:%M:%S} {zone_words(local)}"
     stamp, pattern = when.isoformat(timespec="seconds"), MOMENTS.get(style)
     mark, text = ("", local.strftime(pattern)) if pattern else (" data-relative", ago(when))
-    return mark_safe(f'<time datetime="{stamp}" title="{escape(exact)}"{mark}>{escape(text)}</time>')  # noqa: S308 - escaped
+    title, text = conditional_escape(exact), conditional_escape(text)
+    return mark_safe(f'<time datetime="{stamp}" title="{title}"{mark}>{text}</time>')  # noqa: S308 - escaped
 
 
 @register.filter

@@ -115,10 +115,11 @@ class Fleet:
 
 @dataclass(frozen=True, slots=True)
 class _Signs:
-    """What is known of all agents of an organization, by agent: reads of the last day, by index."""
+    """What is known of all agents of an organization, or of one, by agent: reads of the last day, by index."""
 
     flags: Mapping[UUID, Mapping[str, int]]
     denied: Mapping[UUID, Denied]
+    asked: Mapping[UUID, int]
     unfinished: Mapping[UUID, Mapping[str, Unfinished]]
     keys: Mapping[UUID, Keys]
 
@@ -159,11 +160,12 @@ def troubles_of(
     """
     if row.status == "retired":
         return ()
-    agent_id = row.agent.pk
+    agent_id, since = row.agent.pk, now - LOOKED_AT
     unsettled = {status: Unfinished(ages.number, ages.oldest) for status, ages in unfinished.items() if ages.number}
     signs = _Signs(
         flags={agent_id: flags},
-        denied=denied_to(organization_id, agent_id, since=now - LOOKED_AT),
+        denied=denied_to(organization_id, agent_id, since=since),
+        asked=asked_by_agent([agent_id], since=since),
         unfinished={agent_id: unsettled},
         keys={agent_id: row.unrevoked},
     )
@@ -190,9 +192,11 @@ def fleet_of(organization_id: UUID, *, now: datetime, ending: Mapping[UUID, Keys
 
 def _signs(organization_id: UUID, now: datetime) -> _Signs:
     since = now - LOOKED_AT
+    denied = denied_by_agent(organization_id, since=since)
     return _Signs(
         flags=flags_by_agent(organization_id, since=since),
-        denied=denied_by_agent(organization_id, since=since),
+        denied=denied,
+        asked=asked_by_agent(tuple(denied), since=since),
         unfinished=unsettled_by_agent(organization_id, now=now),
         keys=ending_keys(organization_id, now=now),
     )
@@ -240,14 +244,14 @@ def _signs_of(agent_id: UUID, signs: _Signs, now: datetime) -> Iterator[Trouble]
             yield Trouble(kind, sum(flags[flag] for flag in of_kind), words=tuple(of_kind))
     if "in_doubt" in unfinished:
         yield Trouble(Kind.IN_DOUBT, unfinished["in_doubt"].number, since=unfinished["in_doubt"].oldest)
-    denied = signs.denied.get(agent_id)
+    denied, asked = signs.denied.get(agent_id), signs.asked.get(agent_id, 0)
     if denied and denied.is_often:
-        yield Trouble(Kind.OFTEN_DENIED, denied.number, denied.asked, (denied.reason,), denied.last)
+        yield Trouble(Kind.OFTEN_DENIED, denied.number, asked, (denied.reason,), denied.last)
     keys = signs.keys.get(agent_id)
     if keys and keys.state(now) == "key_expired":
         yield Trouble(Kind.KEY_EXPIRED, since=keys.ran_out_at)
     if denied and not denied.is_often:
-        yield Trouble(Kind.DENIED, denied.number, denied.asked, (denied.reason,), denied.last)
+        yield Trouble(Kind.DENIED, denied.number, asked, (denied.reason,), denied.last)
     if "pending_review" in unfinished:
         yield Trouble(Kind.WAITING, unfinished["pending_review"].number, since=unfinished["pending_review"].oldest)
     if keys and keys.state(now) == "key_expiring":

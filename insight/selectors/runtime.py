@@ -38,8 +38,9 @@ select (select id::text from audit_event where organization_id = %(organization)
         order by at desc limit 1),
     (select id::text from audit_event where organization_id = %(organization)s and subject_id = %(public)s
         order by at desc limit 1),
-    (select max(changed_at)::text from (select changed_at from approvals_authorization
-        where agent_id = %(agent)s and organization_id = %(organization)s order by asked_at desc limit %(limit)s) last)
+    (select max(changed_at)::text from (select organization_id, changed_at from approvals_authorization
+        where agent_id = %(agent)s order by asked_at desc limit %(limit)s) last
+        where organization_id = %(organization)s)
 """
 
 

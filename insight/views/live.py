@@ -54,5 +54,5 @@ def _rendered(state: str, now: datetime, text: SafeString) -> Part:
 def _key(request: MemberRequest, name: str) -> str:
     """Return the name of a rendering: whose rows, in which zone and with which rights, and what exactly is shown."""
     member = request.member
-    seen = (member.organization_id, timezone.get_current_timezone_name(), sorted(member.roles), name)
+    seen = (member.organization_id, str(timezone.get_current_timezone()), sorted(member.roles), name)
     return f"part-{blake2b(repr(seen).encode(), digest_size=NAME_BYTES).hexdigest()}"

@@ -98,11 +98,13 @@ class LastRecord:
 
 @dataclass(frozen=True, slots=True)
 class Flags:
-    """How many records of an agent came with which flag: in all the time that was asked for, and lately."""
+    """How many records of an agent came with which flag: in all the time that was asked for, and lately.
+
+    Those that were the most frequent of late come first.
+    """
 
     of_all: Mapping[str, int]
     of_late: Mapping[str, int]
-    """The most frequent first."""
 
 
 def flag_counts(organization_id: UUID, *, since: datetime, agent_id: UUID | None = None) -> Mapping[str, int]:
