@@ -163,7 +163,7 @@ def test_the_state_of_the_seal(people: Cast) -> None:
     seal(people.organization.pk, now=NOW)
     page = text_of(client, "/audit/seal/")
     assert "Sealed up to event #0" in page
-    assert "not verified yet" in page
+    assert "not yet, runs every night" in page
     assert "Not sealed yet 0 events" in page
 
 
