@@ -197,6 +197,7 @@ def addresses(place: World) -> Iterator[str]:
     for by in Dimension:
         yield f"/analytics/?period=year&by={by.value}&category=cloud&rail=card&compare=on"
     agent, payee = to_public(Prefix.AGENT, place.agents[0]), rows(ANY_PAYEE, [place.organization_id])[0][0]
+    yield reverse("insight:agent_runtime", args=[agent])
     yield f"/analytics/?period=year&by=counterparty&agent={agent}&compare=on"
     yield f"/analytics/?period=year&by=agent&counterparty={to_public(Prefix.COUNTERPARTY, payee)}&compare=on"
     yield f"/analytics/payments/?period=year&agent={agent}&category=cloud&rail=card"
