@@ -28,7 +28,7 @@ from people.models import Organization, Person
 from policies.services import create_policy
 from spend.payee import PayeeClaim
 
-ID: Final = re.compile(r"(?<==)(agt|cpt)_\w+")
+ID: Final = re.compile(r"(?<=[=/])(agt|cpt)_\w+")
 AGENTS: Final = 100
 PAYEES: Final = 200
 RUNS: Final = 20
