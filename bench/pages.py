@@ -193,6 +193,7 @@ def addresses(place: World) -> Iterator[str]:
     yield "/analytics/?period=90&by=counterparty&compare=on"
     yield from (f"/analytics/?period=year&by={by.value}&compare=on" for by in (Dimension.AGENT, Dimension.COUNTERPARTY))
     yield from (f"/analytics/?period=year&by={by.value}" for by in (Dimension.LABEL, Dimension.POLICY))
+    yield from (f"/analytics/?period={days}&by=rail&label=eu&compare=on" for days in ("90", "year"))
     yield "/analytics/?period=90&category=cloud&rail=card"
     for by in Dimension:
         yield f"/analytics/?period=year&by={by.value}&category=cloud&rail=card&compare=on"

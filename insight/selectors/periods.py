@@ -11,7 +11,8 @@ DAY: Final = timedelta(days=1)
 LONGEST_DAYS: Final = 5 * 366
 """Days of one period; a chart of it has sixty bars."""
 MOST_DAY_STEPS: Final = 93
-MOST_WEEK_STEPS: Final = 54 * 7
+MOST_WEEK_STEPS: Final = 26 * 7
+"""Weeks are added up from days, months are added up already: a year under several filters would be read day by day."""
 MONTHS_OF_QUARTER: Final = 3
 MONTHS: Final = 12
 
@@ -90,7 +91,7 @@ class Period:
         return "Day" if number <= MOST_DAY_STEPS else "Week" if number <= MOST_WEEK_STEPS else "Month"
 
     def steps(self) -> tuple[Step, ...]:
-        """Return days, from three months on weeks that begin on Monday, and from a year on months."""
+        """Return days, from three months on weeks that begin on Monday, and from half a year on months."""
         return tuple(self._steps())
 
     def _steps(self) -> Iterator[Step]:
