@@ -3,7 +3,7 @@
 import selectors
 import socket
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
@@ -39,6 +39,14 @@ class Result:
         """Milliseconds under which `share` of the answers stayed."""
         ordered = sorted(self.times)
         return ordered[min(len(ordered) - 1, int(len(ordered) * share))] * 1000 if ordered else 0.0
+
+
+def together(results: Iterable[Result]) -> Result:
+    """Return what several loads of the same kind met with, as if they were one."""
+    whole = Result()
+    for result in results:
+        whole.add(result)
+    return whole
 
 
 def request_bytes(path: str, key: str, body: bytes) -> bytes:

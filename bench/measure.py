@@ -69,7 +69,7 @@ ROUND_SECONDS: Final = 4.5
 """Of a round with viewers or without, in turn: so short that a machine that slows down for a while slows both alike,
 and as long as a page of an agent is shown before somebody finds that it is no longer fresh, so that each is rendered as
 often as if everybody looked all the time."""
-ROUNDS_PER_SECOND: Final = 4
+PAIRS_PER_SECOND: Final = 4
 """Pairs of such rounds for each second that a load is to take: 40 for ten, for one pair tells little."""
 
 
@@ -219,7 +219,7 @@ def growth(report: Report, options: argparse.Namespace) -> None:
 
 def watched(report: Report, options: argparse.Namespace) -> None:
     """Ask with nobody looking and with all viewers looking, in turn."""
-    due, pairs = options.viewers / viewers.EVERY_SECONDS, ROUNDS_PER_SECOND * options.seconds
+    due, pairs = options.viewers / viewers.EVERY_SECONDS, PAIRS_PER_SECOND * options.seconds
     seconds = min(options.seconds, ROUND_SECONDS)
     report.say("")
     report.say("## Being watched")
@@ -278,15 +278,13 @@ def tell_of_viewers(
     looks = polls.number / sum(LEAD_SECONDS + result.seconds for result in seen)
     report.say("| viewers | per second | p50 ms | p99 ms | looks per second | unchanged | p99 ms of a look |")
     report.say("| --- | --- | --- | --- | --- | --- | --- |")
-    for number, results in ((0, alone), (number_of_viewers, seen)):
-        total = load.Result()
-        for result in results:
-            total.add(result)
+    totals = load.together(alone), load.together(seen)
+    for number, total in zip((0, number_of_viewers), totals, strict=True):
         told = (
             f"{looks:.0f} | {polls.unchanged / max(1, polls.number):.0%} | {polls.p99:.0f}" if number else "– | – | –"
         )
         report.say(f"| {number} | {total.rate:.0f} | {quantiles(total)} | {told} |")
-    share = viewers.rate_of(seen) / viewers.rate_of(alone)
+    share = totals[1].rate / totals[0].rate
     lower, middle, upper = quartiles([one.rate / other.rate for one, other in zip(seen, alone, strict=True)], n=4)
     report.say("")
     report.say(f"Watched, asking keeps {share:.2f} of its rate.")

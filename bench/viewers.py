@@ -14,7 +14,6 @@ from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.urls import reverse
 
-from bench.load import Result
 from bench.polling import OPEN
 from bench.world import World
 from conto_admin.sessions import SessionStore
@@ -127,9 +126,3 @@ def together(polls: Sequence[Polls]) -> Polls:
     """Return what was met with in all rounds."""
     statuses = sum((each.statuses for each in polls), Counter[int]())
     return Polls(statuses, list(chain.from_iterable(each.times for each in polls)))
-
-
-def rate_of(results: Sequence[Result]) -> float:
-    """Return the answers per second over all rounds together."""
-    seconds = sum(result.seconds for result in results)
-    return sum(len(result.times) for result in results) / seconds if seconds else 0.0

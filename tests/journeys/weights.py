@@ -48,7 +48,7 @@ class Scale:
         asked = {name for name, _ in parts}
         for name in asked - self.sizes.keys():
             self.sizes[name] = len(page.request.get(name).body())
-        return Weight(len(asked), round(sum(self.sizes.get(name, 0) for name in asked) / 1000))
+        return Weight(len(asked), round(sum(self.sizes[name] for name in asked) / 1000))
 
 
 def judge(found: Mapping[str, Weight]) -> list[str]:
